@@ -1,0 +1,31 @@
+"""What every test stands on: a home of its own and no vendor's settings."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def vibekit_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ``VIBEKIT_HOME``, and none of the developer's own keys, URLs and proxies."""
+    for name in list(os.environ):
+        if name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES:
+            monkeypatch.delenv(name)
+    home = tmp_path / "vibekit-home"
+    monkeypatch.setenv("VIBEKIT_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the kernel does."""
+    return "asyncio"

@@ -1,0 +1,347 @@
+"""What happens during a run, as frozen dataclasses, and what a run leaves behind.
+
+Every event turns into a JSON-safe dictionary with :meth:`Event.to_dict` and back with
+:func:`event_from_dict`. The dictionary's ``type`` is the class's name in snake_case.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Literal, Self
+
+__all__ = [
+    "CommandOutput",
+    "CommandResult",
+    "Event",
+    "FileChange",
+    "Notice",
+    "RawEvent",
+    "Result",
+    "RunFinished",
+    "RunStarted",
+    "SessionReady",
+    "StepFinished",
+    "TextDelta",
+    "ThinkingDelta",
+    "ToolCallFinished",
+    "ToolCallStarted",
+    "Usage",
+    "event_from_dict",
+]
+
+Stream = Literal["stdout", "stderr"]
+Status = Literal["done", "interrupted", "failed", "limit"]
+ChangeKind = Literal["created", "modified", "deleted"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens, as the vendor counts them; ``cached`` is a part of ``input``."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input, self.cached + other.cached, self.output + other.output
+        )
+
+    @property
+    def total(self) -> int:
+        """All tokens, in and out."""
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """A command that ended.
+
+    Attributes
+    ----------
+    command
+        What ran, as bash source.
+    exit_code
+        Its exit code; -1 where a signal or a timeout ended it.
+    stdout, stderr
+        What it printed, kept apart.
+    duration
+        Seconds.
+    timed_out
+        It was ended because its time was up.
+    """
+
+    command: str
+    exit_code: int
+    stdout: str = ""
+    stderr: str = ""
+    duration: float = 0.0
+    timed_out: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, as the end of a sentence."""
+        if self.timed_out:
+            return f"ran out of time after {self.duration:.0f} s"
+        if self.exit_code < 0:
+            return "was ended by a signal"
+        return f"exited with code {self.exit_code}"
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that a run created, modified or deleted.
+
+    ``diff`` is a unified diff without its two header lines, empty for a binary file.
+    """
+
+    path: str
+    kind: ChangeKind
+    diff: str = ""
+    added: int = 0
+    removed: int = 0
+
+
+_EVENTS: dict[str, type[Event]] = {}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened during a run."""
+
+    type: ClassVar[str] = "event"
+
+    def __init_subclass__(cls) -> None:
+        cls.type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        _EVENTS[cls.type] = cls
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-safe dictionary."""
+        return {"type": self.type, **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The run began. ``session_id`` is None while its session is still to be created."""
+
+    agent: str
+    model: str
+    mode: str
+    prompt: str
+    session_id: str | None = None
+    session_name: str | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class SessionReady(Event):
+    """The run's sandbox is connected."""
+
+    session_id: str
+    session_name: str
+    created: bool
+
+
+@dataclass(frozen=True)
+class TextDelta(Event):
+    """Some text of the model's answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ThinkingDelta(Event):
+    """Some of the model's thinking, or of the summary it gives of it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCallStarted(Event):
+    """The model called a tool; it runs now."""
+
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CommandOutput(Event):
+    """Some output of the command that tool call ``call_id`` runs."""
+
+    call_id: str
+    stream: Stream
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCallFinished(Event):
+    """A tool call ended.
+
+    Attributes
+    ----------
+    ok
+        It did what was asked; for a command: it exited with 0.
+    output
+        What the model is told.
+    command
+        The command's result, where the tool ran one.
+    change
+        What became of the file, where the tool wrote one.
+    duration
+        Seconds.
+    """
+
+    call_id: str
+    tool: str
+    ok: bool
+    output: str
+    command: CommandResult | None = None
+    change: FileChange | None = None
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
+class StepFinished(Event):
+    """One answer of the model, with its tool calls, is complete. ``step`` counts from 1."""
+
+    step: int
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something the person should know, in one plain sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """The run ended. ``error`` is the sentence of the error that ended it, if one did."""
+
+    status: Status
+    session_id: str | None
+    steps: int
+    usage: Usage
+    duration: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class RawEvent(Event):
+    """An event of a kind that this version does not know, kept as it came."""
+
+    kind: str
+    data: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the dictionary that it came as."""
+        return {"type": self.kind, **self.data}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves behind.
+
+    Attributes
+    ----------
+    session_id
+        The session it ran in.
+    agent, model
+        Who answered.
+    prompt
+        What was asked, byte for byte.
+    text
+        The model's words, without its thinking.
+    status
+        ``done``, ``interrupted``, ``failed`` or ``limit``.
+    commands
+        The commands it ran, in order.
+    files
+        The files it created, modified or deleted; one entry a path, the last state.
+    usage
+        Tokens of the whole run.
+    steps
+        The number of the model's answers.
+    duration
+        Seconds.
+    """
+
+    session_id: str | None
+    agent: str
+    model: str
+    prompt: str
+    text: str = ""
+    status: Status = "done"
+    commands: tuple[CommandResult, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    steps: int = 0
+    duration: float = 0.0
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the last command, None where none ran."""
+        return self.commands[-1].exit_code if self.commands else None
+
+    @property
+    def diff(self) -> str:
+        """All file changes as one unified diff."""
+        return "".join(
+            f"--- {'/dev/null' if change.kind == 'created' else 'a' + change.path}\n"
+            f"+++ {'/dev/null' if change.kind == 'deleted' else 'b' + change.path}\n"
+            f"{change.diff}"
+            for change in self.files
+        )
+
+    def __repr__(self) -> str:
+        words = " ".join(self.text.split())
+        words = words if len(words) <= 60 else words[:59] + "…"
+        return (
+            f"<Result {self.status}: {self.agent} in {self.session_id}, {self.steps} steps, "
+            f"{len(self.commands)} commands, {len(self.files)} files: {words!r}>"
+        )
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def event_from_dict(data: dict[str, Any]) -> Event:
+    """Return the event that :meth:`Event.to_dict` made this dictionary from.
+
+    A kind this version does not know, or a dictionary that does not fit its kind, becomes a
+    :class:`RawEvent`: a record written by another version is still readable.
+    """
+    fields = {key: value for key, value in data.items() if key != "type"}
+    kind = str(data.get("type", ""))
+    cls = _EVENTS.get(kind)
+    if cls is None or cls is RawEvent:
+        return RawEvent(kind, fields)
+    try:
+        return cls(**{key: _revive(cls, key, value) for key, value in fields.items()})
+    except (KeyError, TypeError):
+        return RawEvent(kind, fields)
+
+
+@cache
+def _nested(cls: type[Event]) -> dict[str, type[Any]]:
+    """The fields of an event that hold a dataclass of their own."""
+    nested: dict[str, type[Any]] = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        for option in options:
+            if dataclasses.is_dataclass(option) and isinstance(option, type):
+                nested[name] = option
+    return nested
+
+
+def _revive(cls: type[Event], name: str, value: Any) -> Any:
+    inner = _nested(cls).get(name)
+    return inner(**value) if inner is not None and isinstance(value, dict) else value

@@ -1,0 +1,46 @@
+"""Where state lives on this machine, and how it is written: privately and whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+__all__ = ["private_directory", "vibekit_home", "write_private"]
+
+
+def vibekit_home() -> Path:
+    """Return the folder of this user's state: ``VIBEKIT_HOME``, else the platform's choice.
+
+    It is not created: reading never leaves a trace.
+    """
+    if configured := os.environ.get("VIBEKIT_HOME"):
+        return Path(configured).expanduser().resolve()
+    from platformdirs import user_data_path
+
+    return user_data_path("vibekit", appauthor=False)
+
+
+def private_directory(path: Path) -> Path:
+    """Create a folder that only its owner can enter (0700), with its parents; return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read (0600), whole or not at all.
+
+    A reader sees the old content or the new one. A symbolic link at ``path`` is replaced,
+    never followed.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

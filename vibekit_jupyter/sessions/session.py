@@ -1,0 +1,67 @@
+"""What is known of a session, as shown in lists, cards and the picker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+__all__ = ["Session", "State"]
+
+State = Literal["running", "paused", "unknown", "gone", "unreachable", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sandbox and the conversation held in it.
+
+    Attributes
+    ----------
+    id
+        The sandbox's id.
+    name
+        Unique per user and service among sessions not forgotten.
+    project, user, notebook
+        Whom and what it belongs to; ``notebook`` is a path, empty outside a notebook.
+    service
+        The sandbox service, as a person would call it: ``local sandbox``, ``E2B``, or a host.
+    confinement
+        The local sandbox's level (``bubblewrap``, ``landlock``, ``none``); None elsewhere.
+    state
+        As last seen: ``unknown`` was not asked yet, ``gone`` was killed or expired,
+        ``unreachable`` says that the service is down, ``elsewhere`` that another service has it.
+    ends_at
+        When its time runs out and it pauses; None while that is unknown or it is not running.
+    agent, model
+        Who answered the last turn; empty before the first.
+    turns, files
+        How many turns it had, and how many files they changed.
+    current
+        It is the client's current session.
+    continued_from
+        The id of the session that this one carries on.
+    """
+
+    id: str
+    name: str
+    service: str
+    state: State = "unknown"
+    project: str = ""
+    user: str = ""
+    notebook: str = ""
+    confinement: str | None = None
+    ends_at: datetime | None = None
+    created: datetime | None = None
+    last_used: datetime | None = None
+    agent: str = ""
+    model: str = ""
+    turns: int = 0
+    files: int = 0
+    current: bool = False
+    continued_from: str | None = None
+
+    def time_left(self, now: datetime | None = None) -> timedelta | None:
+        """Return how long the sandbox runs before it pauses, never negative."""
+        if self.state != "running" or self.ends_at is None:
+            return None
+        return max(self.ends_at - (now or datetime.now(UTC)), timedelta(0))
