@@ -7,16 +7,32 @@ environment variable counts as unset.
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 
-__all__ = ["AGENTS", "AgentName", "Mode", "Model", "Settings"]
+__all__ = [
+    "AGENTS",
+    "MODES",
+    "AgentName",
+    "Mode",
+    "Model",
+    "ModelSettings",
+    "Service",
+    "Settings",
+    "agent_name",
+    "choose_agent",
+    "choose_e2b",
+    "choose_model",
+    "is_loopback",
+    "read_settings",
+]
 
 AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
@@ -89,7 +105,47 @@ class Model:
     @property
     def is_local(self) -> bool:
         """Whether the service is on this machine; proxies are bypassed then."""
-        return urlsplit(self.base_url).hostname in {"127.0.0.1", "::1", "localhost"}
+        return is_loopback(self.base_url)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A sandbox service: E2B, a self-hosted cluster, or the local sandbox server.
+
+    Attributes
+    ----------
+    id
+        Where a session belongs: the API's URL with a one-way fingerprint of the key, or
+        ``local`` for this machine's own server, whose port and key change.
+    title
+        As a person would call it.
+    api_url, sandbox_url, domain
+        Where the SDK connects; None leaves it to the SDK.
+    api_key
+        Never shown.
+    template
+        What new sandboxes are made from; None is the service's default.
+    source
+        Why this one, as the end of a sentence.
+    confinement, confinement_reason
+        The local sandbox server's level, and why it is no better; None elsewhere.
+    """
+
+    id: str
+    title: str
+    api_key: str = field(repr=False)
+    api_url: str | None = None
+    sandbox_url: str | None = None
+    domain: str | None = None
+    template: str | None = None
+    source: str = ""
+    confinement: str | None = None
+    confinement_reason: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its API is on this machine: nobody is billed, proxies are bypassed."""
+        return self.api_url is not None and is_loopback(self.api_url)
 
 
 @dataclass(frozen=True)
@@ -133,3 +189,212 @@ class Settings:
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, str] = field(default_factory=dict, repr=False)
     demo: bool = False
+
+
+# What the mappings of the constructor may hold (seed: Configuration requirements).
+AGENT_KEYS = ("type", "model", "mode")
+MODEL_KEYS = ("api_key", "base_url", "name")
+E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template")
+
+
+def read_settings(agent: Any = None, environment: Any = None) -> Settings:
+    """Read the constructor's mappings.
+
+    Raises
+    ------
+    ConfigurationError
+        A key or a value that is not known. (Missing or malformed credentials are not looked
+        at here: using them raises ``AgentNotInitializedError``.)
+    """
+    if isinstance(agent, str):
+        agent = {"type": agent}
+    agent = _mapping("agent", agent, AGENT_KEYS)
+    model = agent.get("model")
+    model = _mapping(
+        "agent['model']", {"name": model} if isinstance(model, str) else model, MODEL_KEYS
+    )
+    environment = _mapping("environment", environment, ("e2b", "local"))
+    if len(environment) > 1:
+        raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
+    kind = next(iter(environment), None)
+    e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
+    _mapping("environment['local']", environment.get("local"), ())
+    settings = ModelSettings(model.get("name"), model.get("base_url"), model.get("api_key"))
+    return Settings(
+        agent=agent.get("type"),
+        # An unknown agent has no model settings; using it says that it is unknown.
+        models={name: settings for name in AGENTS if name == agent.get("type")},
+        mode=mode_name(agent.get("mode") or "code"),
+        environment=cast("Literal['e2b', 'local'] | None", kind),
+        e2b={key: value for key, value in e2b.items() if value is not None},
+    )
+
+
+def _mapping(what: str, value: Any, keys: Iterable[str]) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{what} is {type(value).__name__}, not a mapping.")
+    for key in value:
+        if key not in keys:
+            raise ConfigurationError(f"{what} has no {key!r}.", hint=_known(str(key), keys))
+    return value
+
+
+def _known(word: str, words: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), list(words), n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words) or 'nothing'}."
+
+
+def mode_name(text: str) -> Mode:
+    """Return the mode of this name, or raise ``ConfigurationError``."""
+    if text not in MODES:
+        raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(text, MODES))
+    return text
+
+
+def agent_name(text: str) -> AgentName:
+    """Return the agent of this name, or raise ``AgentNotInitializedError``."""
+    if text not in AGENTS:
+        raise AgentNotInitializedError(
+            f"there is no agent {str(text)[:40]!r}.", hint=_known(str(text), AGENTS)
+        )
+    return text
+
+
+def choose_agent(settings: Settings, environ: Mapping[str, str] = os.environ) -> AgentName:
+    """Return the agent to use when an operation names none."""
+    if settings.agent is None:
+        raise AgentNotInitializedError(
+            "no agent was given.", hint='Use VibeKit(agent={"type": "codex"}) or "claude".'
+        )
+    if settings.agent == "auto":
+        return next((name for name in AGENTS if _is_configured(settings, name, environ)), AGENTS[0])
+    return agent_name(settings.agent)
+
+
+def choose_model(
+    settings: Settings, agent: AgentName, environ: Mapping[str, str] = os.environ
+) -> Model | None:
+    """Return the model service to ask, or None for the demo model.
+
+    Raises
+    ------
+    AgentNotInitializedError
+        This agent's vendor is not configured while the other one is, or a credential or URL
+        is empty or malformed.
+    """
+    if settings.demo or not any(_is_configured(settings, name, environ) for name in AGENTS):
+        return None
+    vendor = VENDORS[agent]
+    own = settings.models.get(agent, ModelSettings())
+    url_source = "as set" if own.base_url is not None else f"from {vendor.url_variable}"
+    url = own.base_url if own.base_url is not None else environ.get(vendor.url_variable) or None
+    variable = next((name for name in vendor.key_variables if environ.get(name)), None)
+    key = own.api_key
+    if key is None and variable:
+        key = environ[variable]
+    if key is None and url is None:
+        raise AgentNotInitializedError(
+            f"there is no key for {vendor.title}, which {agent} needs.",
+            hint=f"Set {vendor.key_variables[0]}, or use the other agent.",
+        )
+    if key is not None:
+        _check_key(key, vendor.title, "as set" if own.api_key is not None else f"from {variable}")
+    if url is not None:
+        _check_url(url, vendor.title, url_source)
+        if agent == "claude":  # its SDK adds /v1 itself
+            url = url.rstrip("/").removesuffix("/v1")
+    if own.api_key is not None:
+        source = "with the key that was set"
+    elif key is not None:
+        source = f"with the key from {variable}"
+    else:
+        source = "without a key"
+    return Model(
+        agent=agent,
+        name=own.name or vendor.default_model,
+        base_url=url or vendor.default_url,
+        api_key=key or UNUSED_KEY,
+        source=source if url is None else f"{source}, at the URL {url_source}",
+        bearer=own.api_key is None and variable == "ANTHROPIC_AUTH_TOKEN",
+    )
+
+
+def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> Service | None:
+    """Return the E2B service to use, or None for the local sandbox server.
+
+    Raises
+    ------
+    AgentNotInitializedError
+        E2B was asked for, and its key is missing, empty or malformed.
+    """
+    given = settings.e2b
+    key = given.get("api_key", environ.get("E2B_API_KEY") or None)
+    if settings.environment == "local" or (settings.environment is None and key is None):
+        return None
+    if key is None:
+        raise AgentNotInitializedError(
+            "there is no key for E2B.",
+            hint="Set E2B_API_KEY, or use the local sandbox: %vibekit_config --environment local",
+        )
+    source = "as set" if "api_key" in given else "from E2B_API_KEY"
+    _check_key(key, "E2B", source)
+    options = {
+        name: given.get(name) or environ.get(f"E2B_{name.upper()}") or None
+        for name in ("api_url", "sandbox_url", "domain")
+    }
+    for name in ("api_url", "sandbox_url"):
+        if url := options[name]:
+            _check_url(url, "E2B", f"{name} as set")
+    domain = options["domain"] or "e2b.app"
+    api_url = options["api_url"] or f"https://api.{domain}"
+    fingerprint = hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12]
+    return Service(
+        id=f"{api_url}#{fingerprint}",
+        title="E2B" if domain == "e2b.app" and not options["api_url"] else urlsplit(api_url).netloc,
+        api_key=key,
+        api_url=api_url,
+        sandbox_url=options["sandbox_url"],
+        domain=options["domain"],
+        template=given.get("template"),
+        source=f"with the key {source}",
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine, by its host's name alone."""
+    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
+
+
+def _is_configured(settings: Settings, agent: AgentName, environ: Mapping[str, str]) -> bool:
+    vendor = VENDORS[agent]
+    own = settings.models.get(agent, ModelSettings())
+    return own.names_a_service or any(
+        environ.get(name) for name in (*vendor.key_variables, vendor.url_variable)
+    )
+
+
+def _check_key(key: object, title: str, source: str) -> None:
+    # A header carries printable ASCII; a space or a newline in a key is a slip of the paste.
+    if not isinstance(key, str) or not key or not all("!" <= char <= "~" for char in key):
+        what = "empty" if isinstance(key, str) and not key.strip() else "malformed"
+        raise AgentNotInitializedError(
+            f"the key for {title} ({source}) is {what}.",
+            hint="Keys are printable ASCII without spaces; copy it again from the vendor's page.",
+        )
+
+
+def _check_url(url: object, title: str, source: str) -> None:
+    parts = None
+    if isinstance(url, str) and all("!" <= char <= "~" for char in url):
+        try:
+            parts = urlsplit(url)
+            _ = parts.port  # raises for a port that is no number
+        except ValueError:
+            parts = None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise AgentNotInitializedError(
+            f"the URL for {title} ({source}) is not an http(s) URL.",
+            hint="It looks like http://localhost:11434/v1.",
+        )
