@@ -1,0 +1,46 @@
+"""Which process is meant: a pid alone may be somebody else's by now."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+
+__all__ = ["boot_id", "host_name", "is_running", "start_time"]
+
+
+def host_name() -> str:
+    """Return this machine's name, fit for a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "localhost"
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from others; empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def start_time(pid: int) -> str:
+    """Return when a process started, in the kernel's ticks; empty where that is unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The name, in parentheses, may hold anything; field 22 is counted from behind it.
+    return stat.rpartition(")")[2].split()[19]
+
+
+def is_running(pid: int, started: str, boot: str) -> bool:
+    """Whether the process that was recorded so is still running."""
+    if boot != boot_id():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return start_time(pid) == started
