@@ -1,0 +1,63 @@
+"""Both vendors' protocols as pure functions: bytes to a request, an answer to events.
+
+A protocol is a module, :mod:`.responses` or :mod:`.messages`, with the functions of
+:class:`Wire`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vibekit_jupyter.demo_model.wire import messages, responses
+from vibekit_jupyter.demo_model.wire.neutral import (
+    Answer,
+    Event,
+    Message,
+    Request,
+    StopReason,
+    ToolCall,
+    ToolResult,
+    Usage,
+    Vendor,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = [
+    "WIRES",
+    "Answer",
+    "Event",
+    "Message",
+    "Request",
+    "StopReason",
+    "ToolCall",
+    "ToolResult",
+    "Usage",
+    "Vendor",
+    "Wire",
+    "wire_of",
+]
+
+
+class Wire(Protocol):
+    """What one vendor's protocol can do; its two modules hold the docstrings."""
+
+    PATH: str
+
+    def key(self, headers: Mapping[str, str]) -> str: ...  # noqa: D102  (see the class)
+    def error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]: ...  # noqa: D102
+    def models(self, names: Iterable[str]) -> dict[str, Any]: ...  # noqa: D102
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Request: ...  # noqa: D102
+    def document(self, answer: Answer, model: str) -> dict[str, Any]: ...  # noqa: D102
+    def events(self, answer: Answer, model: str) -> Iterator[Event]: ...  # noqa: D102
+
+
+WIRES: Mapping[Vendor, Wire] = {"openai": responses, "anthropic": messages}
+
+
+def wire_of(path: str, headers: Mapping[str, str]) -> Wire:
+    """Return the protocol that a request speaks; the list of models has one path in both."""
+    if path == messages.PATH or "anthropic-version" in headers:
+        return messages
+    return responses
