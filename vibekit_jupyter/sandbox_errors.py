@@ -1,0 +1,102 @@
+"""Everything the E2B SDK raises, and it raises more than its own errors, as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.errors import (
+    SandboxAuthenticationError,
+    SandboxError,
+    SandboxLimitError,
+    SandboxUnreachableError,
+    SessionNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vibekit_jupyter.config import Service
+
+__all__ = ["file_errors", "sandbox_errors"]
+
+
+@contextlib.contextmanager
+def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[None]:
+    """Raise what the SDK raises as the ``SandboxError`` or ``SessionError`` that it means."""
+    import e2b
+    import httpx
+
+    name = service.title
+    try:
+        yield
+    except e2b.CommandExitException:
+        raise  # a result, not a failure of the service
+    except (e2b.SandboxNotFoundException, e2b.SandboxNotRunningException) as error:
+        raise SessionNotFoundError(
+            f"The session {session_id} is gone: its sandbox was killed or expired.",
+            hint="Start a new one with %vibekit_session new.",
+            session_id=session_id,
+        ) from error
+    except e2b.AuthenticationException as error:
+        raise SandboxAuthenticationError(
+            f"The sandbox service ({name}) refused the key.",
+            hint="Check E2B_API_KEY, or give the key with %vibekit_config key --e2b.",
+            session_id=session_id,
+        ) from error
+    except (e2b.RateLimitException, e2b.NotEnoughSpaceException) as error:
+        raise SandboxLimitError(
+            f"The sandbox service ({name}) has reached a limit: {error}", session_id=session_id
+        ) from error
+    except (e2b.NotFoundException, e2b.InvalidArgumentException) as error:
+        raise SandboxError(
+            f"The sandbox service ({name}) refused: {error}", session_id=session_id
+        ) from error
+    except (e2b.TimeoutException, e2b.ServiceBusyException, httpx.TransportError, OSError) as error:
+        raise _unreachable(name, session_id) from error
+    except e2b.SandboxException as error:
+        if error.status_code == 400 and session_id is not None:
+            raise SessionNotFoundError(
+                f"{session_id[:80]!r} is not the id of a session of {name}.",
+                hint="%vibekit_session list shows the sessions that there are.",
+                session_id=session_id,
+            ) from error
+        raise SandboxError(
+            f"The sandbox service ({name}) failed: {error}", session_id=session_id
+        ) from error
+    except (json.JSONDecodeError, KeyError) as error:
+        raise SandboxError(
+            f"The sandbox service ({name}) answered something that is not E2B's protocol.",
+            hint="Check E2B_API_URL and E2B_SANDBOX_URL.",
+            session_id=session_id,
+        ) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # The SDK's word for a command's stream that ended before the command did.
+        raise _unreachable(name, session_id) from error
+
+
+def _unreachable(name: str, session_id: str | None) -> SandboxUnreachableError:
+    return SandboxUnreachableError(
+        f"The sandbox service ({name}) does not answer.",
+        hint="The session may well be alive: try again in a moment.",
+        session_id=session_id,
+    )
+
+
+@contextlib.contextmanager
+def file_errors(path: str) -> Iterator[None]:
+    """Raise the service's answers about a path as Python's own errors."""
+    import e2b
+
+    try:
+        yield
+    except SandboxError as error:
+        cause = error.__cause__
+        if isinstance(cause, e2b.NotFoundException):
+            raise FileNotFoundError(f"{path}: there is no such file or folder") from cause
+        if isinstance(cause, e2b.InvalidArgumentException):
+            raise OSError(f"{path}: {cause}") from cause
+        raise
