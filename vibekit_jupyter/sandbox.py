@@ -242,12 +242,12 @@ class Sandbox:
         FileNotFoundError, OSError
             There is no such file; it is not a file.
         """
-        with filesandbox_errors(path), sandbox_errors(self.service, self.id):
+        with file_errors(path), sandbox_errors(self.service, self.id):
             return bytes(await self._sdk.files.read(path, format="bytes"))
 
     async def write_file(self, path: str, data: bytes) -> None:
         """Write a file, with the folders above it."""
-        with filesandbox_errors(path), sandbox_errors(self.service, self.id):
+        with file_errors(path), sandbox_errors(self.service, self.id):
             await self._sdk.files.write(path, data)
 
     async def list_files(self, path: str) -> Sequence[Entry]:
@@ -258,7 +258,7 @@ class Sandbox:
         FileNotFoundError, OSError
             There is no such folder; it is not a folder.
         """
-        with filesandbox_errors(path), sandbox_errors(self.service, self.id):
+        with file_errors(path), sandbox_errors(self.service, self.id):
             entries = await self._sdk.files.list(path)
         return [
             Entry(
