@@ -334,11 +334,11 @@ class ModelServer:
             return _error_response(wire, HttpError(400, f"The script failed: {problem!r}"))
         try:
             return await _send(wire, http, request, reply)
-        except (asyncio.CancelledError, ConnectionResetError):
+        except (asyncio.CancelledError, ConnectionResetError) as gone:
             with self._changed:
                 self.hangups += 1
                 self._changed.notify_all()
-            raise
+            raise asyncio.CancelledError from gone
 
     def _next(self, request: Request) -> Reply:
         if callable(self._script):
