@@ -1,0 +1,1 @@
+"""What a session is, and the registry that remembers them."""

@@ -40,6 +40,12 @@ class Session:
         It is the client's current session.
     continued_from
         The id of the session that this one carries on.
+    timeout
+        Seconds that it runs before it pauses.
+    internet
+        Whether its commands reach the internet.
+    service_id
+        The service's identity: its URL with a one-way fingerprint of the key.
     """
 
     id: str
@@ -59,6 +65,9 @@ class Session:
     files: int = 0
     current: bool = False
     continued_from: str | None = None
+    timeout: float | None = None
+    internet: bool = False
+    service_id: str = ""
 
     def time_left(self, now: datetime | None = None) -> timedelta | None:
         """Return how long the sandbox runs before it pauses, never negative."""

@@ -1,0 +1,332 @@
+"""The registry: names, conversations, and which notebook used which session.
+
+It holds what no sandbox service knows. One SQLite file a user, shared by all their kernels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.errors import RegistryError, SessionNameError
+from vibekit_jupyter.home import vibekit_home
+from vibekit_jupyter.sessions.schema import open_database
+from vibekit_jupyter.sessions.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from vibekit_jupyter.config import Service
+
+__all__ = ["Registry"]
+
+SELECT_SESSION = """
+    SELECT session.*,
+        (SELECT count(*) FROM turn
+            WHERE turn.service = session.service AND turn.session = session.id) AS turns,
+        (SELECT count(DISTINCT file.value) FROM turn, json_each(turn.files) AS file
+            WHERE turn.service = session.service AND turn.session = session.id) AS files
+    FROM session
+"""
+
+
+class Registry:
+    """The registry of one user on one machine. Methods may be called from any thread.
+
+    Every method raises ``RegistryError`` when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or will be."""
+        return self._path or vibekit_home() / "sessions.sqlite"
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    # Sessions
+
+    def add(self, session: Session, service: Service) -> Session:
+        """Record a new session; without a name of its own it is called after its notebook.
+
+        Raises
+        ------
+        SessionNameError
+            The name is taken.
+        """
+        with self._transaction() as database:
+            name = session.name or self._free_name(database, session, service)
+            now = time.time()
+            try:
+                database.execute(
+                    "INSERT INTO session (service, id, title, name, project, user, notebook,"
+                    " agent, model, created, last_used, timeout, internet, confinement, state,"
+                    " ends_at, continued_from)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(service.id, session.id, service.title, name),
+                        *(session.project, session.user, session.notebook),
+                        *(session.agent, session.model),
+                        *(_timestamp(session.created) or now, now),
+                        *(session.timeout, session.internet, session.confinement),
+                        *(session.state, _timestamp(session.ends_at), session.continued_from),
+                    ),
+                )
+            except sqlite3.IntegrityError as error:
+                raise name_taken(name) from error
+        added = self.get(service.id, session.id)
+        assert added is not None  # noqa: S101 - it was written just now
+        return added
+
+    def get(self, service_id: str, session_id: str) -> Session | None:
+        """Return a session by its id."""
+        rows = self._sessions(
+            "WHERE session.service = ? AND session.id = ?", (service_id, session_id)
+        )
+        return rows[0] if rows else None
+
+    def by_id(self, session_id: str) -> Session | None:
+        """Return the session of this id at whatever service has it."""
+        rows = self._sessions("WHERE session.id = ?", (session_id,))
+        return rows[0] if rows else None
+
+    def by_name(self, user: str, service_id: str, name: str) -> Session | None:
+        """Return a user's session by its exact name."""
+        rows = self._sessions(
+            "WHERE user = ? AND service = ? AND name = ? AND NOT forgotten",
+            (user, service_id, name),
+        )
+        return rows[0] if rows else None
+
+    def sessions(self, user: str | None = None) -> Sequence[Session]:
+        """Return the sessions not forgotten, of one user or of all, the last used first."""
+        where = "WHERE NOT forgotten" + ("" if user is None else " AND user = ?")
+        return self._sessions(f"{where} ORDER BY last_used DESC", () if user is None else (user,))
+
+    def name_is_taken(self, user: str, service_id: str, name: str) -> bool:
+        """Whether a session not forgotten of this user and service has the name."""
+        return self.by_name(user, service_id, name) is not None
+
+    def update(self, session: Session, **columns: Any) -> None:
+        """Change some columns of a session: ``name``, ``state``, ``ends_at`` and the like.
+
+        Raises
+        ------
+        SessionNameError
+            The new name is taken.
+        """
+        values = {
+            key: _timestamp(value) if isinstance(value, datetime) else value
+            for key, value in columns.items()
+        }
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        with self._transaction() as database:
+            try:
+                database.execute(
+                    f"UPDATE session SET {assignments} WHERE service = ? AND id = ?",  # noqa: S608 - our own column names
+                    (*values.values(), session.service_id, session.id),
+                )
+            except sqlite3.IntegrityError as error:
+                raise name_taken(str(columns.get("name"))) from error
+
+    # Which notebook used which session
+
+    def remember(self, user: str, notebook: str, service_id: str, session_id: str) -> None:
+        """Record that a notebook uses a session now."""
+        now = time.time()
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE session SET last_used = ? WHERE service = ? AND id = ?",
+                (now, service_id, session_id),
+            )
+            if notebook:
+                database.execute(
+                    "INSERT OR REPLACE INTO last_session VALUES (?, ?, ?, ?, ?)",
+                    (user, notebook, service_id, session_id, now),
+                )
+
+    def last_of_notebook(self, user: str, notebook: str) -> Session | None:
+        """Return the session that a notebook used last. Never makes the file."""
+        if not self.path.exists():
+            return None
+        rows = self._sessions(
+            "JOIN last_session AS last ON last.service = session.service"
+            " AND last.session = session.id WHERE last.user = ? AND last.notebook = ?",
+            (user, notebook),
+        )
+        return rows[0] if rows else None
+
+    # Turns
+
+    def begin_turn(self, service_id: str, session_id: str, **columns: Any) -> int:
+        """Record that a turn began; return its number."""
+        values = {"service": service_id, "session": session_id, "status": "running"} | columns
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        with self._transaction() as database:
+            cursor = database.execute(
+                f"INSERT INTO turn ({names}, started) VALUES ({marks}, ?)",  # noqa: S608 - our own column names
+                (*map(_plain, values.values()), time.time()),
+            )
+            database.execute(
+                "UPDATE session SET agent = ?, model = ?, last_used = ?"
+                " WHERE service = ? AND id = ?",
+                (values["agent"], values["model"], time.time(), service_id, session_id),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def update_turn(
+        self, turn: int, events: Sequence[Mapping[str, Any]] | None = None, **columns: Any
+    ) -> None:
+        """Record how far a turn has come, and with ``events`` what happened in it."""
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        with self._transaction() as database:
+            database.execute(
+                f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
+                (*map(_plain, columns.values()), turn),
+            )
+            if events is not None:
+                database.executemany(
+                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
+                    [(turn, number, json.dumps(event)) for number, event in enumerate(events)],
+                )
+
+    def turns(self, service_id: str, session_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return a session's turns in order; ``messages``, ``usage`` and ``files`` are parsed."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT * FROM turn WHERE service = ? AND session = ? ORDER BY id",
+                (service_id, session_id),
+            ).fetchall()
+        return [
+            {**dict(row), **{key: json.loads(row[key]) for key in ("messages", "usage", "files")}}
+            for row in rows
+        ]
+
+    def events(self, turn: int) -> Sequence[Mapping[str, Any]]:
+        """Return what happened in a turn."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT data FROM event WHERE turn = ? ORDER BY number", (turn,)
+            ).fetchall()
+        return [json.loads(row["data"]) for row in rows]
+
+    # The file
+
+    def _sessions(self, where: str, values: Sequence[Any]) -> Sequence[Session]:
+        with self._reading() as database:
+            rows = database.execute(f"{SELECT_SESSION} {where}", values).fetchall()
+        return [_session(row) for row in rows]
+
+    def _free_name(self, database: sqlite3.Connection, session: Session, service: Service) -> str:
+        base = _base_name(session.notebook)
+        rows = database.execute(
+            "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
+            " AND name >= ? AND name < ?",
+            (session.user, service.id, base, f"{base}\N{LATIN SMALL LETTER Y WITH DIAERESIS}"),
+        )
+        taken = {row["name"] for row in rows}
+        number = 1
+        while (name := base if number == 1 else f"{base}-{number}") in taken:
+            number += 1
+        return name
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            yield self._database()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            database = self._database()
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+    def _database(self) -> sqlite3.Connection:
+        if self._connection is None or self._opened != self.path:
+            self.close()
+            self._connection = open_database(self.path)
+            self._opened = self.path
+        return self._connection
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise RegistryError(
+                f"The registry of sessions, {self.path}, cannot be used: {error}.",
+                hint="Look at its folder's permissions and free space, or set VIBEKIT_HOME.",
+            ) from error
+
+
+def name_taken(name: str) -> SessionNameError:
+    """Return the error for a name that another session has."""
+    return SessionNameError(
+        f"There is a session named {name!r} already.",
+        hint=f"Go to it with %vibekit_session set {name}, or choose another name.",
+    )
+
+
+def _base_name(notebook: str) -> str:
+    """Return what an unnamed session is called: after its notebook, fit to be typed."""
+    stem = re.split(r"[/\\]", notebook)[-1].rpartition(".ipynb")[0] or "session"
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:40] or "session"
+
+
+def _session(row: sqlite3.Row) -> Session:
+    return Session(
+        id=row["id"],
+        name=row["name"],
+        service=row["title"],
+        state=row["state"],
+        project=row["project"],
+        user=row["user"],
+        notebook=row["notebook"],
+        confinement=row["confinement"],
+        ends_at=_moment(row["ends_at"]),
+        created=_moment(row["created"]),
+        last_used=_moment(row["last_used"]),
+        agent=row["agent"],
+        model=row["model"],
+        turns=row["turns"],
+        files=row["files"],
+        continued_from=row["continued_from"],
+        timeout=row["timeout"],
+        internet=bool(row["internet"]),
+        service_id=row["service"],
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _timestamp(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list | tuple) else value

@@ -1,0 +1,180 @@
+"""The registry's tables, and how an older file becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.errors import RegistryError
+from vibekit_jupyter.home import private_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MIGRATIONS", "is_on_network", "open_database"]
+
+# One script a version, from the first; a script that was released is never changed.
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE session (
+        service TEXT NOT NULL,
+        id TEXT NOT NULL,
+        title TEXT NOT NULL,
+        name TEXT NOT NULL,
+        project TEXT NOT NULL DEFAULT '',
+        user TEXT NOT NULL DEFAULT '',
+        notebook TEXT NOT NULL DEFAULT '',
+        agent TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        last_used REAL NOT NULL,
+        timeout REAL,
+        internet INTEGER NOT NULL DEFAULT 0,
+        confinement TEXT,
+        state TEXT NOT NULL DEFAULT 'unknown',
+        ends_at REAL,
+        continued_from TEXT,
+        forgotten INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (service, id)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX session_name ON session (user, service, name) WHERE NOT forgotten;
+    CREATE INDEX session_used ON session (user, last_used);
+    CREATE INDEX session_id ON session (id);
+    CREATE TABLE turn (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        notebook TEXT NOT NULL DEFAULT '',
+        agent TEXT NOT NULL,
+        model TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        status TEXT NOT NULL,
+        error TEXT NOT NULL DEFAULT '',
+        fresh INTEGER NOT NULL DEFAULT 0,
+        started REAL NOT NULL,
+        duration REAL NOT NULL DEFAULT 0,
+        owner TEXT NOT NULL DEFAULT '',
+        messages TEXT NOT NULL DEFAULT '[]',
+        usage TEXT NOT NULL DEFAULT '{}',
+        files TEXT NOT NULL DEFAULT '[]'
+    );
+    CREATE INDEX turn_session ON turn (service, session, id);
+    CREATE TABLE event (
+        turn INTEGER NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (turn, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE last_session (
+        user TEXT NOT NULL,
+        notebook TEXT NOT NULL,
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        used REAL NOT NULL,
+        PRIMARY KEY (user, notebook)
+    ) WITHOUT ROWID;
+    """,
+)
+
+# SQLite's shared memory, which WAL needs, does not work between the hosts of these.
+NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "lustre",
+    "ceph",
+    "gpfs",
+    "9p",
+    "afs",
+}
+
+
+def open_database(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+    """Open the registry, made or brought up to date if need be.
+
+    Raises
+    ------
+    RegistryError
+        The file was written by a newer version, or it is not a database.
+    sqlite3.Error
+        Anything else that SQLite says.
+    """
+    private_directory(path.parent)
+    if not path.exists():
+        path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    connection.row_factory = sqlite3.Row
+    _check_version(connection, path, migrations)
+    connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_on_network(path) else 'WAL'}")
+    connection.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; a power cut costs seconds
+    connection.execute("PRAGMA foreign_keys = ON")
+    if _version(connection) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been faster
+        if 0 < version < len(migrations):
+            _keep_copy(path, version)
+        for number, script in enumerate(migrations[version:], version + 1):
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _check_version(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    if _version(connection) > len(migrations):
+        raise RegistryError(
+            f"The registry of sessions, {path}, was written by a newer version of vibekit-jupyter.",
+            hint="Upgrade this one: pip install -U vibekit-jupyter",
+        )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _keep_copy(path: Path, version: int) -> None:
+    copy = path.with_name(f"{path.name}.v{version}")
+    copy.touch(mode=0o600)
+    # The open transaction holds the writers off; a second connection reads what is committed.
+    reader = sqlite3.connect(path)
+    target = sqlite3.connect(copy)
+    try:
+        reader.backup(target)
+    finally:
+        reader.close()
+        target.close()
+
+
+def is_on_network(path: Path, mounts: str | None = None) -> bool:
+    """Whether a path lies on a network file system, by the table of mounts (Linux)."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+    best: tuple[int, str] = (0, "")
+    target = PurePosixPath(path)
+    for line in mounts.splitlines():
+        _device, point, kind, *_rest = line.split(" ")
+        point = point.replace("\\040", " ")
+        if target.is_relative_to(point):
+            best = max(best, (len(point), kind))
+    return best[1] in NETWORK_FILE_SYSTEMS or best[1].startswith("fuse.sshfs")
