@@ -1,0 +1,25 @@
+"""From a prompt to events: the loop, its tools, and the connections to the model services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.agents.vendor import Vendor
+    from vibekit_jupyter.config import Model
+
+__all__ = ["load"]
+
+
+def load(model: Model) -> Vendor:
+    """Import the SDK that a model's agent speaks with, and make its connection.
+
+    No request is sent, but the import takes a second or two: call it in a thread.
+    """
+    if model.agent == "codex":
+        from vibekit_jupyter.agents.codex import Codex
+
+        return Codex(model)
+    from vibekit_jupyter.agents.claude import Claude
+
+    return Claude(model)

@@ -1,15 +1,31 @@
 """A session's conversation, in no vendor's words, so that either agent can go on with it.
 
 An answer keeps the vendor's own items beside the neutral ones (``native``): the same agent
-gets them back verbatim (reasoning stays valid), the other one gets the neutral form.
+and model get them back verbatim (reasoning stays valid), any other gets the neutral form.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AssistantMessage", "Message", "ToolCall", "ToolResult", "ToolResults", "UserMessage"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "AssistantMessage",
+    "Conversation",
+    "Message",
+    "ToolCall",
+    "ToolResult",
+    "ToolResults",
+    "UserMessage",
+    "well_formed",
+]
+
+INTERRUPTED = "interrupted by the user"
 
 
 @dataclass(frozen=True)
@@ -60,3 +76,142 @@ class ToolResults:
 
 
 Message = UserMessage | AssistantMessage | ToolResults
+
+
+class Conversation:
+    """The messages of a session. Both vendors accept it at the start of every turn.
+
+    What makes it so: only whole answers are added, every tool call has one result, and a
+    turn that is interrupted or fails is closed (:meth:`close`).
+
+    Parameters
+    ----------
+    messages
+        What was said before.
+    id
+        Groups its requests in a vendor's prompt cache.
+    tokens
+        Its size as last counted by a vendor, 0 where none said.
+    """
+
+    def __init__(
+        self,
+        messages: Iterable[Message] = (),
+        *,
+        id: str = "",  # noqa: A002  (the field's name)
+        tokens: int = 0,
+    ) -> None:
+        self.id = id or uuid.uuid4().hex
+        self.tokens = tokens
+        self._messages: list[Message] = list(messages)
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The messages, the oldest first."""
+        return tuple(self._messages)
+
+    @property
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls that have no result yet."""
+        last = self._messages[-1] if self._messages else None
+        return last.tool_calls if isinstance(last, AssistantMessage) else ()
+
+    def append(self, message: Message) -> None:
+        """Add a message.
+
+        Raises
+        ------
+        ValueError
+            Tool calls would be left without results, or results answer no call.
+        """
+        given = [r.call_id for r in message.results] if isinstance(message, ToolResults) else []
+        if given != [call.call_id for call in self.open_calls]:
+            raise ValueError("each tool call needs its result next, and nothing else has one")
+        if isinstance(message, UserMessage):
+            message = UserMessage(well_formed(message.text))
+        self._messages.append(message)
+
+    def close(self, reason: str, *, text: str = "", results: Mapping[str, ToolResult]) -> None:
+        """End a turn that did not come to its end.
+
+        Open calls get the results that are there, and ``reason`` for the others. Words of the
+        model that were shown but belong to no whole answer are kept as ``text``.
+        """
+        if self.open_calls:
+            missing = f"Not done: {reason}."
+            self.append(
+                ToolResults(
+                    tuple(
+                        results.get(call.call_id) or ToolResult(call.call_id, missing, ok=False)
+                        for call in self.open_calls
+                    )
+                )
+            )
+        if self._messages and not isinstance(self._messages[-1], AssistantMessage):
+            note = f"[{reason}]"
+            self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
+
+    def replace(self, messages: Iterable[Message]) -> None:
+        """Put other messages in the place of all."""
+        self._messages = list(messages)
+        self.tokens = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-safe dictionary."""
+        return {
+            "id": self.id,
+            "tokens": self.tokens,
+            "messages": [{"role": _ROLES[type(m)], **asdict(m)} for m in self._messages],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Conversation:
+        """Return the conversation that :meth:`to_dict` made this dictionary from.
+
+        A turn that was cut off before it could be closed (the kernel died) is closed now.
+        """
+        messages = [_message(message) for message in data["messages"]]
+        conversation = cls(messages, id=data["id"], tokens=data["tokens"])
+        conversation.close("the run ended unexpectedly", results={})
+        return conversation
+
+
+_ROLES: dict[type[Message], str] = {
+    UserMessage: "user",
+    AssistantMessage: "assistant",
+    ToolResults: "tools",
+}
+
+
+def _message(data: Mapping[str, Any]) -> Message:
+    match data["role"]:
+        case "user":
+            return UserMessage(data["text"])
+        case "tools":
+            return ToolResults(tuple(ToolResult(**result) for result in data["results"]))
+        case _:
+            return AssistantMessage(
+                data["text"],
+                tuple(ToolCall(**call) for call in data["tool_calls"]),
+                data["agent"],
+                data["model"],
+                tuple(data["native"]),
+            )
+
+
+def well_formed(text: str) -> str:
+    """Return the text as UTF-8 can carry it.
+
+    JSON can spell halves of a surrogate pair, and a server may cut a delta between them.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def json_safe(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a vendor's item as UTF-8 JSON can carry it."""
+    copy: dict[str, Any] = json.loads(well_formed(json.dumps(item, ensure_ascii=False)))
+    return copy

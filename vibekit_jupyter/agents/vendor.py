@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from vibekit_jupyter.agents.conversation import AssistantMessage, Message
 from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from vibekit_jupyter.agents.conversation import AssistantMessage, Message
 
 __all__ = ["Answer", "Request", "StopReason", "ToolSpec", "Vendor"]
 
@@ -25,13 +28,23 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything one answer depends on: the services keep no state of ours."""
+    """Everything one answer depends on: the services keep no state of ours.
+
+    Attributes
+    ----------
+    cache_key
+        Requests with the same one share a beginning, which a vendor may cache.
+    silence
+        Seconds without a byte after which the service counts as failed.
+    """
 
     instructions: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     effort: str | None = None
     max_output_tokens: int | None = None
+    cache_key: str = ""
+    silence: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,7 @@ class Answer:
 class Vendor(Protocol):
     """A connection to one model service."""
 
-    def answer(self, request: Request) -> AsyncIterator[TextDelta | ThinkingDelta | Answer]:
+    def answer(self, request: Request) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
         """Stream one answer: its deltas as they come, then the whole ``Answer`` last.
 
         Raises

@@ -1,0 +1,202 @@
+"""The agent ``codex``: the OpenAI Responses protocol, spoken with ``openai.AsyncOpenAI``.
+
+Importing this module imports the SDK: half a second and more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import openai
+
+from vibekit_jupyter.agents.conversation import (
+    AssistantMessage,
+    ToolCall,
+    ToolResults,
+    json_safe,
+    well_formed,
+)
+from vibekit_jupyter.agents.service import CallIds, Service
+from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
+from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from vibekit_jupyter.config import Model
+
+__all__ = ["Codex"]
+
+TEXT_DELTAS = ("response.output_text.delta", "response.refusal.delta")
+THINKING_DELTAS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+
+class Codex:
+    """A connection to a service that speaks Responses (see :class:`~.vendor.Vendor`)."""
+
+    def __init__(self, model: Model) -> None:
+        self._service = Service(model, openai.OpenAIError)
+        self._client = openai.AsyncOpenAI(
+            api_key=model.api_key,
+            base_url=model.base_url,
+            http_client=self._service.http_client(),
+        )
+        # The SDK imports this part of itself on first use; here it is in a thread.
+        self._create = self._client.responses.create
+
+    async def answer(
+        self, request: Request
+    ) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
+        """Stream one answer."""
+        model = self._service.model
+        stream = await self._service.open(
+            self._create,
+            _required(request, model),
+            _optional(request, model),
+            silence=request.silence,
+        )
+        items: list[tuple[int, dict[str, Any]]] = []
+        end: Any = None
+        began = False
+        with self._service.failures(silence=request.silence, streaming=True):
+            async with stream:
+                events = aiter(stream)
+                # An event that the SDK does not know has the right type, but the wrong class.
+                async for event in events:
+                    began = True
+                    if event.type in TEXT_DELTAS:
+                        yield TextDelta(well_formed(event.delta))
+                    elif event.type in THINKING_DELTAS:
+                        yield ThinkingDelta(well_formed(event.delta))
+                    elif event.type == "response.output_item.done":
+                        items.append((event.output_index, _plain(event.item)))
+                    elif event.type in ENDS:
+                        end = event.response
+                        break
+                    elif event.type == "error":
+                        raise self._service.stream_error(event.code, event.message)
+                await self._service.drain(events)
+            if end is None:
+                raise self._service.broken_off(began=began)
+            if end.error is not None:
+                raise self._service.stream_error(end.error.code, end.error.message)
+            items.sort(key=lambda item: item[0])
+            output = [item for _, item in items] or [_plain(item) for item in end.output]
+            yield _answer(output, end, request, model)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def _required(request: Request, model: Model) -> dict[str, Any]:
+    required: dict[str, Any] = {
+        "model": model.name,
+        "instructions": request.instructions,
+        "input": list(_input(request, model)),
+    }
+    if request.tools:
+        required["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "strict": False,
+            }
+            for tool in request.tools
+        ]
+    return required
+
+
+def _optional(request: Request, model: Model) -> dict[str, Any]:
+    # Without these two OpenAI keeps the conversation, and reasoning could not be sent back.
+    optional: dict[str, Any] = {"store": False, "include": ["reasoning.encrypted_content"]}
+    if request.cache_key:
+        optional["prompt_cache_key"] = request.cache_key
+    if request.max_output_tokens is not None:
+        optional["max_output_tokens"] = request.max_output_tokens
+    # A local server reasons when its model does; asked for it, some refuse other models.
+    reasoning = {} if model.is_local else {"summary": "auto"}
+    if request.effort is not None:
+        reasoning["effort"] = request.effort
+    if reasoning:
+        optional["reasoning"] = reasoning
+    return optional
+
+
+def _input(request: Request, model: Model) -> Iterator[dict[str, Any]]:
+    for message in request.messages:
+        if isinstance(message, ToolResults):
+            for result in message.results:
+                yield {
+                    "type": "function_call_output",
+                    "call_id": result.call_id,
+                    "output": result.output,
+                }
+        elif isinstance(message, AssistantMessage):
+            yield from _said(message, model)
+        else:
+            yield {"role": "user", "content": message.text}
+
+
+def _said(message: AssistantMessage, model: Model) -> Iterator[dict[str, Any]]:
+    if message.native and (message.agent, message.model) == (model.agent, model.name):
+        yield from message.native
+        return
+    if message.text.strip():
+        yield {"role": "assistant", "content": message.text}
+    for call in message.tool_calls:
+        yield {
+            "type": "function_call",
+            "call_id": call.call_id,
+            "name": call.name,
+            "arguments": call.arguments,
+        }
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return json_safe(item.to_dict(mode="json", warnings=False))
+
+
+def _answer(output: list[dict[str, Any]], end: Any, request: Request, model: Model) -> Answer:
+    ids = CallIds(request.messages)
+    texts: list[str] = []
+    calls: list[ToolCall] = []
+    native: list[dict[str, Any]] = []
+    refused = False
+    for item in output:
+        if item["type"] == "message":
+            parts = item["content"]
+            refused = refused or any(part["type"] == "refusal" for part in parts)
+            texts += [part.get("text") or part.get("refusal") or "" for part in parts]
+            if not parts:
+                continue
+        elif item["type"] == "function_call":
+            item["call_id"] = ids.take(item.get("call_id"))
+            calls.append(ToolCall(item["call_id"], item["name"], item["arguments"]))
+        elif item["type"] == "reasoning" and not item.get("encrypted_content"):
+            continue  # OpenAI would look for it in its store, where it is not
+        native.append(item)
+    return Answer(
+        AssistantMessage("".join(texts), tuple(calls), model.agent, model.name, tuple(native)),
+        _stop(end, refused=refused, calls=bool(calls)),
+        _usage(end.usage),
+    )
+
+
+def _stop(end: Any, *, refused: bool, calls: bool) -> StopReason:
+    if end.incomplete_details is not None:
+        return "refusal" if end.incomplete_details.reason == "content_filter" else "length"
+    if calls:
+        return "tools"
+    return "refusal" if refused else "done"
+
+
+def _usage(usage: Any) -> Usage:
+    if usage is None:
+        return Usage()
+    details = usage.input_tokens_details
+    cached = details.cached_tokens if details is not None else 0
+    return Usage(usage.input_tokens or 0, cached or 0, usage.output_tokens or 0)
