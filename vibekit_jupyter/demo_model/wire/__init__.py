@@ -41,16 +41,27 @@ __all__ = [
 
 
 class Wire(Protocol):
-    """What one vendor's protocol can do; its two modules hold the docstrings."""
+    """What one vendor's protocol can do."""
 
     PATH: str
 
-    def key(self, headers: Mapping[str, str]) -> str: ...  # noqa: D102  (see the class)
-    def error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]: ...  # noqa: D102
-    def models(self, names: Iterable[str]) -> dict[str, Any]: ...  # noqa: D102
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Request: ...  # noqa: D102
-    def document(self, answer: Answer, model: str) -> dict[str, Any]: ...  # noqa: D102
-    def events(self, answer: Answer, model: str) -> Iterator[Event]: ...  # noqa: D102
+    def key(self, headers: Mapping[str, str]) -> str:
+        """Return the key that a request carries."""
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Request:
+        """Read a request; a body of another shape is a ValueError, KeyError or TypeError."""
+
+    def document(self, answer: Answer, model: str) -> dict[str, Any]:
+        """Return the whole answer."""
+
+    def events(self, answer: Answer, model: str) -> Iterator[Event]:
+        """Return the answer as a stream."""
+
+    def error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
+        """Return the body of an error."""
+
+    def models(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return the list of models."""
 
 
 WIRES: Mapping[Vendor, Wire] = {"openai": responses, "anthropic": messages}

@@ -75,7 +75,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     """
     spelled = json.loads(body)
     if not isinstance(spelled, dict):
-        raise ValueError("the body is not a JSON object")  # noqa: TRY004  (a value, not an argument)
+        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - a value, no argument
     return Request(
         vendor="anthropic",
         model=str(spelled.get("model", "")),

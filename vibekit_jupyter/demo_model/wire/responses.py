@@ -67,7 +67,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     """
     spelled = json.loads(body)
     if not isinstance(spelled, dict):
-        raise ValueError("the body is not a JSON object")  # noqa: TRY004  (a value, not an argument)
+        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - a value, no argument
     given = spelled.get("input", "")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     system = [str(spelled.get("instructions") or "")]
