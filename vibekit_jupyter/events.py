@@ -19,6 +19,7 @@ __all__ = [
     "CommandResult",
     "Event",
     "FileChange",
+    "FileShown",
     "Notice",
     "RawEvent",
     "Result",
@@ -212,6 +213,28 @@ class StepFinished(Event):
 
     step: int
     usage: Usage
+
+
+@dataclass(frozen=True)
+class FileShown(Event):
+    """A file of the sandbox to be looked at in the cell.
+
+    Attributes
+    ----------
+    path
+        Where it is in the sandbox.
+    mime
+        What it is: an image, ``text/csv``, ``text/html`` or ``application/x-ipynb+json``.
+    data
+        Its bytes in base64; empty when it is too large to be shown.
+    size
+        Its size in bytes.
+    """
+
+    path: str
+    mime: str
+    data: str
+    size: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+"""How a run and its sessions look in a cell, and in plain text."""
+
+from __future__ import annotations
+
+from vibekit_jupyter.notebook.render.cards import (
+    config_card,
+    message,
+    session_card,
+    session_list,
+)
+from vibekit_jupyter.notebook.render.display import (
+    RunDisplay,
+    display_mode,
+    rendered,
+    run_display,
+)
+from vibekit_jupyter.notebook.render.html import to_html
+from vibekit_jupyter.notebook.render.log import event_log, events_of_log
+from vibekit_jupyter.notebook.render.plain import to_plain
+from vibekit_jupyter.notebook.render.rendered import Rendered
+from vibekit_jupyter.notebook.render.transcript import Transcript
+
+__all__ = [
+    "Rendered",
+    "RunDisplay",
+    "Transcript",
+    "config_card",
+    "display_mode",
+    "event_log",
+    "events_of_log",
+    "message",
+    "rendered",
+    "run_display",
+    "session_card",
+    "session_list",
+    "to_html",
+    "to_plain",
+]

@@ -1,0 +1,105 @@
+"""Code and diffs as HTML: Pygments finds the words, inline styles colour them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
+from pygments.lexers.special import TextLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
+from pygments.util import ClassNotFound
+
+from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.text import escape, visible
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType
+
+__all__ = ["code_html", "diff_lines", "highlighted"]
+
+# A lexer is made for code that people write; what is longer than that is shown without colour.
+CODE_LIMIT: Final = 20_000
+LINE_LIMIT: Final = 1_000
+
+_COLORS: Final[dict[_TokenType, str]] = {
+    Comment: "color:#7d858e;font-style:italic",
+    Keyword: "color:#b457c9",
+    Name.Builtin: "color:#2f7de1",
+    Name.Class: "color:#2f7de1",
+    Name.Decorator: "color:#b457c9",
+    Name.Function: "color:#2f7de1",
+    Name.Tag: "color:#b457c9",
+    Number: "color:#1a8a9a",
+    Operator.Word: "color:#b457c9",
+    String: "color:#a8701a",
+}
+
+
+def highlighted(code: str, lexer: Lexer) -> list[str]:
+    """Return the code's lines as HTML, each complete in itself."""
+    code = visible(code)
+    if len(code) > CODE_LIMIT or any(len(line) > LINE_LIMIT for line in code.split("\n")):
+        return [escape(line) for line in code.split("\n")]
+    lines: list[list[str]] = [[]]
+    for kind, value in lexer.get_tokens(code):
+        css = _color(kind)
+        for index, piece in enumerate(value.split("\n")):
+            if index:
+                lines.append([])
+            if piece:
+                html = escape(piece)
+                lines[-1].append(style.span(css, html) if css else html)
+    return ["".join(line) for line in lines]
+
+
+def code_html(code: str, language: str = "") -> str:
+    """Return a block of code of a language that may be unknown."""
+    try:
+        lexer = get_lexer_by_name(language.strip().lower(), **_EXACT)
+    except ClassNotFound:
+        lexer = TextLexer(**_EXACT)
+    return "\n".join(highlighted(code.rstrip("\n"), lexer))
+
+
+def diff_lines(diff: str, path: str) -> list[str]:
+    """Return the lines of a unified diff without header as HTML, coloured as ``path`` says.
+
+    Each is a block of its own, so that they are joined by nothing.
+    """
+    lines = [line for line in diff.split("\n") if not line.startswith("\\ No newline")]
+    if lines and not lines[-1]:
+        lines.pop()
+    try:
+        lexer = get_lexer_for_filename(path, **_EXACT)
+    except ClassNotFound:
+        lexer = TextLexer(**_EXACT)
+    bodies = highlighted("\n".join("" if _is_hunk(line) else line[1:] for line in lines), lexer)
+    return [_diff_line(line, body) for line, body in zip(lines, bodies, strict=True)]
+
+
+_EXACT: Final = {"stripnl": False, "ensurenl": False}
+
+
+def _is_hunk(line: str) -> bool:
+    return line.startswith("@@")
+
+
+def _diff_line(line: str, body: str) -> str:
+    css = "display:block;padding:0 8px;"
+    if _is_hunk(line):
+        return style.span(css + style.DIM, "⋯")
+    background = {"+": style.ADDED, "-": style.REMOVED}.get(line[:1])
+    if background:
+        css += f"background-color:{background}"
+    sign = {"-": "−"}.get(line[:1], escape(line[:1]) or " ")
+    return style.span(css, f"{sign} {body}")
+
+
+def _color(kind: _TokenType) -> str:
+    while kind is not Token:
+        if kind in _COLORS:
+            return _COLORS[kind]
+        assert kind.parent is not None
+        kind = kind.parent
+    return ""

@@ -1,0 +1,115 @@
+"""A model's Markdown as safe HTML.
+
+A parser with HTML switched off, then a sanitiser with a short list of what may be there:
+JupyterLab runs scripts, fetches images and obeys attributes found in the output of a live
+cell, and a model's words are whatever somebody made it say.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+
+from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.code import code_html
+from vibekit_jupyter.notebook.render.text import escape, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
+
+__all__ = ["markdown_html"]
+
+SCHEMES: Final = frozenset({"http", "https", "mailto"})
+_CELL: Final = f"text-align:left;padding:3px 12px 3px 0;border-bottom:{style.LINE};border-top:0"
+_PRE: Final = (
+    f"margin:6px 0;padding:6px 8px;{style.MONO};line-height:1.45;white-space:pre-wrap;"
+    f"overflow-wrap:anywhere;background-color:{style.SOFT};border-radius:4px;border:0"
+)
+# A heading is a bold line: the answer in a cell is no chapter of the notebook, and JupyterLab
+# would list it in the table of contents.
+_STYLES: Final = {
+    **{f"h{level}": "font-weight:600;margin:10px 0 4px" for level in range(1, 7)},
+    "p": style.SPEECH,
+    "ul": "margin:6px 0;padding-left:22px",
+    "ol": "margin:6px 0;padding-left:22px",
+    "blockquote": f"margin:6px 0;padding:0 0 0 10px;border-left:3px solid {style.NEUTRAL};border-right:0",
+    "table": "border-collapse:collapse;margin:6px 0;font-size:12px;table-layout:auto",
+    "th": f"{_CELL};{style.DIM};font-weight:600",
+    "td": _CELL,
+    "hr": f"border:0;border-top:{style.LINE};margin:10px 0",
+}
+_TAGS: Final = frozenset(
+    "a blockquote br code del div em hr li ol p pre s span strong table tbody td th thead tr ul".split()
+)
+_PROPERTIES: Final = frozenset(
+    "background-color border border-bottom border-collapse border-left border-radius border-right "
+    "border-top color font-family font-size font-style font-weight line-height margin opacity "
+    "overflow-wrap padding padding-left table-layout text-align white-space".split()
+)
+_ATTRIBUTES: Final = {"*": {"style"}, "a": {"href", "title"}, "ol": {"start"}}
+
+
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802  # markdown-it's own name
+        """Let only the schemes through that do nothing until they are clicked."""
+        scheme, colon, _ = url.strip().partition(":")
+        return bool(colon) and scheme.lower() in SCHEMES
+
+
+class _Renderer(RendererHTML):
+    def text(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return escape(tokens[idx].content)
+
+    def code_inline(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        css = f"{style.MONO};background-color:{style.SOFT};border-radius:3px;padding:1px 4px"
+        return f'<code style="{css}">{escape(tokens[idx].content)}</code>'
+
+    def fence(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        language = tokens[idx].info.split(maxsplit=1)[0] if tokens[idx].info.strip() else ""
+        return f'<pre style="{_PRE}">{code_html(tokens[idx].content, language)}</pre>\n'
+
+    def code_block(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return f'<pre style="{_PRE}">{code_html(tokens[idx].content)}</pre>\n'
+
+    def image(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        """Name the picture: to draw it would be to fetch it."""
+        token = tokens[idx]
+        return style.span(style.DIM, escape(f"[image: {token.content or token.attrGet('src')}]"))
+
+    def renderToken(  # noqa: N802  # markdown-it's own name
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        token = tokens[idx]
+        if token.nesting >= 0 and token.tag in _STYLES:
+            alignment = token.attrGet("style")
+            token.attrSet("style", f"{_STYLES[token.tag]};{alignment or ''}")
+        if re.fullmatch("h[1-6]", token.tag):
+            token.tag = "div"
+        return super().renderToken(tokens, idx, options, env)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = _Parser("commonmark", {"html": False}, renderer_cls=_Renderer)
+    return parser.enable(["table", "strikethrough"])
+
+
+def markdown_html(source: str) -> str:
+    """Return Markdown as HTML that shows and does nothing else."""
+    return nh3.clean(
+        _parser().render(visible(source)),
+        tags=set(_TAGS),
+        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        filter_style_properties=set(_PROPERTIES),
+        url_schemes=set(SCHEMES),
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )

@@ -1,0 +1,40 @@
+"""Something to show: HTML for a notebook, and its plain-text twin for everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Rendered"]
+
+
+@dataclass(frozen=True, repr=False)
+class Rendered:
+    """What a cell shows.
+
+    Attributes
+    ----------
+    plain
+        The text for terminals, tests and plain front ends.
+    html
+        Safe HTML: inline styles only, nothing that runs or fetches.
+    metadata
+        Output metadata, for programs that read the notebook.
+    """
+
+    plain: str
+    html: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def bundle(self) -> dict[str, str]:
+        """Return the data as a MIME bundle."""
+        return {"text/html": self.html, "text/plain": self.plain}
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """Give IPython both forms; it filters by ``include`` and ``exclude`` itself."""
+        return self.bundle(), self.metadata
+
+    def __repr__(self) -> str:
+        return self.plain

@@ -1,0 +1,61 @@
+"""The inline styles of everything drawn, in one place.
+
+Front ends differ in which theme they have and in what their sanitisers let through, so text
+inherits the page's colour, dimmed by opacity; surfaces and lines are greys with alpha; accents
+are mid-tones with a contrast of 4 and more on white and on near-black alike. JupyterLab's
+variables stand only where one of them says more than that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACCENT: Final = "#2f7de1"
+OK: Final = "#2c8f4b"
+BAD: Final = "#d84a42"
+WARN: Final = "#a07a12"
+NEUTRAL: Final = "rgba(128,128,128,.4)"
+
+SOFT: Final = "rgba(128,128,128,.1)"
+LINE: Final = "1px solid rgba(128,128,128,.3)"
+ADDED: Final = "rgba(46,160,67,.16)"
+REMOVED: Final = "rgba(248,81,73,.16)"
+
+MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px"
+SANS: Final = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.5"
+DIM: Final = "opacity:.68"
+QUIET: Final = f"{DIM};font-size:12px"
+
+CARD: Final = f"border-left:3px solid {{color}};padding:2px 0 2px 12px;margin:0;{SANS}"
+ROW: Final = (
+    f"display:flex;gap:8px;align-items:center;cursor:pointer;padding:3px 8px;margin:0;"
+    f"background-color:{SOFT};border-radius:4px;{MONO};line-height:1.5"
+)
+LABEL: Final = "flex:1 1 auto;min-width:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+ASIDE: Final = f"{DIM};white-space:nowrap"
+OUTPUT: Final = (
+    f"margin:0;padding:6px 8px 6px 24px;{MONO};line-height:1.45;white-space:pre-wrap;"
+    "overflow-wrap:anywhere;max-height:26em;overflow:auto;border:0;background-color:transparent"
+)
+SPEECH: Final = "margin:6px 0"
+PILL: Final = (
+    f"border:{LINE};border-radius:10px;padding:0 7px;font-size:11px;{DIM};white-space:nowrap"
+)
+TABLE: Final = f"border-collapse:collapse;width:100%;margin:2px 0;{SANS};font-size:12px"
+TABLE_CELL: Final = (
+    f"text-align:left;padding:4px 12px 4px 0;border:0;border-bottom:{LINE};font-weight:400;"
+    "vertical-align:top;overflow-wrap:anywhere"
+)
+
+
+def dot(color: str, size: int = 8) -> str:
+    """Return a round mark."""
+    return (
+        f'<span style="display:inline-block;width:{size}px;height:{size}px;border-radius:50%;'
+        f'flex:none;background-color:{color}"></span>'
+    )
+
+
+def span(style: str, html: str) -> str:
+    """Return styled words."""
+    return f'<span style="{style}">{html}</span>'
