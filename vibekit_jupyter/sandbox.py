@@ -14,7 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
@@ -120,6 +120,11 @@ class Sandbox:
         with sandbox_errors(service, sandbox_id):
             sdk = await _sdk().connect(sandbox_id, timeout=int(timeout), **_options(service))
         return cls(service, sdk, timeout)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether its time has run out, as far as is known without asking."""
+        return datetime.now(UTC) >= self.ends_at
 
     async def run(
         self,
@@ -234,8 +239,8 @@ class Sandbox:
                 END_COMMAND, envs={"VIBEKIT_END": mark}, timeout=END_TIMEOUT
             )
 
-    async def read_file(self, path: str) -> bytes:
-        """Return a file's bytes.
+    async def read_file(self, path: str, *, most: int | None = None) -> bytes:
+        """Return a file's bytes, or the first ``most`` of them.
 
         Raises
         ------
@@ -243,10 +248,18 @@ class Sandbox:
             There is no such file; it is not a file.
         """
         with file_errors(path), sandbox_errors(self.service, self.id):
-            return bytes(await self._sdk.files.read(path, format="bytes"))
+            if most is None:
+                return bytes(await self._sdk.files.read(path, format="bytes"))
+            data = bytearray()
+            async with await self._sdk.files.read(path, format="stream") as chunks:
+                async for chunk in chunks:
+                    data += chunk
+                    if len(data) >= most:
+                        break
+            return bytes(data[:most])
 
-    async def write_file(self, path: str, data: bytes) -> None:
-        """Write a file, with the folders above it."""
+    async def write_file(self, path: str, data: bytes | IO[bytes]) -> None:
+        """Write a file, with the folders above it; an open file is sent in pieces."""
         with file_errors(path), sandbox_errors(self.service, self.id):
             await self._sdk.files.write(path, data)
 
@@ -292,10 +305,18 @@ async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
         return _info(await _sdk().get_info(sandbox_id, **_options(service)))
 
 
-async def list_sandboxes(service: Service) -> AsyncIterator[SandboxInfo]:
-    """Yield the sandboxes that the service has, running and paused, the newest first."""
+async def list_sandboxes(
+    service: Service, *, metadata: Mapping[str, str] | None = None
+) -> AsyncIterator[SandboxInfo]:
+    """Yield the sandboxes that the service has, running and paused, the newest first.
+
+    ``metadata`` leaves those that carry all of it.
+    """
+    from e2b import SandboxQuery
+
+    query = SandboxQuery(metadata=dict(metadata)) if metadata else None
     with sandbox_errors(service):
-        pages = _sdk().list(**_options(service))
+        pages = _sdk().list(query=query, **_options(service))
         while pages.has_next:
             for item in await pages.next_items():
                 yield _info(item)
