@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Literal
+import asyncio
+import json
+import os
+from typing import TYPE_CHECKING, Any, Literal
 
-from vibekit_jupyter.config import Settings
-from vibekit_jupyter.events import CommandResult, Event, Result
-from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter import choices, config
+from vibekit_jupyter.errors import (
+    AgentNotInitializedError,
+    CommandError,
+    ConfigurationError,
+    UnconfinedError,
+    VibeKitError,
+)
+from vibekit_jupyter.events import RunStarted
+from vibekit_jupyter.run import Ready, Run
+from vibekit_jupyter.session_verbs import SessionVerbs
+from vibekit_jupyter.workspace import Workspace, current_user
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from vibekit_jupyter.config import Service, Settings
+    from vibekit_jupyter.events import CommandResult, Event, Result
+    from vibekit_jupyter.sandbox import Sandbox
 
 __all__ = ["VibeKit"]
 
 
-class VibeKit:
+class VibeKit(SessionVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -28,11 +46,16 @@ class VibeKit:
         The session to begin with; not checked before it is used.
     notebook, user, project
         What new sessions are filed under.
+
+    Raises
+    ------
+    ConfigurationError
+        A key of these mappings is not known. Credentials are looked at when they are used.
     """
 
     def __init__(
         self,
-        agent: Mapping[str, Any] | None = None,
+        agent: Mapping[str, Any] | str | None = None,
         environment: Mapping[str, Any] | None = None,
         session_id: str | None = None,
         *,
@@ -40,27 +63,65 @@ class VibeKit:
         user: str | None = None,
         project: str = "",
     ) -> None:
-        raise NotImplementedError
+        self._workspace = Workspace(
+            config.read_settings(agent, environment),
+            notebook=notebook,
+            user=user or current_user(),
+            project=project,
+        )
+        self._workspace.book.current = session_id
+
+    def __repr__(self) -> str:
+        return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
 
     @property
     def settings(self) -> Settings:
         """What is set; environment variables come on top when it is used."""
-        raise NotImplementedError
+        return self._workspace.settings
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from the next operation on."""
-        raise NotImplementedError
+        self._workspace.settings = settings
+
+    def configuration(self) -> Sequence[tuple[str, str, str]]:
+        """Return what is used and why, as rows (what, value, reason). No keys; no request."""
+        return choices.describe(self.settings)
 
     async def get_session(self) -> str | None:
-        """Return the current session's id, or None when there is none (seed: getSession)."""
-        raise NotImplementedError
+        """Return the current session's id, or None when there is none (seed: getSession).
+
+        Raises
+        ------
+        AgentNotInitializedError
+            Credentials are missing or wrong in form.
+        """
+        self._workspace.check_initialized()
+        return self._workspace.book.current
 
     async def set_session(self, session_id: str, *, check: bool = False) -> None:
         """Make a session the current one, by id or by exact name (seed: setSession).
 
-        No request is sent, the next operation uses it; with ``check`` it is connected now.
+        No request is sent; the next operation uses it.
+
+        Parameters
+        ----------
+        check
+            Connect it now.
+
+        Raises
+        ------
+        AgentNotInitializedError
+            Credentials are missing or wrong in form.
+        SessionNotFoundError
+            With ``check``: it is gone. The current session stays as it was.
         """
-        raise NotImplementedError
+        service_id = self._workspace.check_initialized()
+        if not str(session_id).strip():
+            raise ConfigurationError("The session id is empty.", hint="Give an id or a name.")
+        session_id = self._workspace.book.resolve(session_id, service_id)
+        if check:
+            await self._workspace.connect(session_id)
+        self._workspace.book.set_current(session_id, service_id)
 
     async def generate_code(
         self,
@@ -77,15 +138,64 @@ class VibeKit:
     ) -> Result:
         """Run the agent on a prompt (seed: generateCode).
 
-        ``on_event`` is called with every event, the last one is ``RunFinished``, also when
-        the run fails (then the error is raised, with ``error.result``) or is cancelled (then
-        ``CancelledError`` is raised).
-        """
-        raise NotImplementedError
+        The session is created on first use. The run stays in the session it started in.
 
-    def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
-        """Run the agent on a prompt, as events."""
-        raise NotImplementedError
+        Parameters
+        ----------
+        prompt
+            What to do, taken byte for byte.
+        agent, model, mode
+            Instead of what is set, for this run.
+        session
+            Run in this session (id, name or unique prefix); the current one stays current.
+        fresh
+            Leave out what was said before.
+        on_event
+            Called with every event; the last one is ``RunFinished``, also when the run fails
+            or is cancelled.
+        on_update, on_error
+            As in VibeKit for TypeScript: called with each event as JSON, and with the
+            sentence of the error that ended the run.
+
+        Raises
+        ------
+        VibeKitError
+            Whatever went wrong; what the run had done until then is in its ``result``.
+        """
+
+        def tell(event: Event) -> None:
+            if on_event is not None:
+                on_event(event)
+            if on_update is not None:
+                on_update(json.dumps(event.to_dict()))
+
+        try:
+            return await self._run(
+                prompt, agent=agent, model=model, mode=mode, session=session, fresh=fresh, tell=tell
+            )
+        except VibeKitError as error:
+            if on_error is not None:
+                on_error(str(error))
+            raise
+
+    async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
+        """Run the agent on a prompt, as events; ``options`` are those of ``generate_code``.
+
+        The error that ends a run is raised after its ``RunFinished``. Leaving the loop early
+        and closing the iterator cancels the run.
+        """
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        run = asyncio.ensure_future(
+            self.generate_code(prompt, on_event=events.put_nowait, **options)
+        )
+        run.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await run
+        finally:
+            run.cancel()
+            await asyncio.wait([run])
 
     async def execute_command(
         self,
@@ -96,49 +206,112 @@ class VibeKit:
         on_stdout: Callable[[str], None] | None = None,
         on_stderr: Callable[[str], None] | None = None,
     ) -> CommandResult:
-        """Run a command in the current session's sandbox; ``CommandError`` if it fails."""
-        raise NotImplementedError
+        """Run a command in the current session's sandbox; the session is created on first use.
 
-    # The verbs of %vibekit_session. ``session`` is an id, a name or a unique prefix of one;
-    # None is the current session.
+        Parameters
+        ----------
+        command
+            Bash source.
+        timeout
+            Seconds; None is no limit.
+        cwd
+            Where it runs; None is the sandbox's home folder.
 
-    async def find(self, text: str) -> Session:
-        """Look a session up: exact id, exact name, unique prefix; then ask the service once."""
-        raise NotImplementedError
+        Raises
+        ------
+        CommandError
+            It exited with another code than 0, or ran out of time. It is the result, too.
+        """
 
-    async def show(self, session: str | None = None) -> Session | None:
-        """Return the session with its state asked from the service; None without a current one."""
-        raise NotImplementedError
+        def on_output(stream: Literal["stdout", "stderr"], text: str) -> None:
+            listener = on_stdout if stream == "stdout" else on_stderr
+            if listener is not None:
+                listener(text)
 
-    async def new(
-        self,
-        name: str | None = None,
-        *,
-        project: str | None = None,
-        internet: bool = False,
-        timeout: float | None = None,
-    ) -> Session:
-        """Create a session and make it the current one."""
-        raise NotImplementedError
-
-    async def kill(self, session: str | None = None, *, force: bool = False) -> Session:
-        """End a session's sandbox. Its conversation stays readable."""
-        raise NotImplementedError
-
-    async def list(
-        self, *, project: str | None = None, all_users: bool = False, state: str | None = None
-    ) -> Sequence[Session]:
-        """Return the sessions, the last used first, as registry and service know them."""
-        raise NotImplementedError
-
-    def known_sessions(self) -> Sequence[Session]:
-        """Return the sessions of the registry without a request (for completion)."""
-        raise NotImplementedError
-
-    def configuration(self) -> Sequence[tuple[str, str, str]]:
-        """Return what is used and why, as rows (what, value, reason). No keys; no request."""
-        raise NotImplementedError
+        self._workspace.check_initialized()
+        session_id, _ = await self._workspace.current_or_new()
+        sandbox = await self._workspace.connect(session_id)
+        with self._workspace.explained():
+            result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
+        if result.exit_code != 0:
+            raise CommandError(result, session_id=session_id)
+        return result
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
-        raise NotImplementedError
+        await self._workspace.aclose()
+
+    async def _run(
+        self,
+        prompt: str,
+        *,
+        agent: str | None,
+        model: str | None,
+        mode: str | None,
+        session: str | None,
+        fresh: bool,
+        tell: Callable[[Event], None],
+    ) -> Result:
+        workspace, settings = self._workspace, self.settings
+        if not prompt.strip():
+            raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
+        name = config.agent_name(agent) if agent else choices.choose_agent(settings)
+        chosen = choices.choose_model(settings, name)
+        e2b = choices.choose_e2b(settings)
+        if chosen is None:
+            check_demo(settings, e2b)
+        session_id = (await self.find(session)).id if session else workspace.book.current
+        known = session_id and workspace.book.known(
+            e2b.id if e2b else config.LOCAL_SERVICE, session_id
+        )
+        started = RunStarted(
+            agent=name,
+            model=config.DEMO_MODEL if chosen is None else model or chosen.name,
+            mode=config.mode_name(mode or settings.mode),
+            prompt=prompt,
+            session_id=session_id,
+            session_name=known.name if known else None,
+            demo=chosen is None,
+        )
+
+        async def ready_session() -> tuple[Sandbox, bool]:
+            ready, created = (session_id, False) if session_id else await workspace.current_or_new()
+            sandbox = await workspace.connect(ready)
+            if chosen is not None:
+                check_confined(sandbox.service)
+            return sandbox, created
+
+        async def prepare() -> Ready:
+            vendor, (sandbox, created) = await asyncio.gather(
+                workspace.connections.vendor(settings, name, model), ready_session()
+            )
+            return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
+
+        return await Run(started, tell).go(
+            prepare,
+            workspace.book.registry,
+            explain=workspace.explain,
+            notebook=workspace.book.notebook,
+            fresh=fresh,
+        )
+
+
+def check_demo(settings: Settings, e2b: Service | None) -> None:
+    """Raise where the demo model would answer unasked in a sandbox that E2B bills."""
+    if e2b is not None and not e2b.is_local and not settings.demo:
+        raise AgentNotInitializedError(
+            "no model is configured, and the demo model does not run unasked in sandboxes that "
+            "E2B bills.",
+            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: %vibekit_config --demo",
+        )
+
+
+def check_confined(service: Service) -> None:
+    """Raise where what a real model writes would run unconfined on this machine."""
+    if service.confinement == "none" and os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
+        raise UnconfinedError(
+            "What a model writes would run unconfined on this machine: "
+            f"{service.confinement_reason}",
+            hint="Use E2B (set E2B_API_KEY), or set VIBEKIT_ALLOW_UNCONFINED=1 where nothing can "
+            "be lost, such as in a container that is thrown away.",
+        )

@@ -354,7 +354,7 @@ def event_from_dict(data: dict[str, Any]) -> Event:
 
 
 @cache
-def _nested(cls: type[Event]) -> dict[str, type[Any]]:
+def _nested(cls: type[Any]) -> dict[str, type[Any]]:
     """The fields of an event that hold a dataclass of their own."""
     nested: dict[str, type[Any]] = {}
     for name, hint in typing.get_type_hints(cls).items():

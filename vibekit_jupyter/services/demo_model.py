@@ -9,7 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from vibekit_jupyter.config import AgentName, Model
+from vibekit_jupyter.config import DEMO_MODEL, AgentName, Model
 from vibekit_jupyter.errors import ModelUnavailableError
 
 __all__ = ["DemoModel"]
@@ -43,7 +43,7 @@ class DemoModel:
             url = self._running.url + ("/v1" if agent == "codex" else "")
             return Model(
                 agent=agent,
-                name="demo",
+                name=DEMO_MODEL,
                 base_url=url,
                 api_key=self._running.key,
                 source="as no model is configured",

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from vibekit_jupyter.config import Service
+from vibekit_jupyter.config import LOCAL_SERVICE, Service
 from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError
 from vibekit_jupyter.home import private_directory, vibekit_home
 from vibekit_jupyter.services.http import request_json
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PROTOCOL", "find_or_start", "log_file", "state_file"]
+__all__ = ["PROTOCOL", "find_or_start", "is_current", "log_file", "state_file"]
 
 # The version of what this module and the server say to each other.
 PROTOCOL = 1
@@ -83,6 +83,16 @@ def find_or_start() -> Service:
         return _running() or _start()
 
 
+def is_current(service: Service) -> bool:
+    """Whether a local server found before is still the one that runs. Sends no request."""
+    record = _read_record()
+    return (
+        record is not None
+        and (record.url, record.key) == (service.api_url, service.api_key)
+        and is_running(record.pid, record.pid_started, record.boot_id)
+    )
+
+
 def _running() -> Service | None:
     """Return the server that the record names, if it is there and speaks our protocol."""
     record = _read_record()
@@ -95,7 +105,7 @@ def _running() -> Service | None:
         _make_way(record, status)
         return None
     return Service(
-        id="local",
+        id=LOCAL_SERVICE,
         title="local sandbox",
         api_key=record.key,
         api_url=record.url,
@@ -213,8 +223,10 @@ def _private_log() -> IO[bytes]:
 
 def _server_environment() -> dict[str, str]:
     """Only what a Python process needs, so that no key of the kernel's reaches the server."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "XDG_RUNTIME_DIR", "VIRTUAL_ENV")
-    kept += ("PYTHONPATH", "VIBEKIT_HOME", "USER", "LOGNAME")
+    kept = (
+        *("PATH", "PYTHONPATH", "VIRTUAL_ENV", "HOME", "USER", "LOGNAME", "VIBEKIT_HOME"),
+        *("LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"),
+    )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment["VIBEKIT_SANDBOX_API_KEY"] = f"e2b_{secrets.token_hex(20)}"
     return environment

@@ -6,6 +6,7 @@ It holds what no sandbox service knows. One SQLite file a user, shared by all th
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import sqlite3
@@ -64,7 +65,7 @@ class Registry:
     # Sessions
 
     def add(self, session: Session, service: Service) -> Session:
-        """Record a new session; without a name of its own it is called after its notebook.
+        """Record a new session.
 
         Raises
         ------
@@ -72,7 +73,6 @@ class Registry:
             The name is taken.
         """
         with self._transaction() as database:
-            name = session.name or self._free_name(database, session, service)
             now = time.time()
             try:
                 database.execute(
@@ -81,7 +81,7 @@ class Registry:
                     " ends_at, continued_from)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *(service.id, session.id, service.title, name),
+                        *(service.id, session.id, service.title, session.name),
                         *(session.project, session.user, session.notebook),
                         *(session.agent, session.model),
                         *(_timestamp(session.created) or now, now),
@@ -90,7 +90,7 @@ class Registry:
                     ),
                 )
             except sqlite3.IntegrityError as error:
-                raise name_taken(name) from error
+                raise name_taken(session.name) from error
         added = self.get(service.id, session.id)
         assert added is not None  # noqa: S101 - it was written just now
         return added
@@ -120,9 +120,21 @@ class Registry:
         where = "WHERE NOT forgotten" + ("" if user is None else " AND user = ?")
         return self._sessions(f"{where} ORDER BY last_used DESC", () if user is None else (user,))
 
-    def name_is_taken(self, user: str, service_id: str, name: str) -> bool:
-        """Whether a session not forgotten of this user and service has the name."""
-        return self.by_name(user, service_id, name) is not None
+    def free_name(self, user: str, service_id: str, notebook: str) -> str:
+        """Return a name for a session that nobody named: after its notebook, numbered."""
+        base = _base_name(notebook)
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
+                " AND (name = ? OR (name > ? AND name < ?))",
+                (user, service_id, base, f"{base}-", f"{base}."),  # "." follows "-"
+            ).fetchall()
+        taken = {row["name"] for row in rows}
+        return next(
+            name
+            for number in itertools.count(1)
+            if (name := base if number == 1 else f"{base}-{number}") not in taken
+        )
 
     def update(self, session: Session, **columns: Any) -> None:
         """Change some columns of a session: ``name``, ``state``, ``ends_at`` and the like.
@@ -233,19 +245,6 @@ class Registry:
         with self._reading() as database:
             rows = database.execute(f"{SELECT_SESSION} {where}", values).fetchall()
         return [_session(row) for row in rows]
-
-    def _free_name(self, database: sqlite3.Connection, session: Session, service: Service) -> str:
-        base = _base_name(session.notebook)
-        rows = database.execute(
-            "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
-            " AND name >= ? AND name < ?",
-            (session.user, service.id, base, f"{base}\N{LATIN SMALL LETTER Y WITH DIAERESIS}"),
-        )
-        taken = {row["name"] for row in rows}
-        number = 1
-        while (name := base if number == 1 else f"{base}-{number}") in taken:
-            number += 1
-        return name
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

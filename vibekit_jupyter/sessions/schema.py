@@ -57,6 +57,7 @@ MIGRATIONS: Sequence[str] = (
         duration REAL NOT NULL DEFAULT 0,
         owner TEXT NOT NULL DEFAULT '',
         messages TEXT NOT NULL DEFAULT '[]',
+        tokens INTEGER NOT NULL DEFAULT 0,
         usage TEXT NOT NULL DEFAULT '{}',
         files TEXT NOT NULL DEFAULT '[]'
     );

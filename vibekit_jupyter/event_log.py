@@ -1,0 +1,52 @@
+"""The events of a run, merged and bounded, for the record."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.bounded_text import BoundedText
+from vibekit_jupyter.events import CommandOutput, Event, TextDelta, ThinkingDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EventLog"]
+
+# Characters that one merged stretch of words or output keeps.
+STRETCH = 16_000
+
+
+class EventLog:
+    """Events in order; a stretch of deltas is one event, however long it was."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Event, BoundedText | None]] = []
+
+    def add(self, event: Event) -> None:
+        """Append an event, in constant time."""
+        if not isinstance(event, TextDelta | ThinkingDelta | CommandOutput):
+            self._entries.append((event, None))
+            return
+        last, text = self._entries[-1] if self._entries else (None, None)
+        if text is None or not _continues(event, last):
+            text = BoundedText(STRETCH)
+            self._entries.append((event, text))
+        text.add(event.text)
+
+    def events(self) -> Sequence[Event]:
+        """Return the events, merged."""
+        return [
+            event if text is None else dataclasses.replace(event, text=text.text())  # type: ignore[call-arg]  # only events with a text have one here
+            for event, text in self._entries
+        ]
+
+    def to_dicts(self) -> Sequence[dict[str, Any]]:
+        """Return the events as JSON-safe dictionaries, merged."""
+        return [event.to_dict() for event in self.events()]
+
+
+def _continues(event: Event, last: Event | None) -> bool:
+    if isinstance(event, CommandOutput) and isinstance(last, CommandOutput):
+        return (event.call_id, event.stream) == (last.call_id, last.stream)
+    return type(event) is type(last)

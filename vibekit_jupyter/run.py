@@ -1,0 +1,222 @@
+"""One run: from a prompt to a result, with everything that happens on the way as events.
+
+Whatever ends it, a run tells ``RunFinished``, leaves its turn in the registry in a form that
+both agents accept next time, and raises what went wrong with the partial result in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.agents import Conversation, Limits, Toolbox, run_turn
+from vibekit_jupyter.errors import RunLimitError, VibeKitError
+from vibekit_jupyter.event_log import EventLog
+from vibekit_jupyter.events import (
+    CommandResult,
+    Event,
+    FileChange,
+    Result,
+    RunFinished,
+    RunStarted,
+    SessionReady,
+    StepFinished,
+    TextDelta,
+    ToolCallFinished,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.agents.vendor import Vendor
+    from vibekit_jupyter.events import Status
+    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sessions.registry import Registry
+    from vibekit_jupyter.sessions.session import Session
+
+__all__ = ["Ready", "Run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What a run needs before its first step."""
+
+    session: Session
+    sandbox: Sandbox
+    vendor: Vendor
+    created: bool
+
+
+class Run:
+    """A prompt on its way to a result.
+
+    Parameters
+    ----------
+    started
+        What the run begins with, told at once.
+    tell
+        Called with every event.
+    """
+
+    def __init__(self, started: RunStarted, tell: Callable[[Event], None]) -> None:
+        self._prompt = started
+        self._tell = tell
+        self._clock = time.monotonic()
+        self._log = EventLog()
+        self._session_id = started.session_id
+        self._words: list[str] = []
+        self._commands: list[CommandResult] = []
+        self._files: dict[str, FileChange] = {}
+        self._usage = Usage()
+        self._steps = 0
+
+    async def go(
+        self,
+        prepare: Callable[[], Awaitable[Ready]],
+        registry: Registry,
+        *,
+        explain: Callable[[VibeKitError], None],
+        notebook: str = "",
+        fresh: bool = False,
+        limits: Limits | None = None,
+    ) -> Result:
+        """Prepare, run the agent's turn, record it, and return what it leaves behind."""
+        status: Status = "done"
+        sentence = ""
+        self._note(self._prompt)
+        try:
+            ready = await prepare()
+            self._session_id = ready.session.id
+            self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
+            await self._turn(ready, registry, notebook, limits or Limits(), fresh=fresh)
+        except BaseException as error:
+            status = _status(error)
+            if isinstance(error, VibeKitError):
+                error.session_id = error.session_id or self._session_id
+                error.result = self._result(status)
+                explain(error)
+            sentence = str(error) or type(error).__name__
+            raise
+        finally:
+            self._note(
+                RunFinished(
+                    status, self._session_id, self._steps, self._usage, self._elapsed(), sentence
+                )
+            )
+        return self._result(status)
+
+    async def _turn(
+        self, ready: Ready, registry: Registry, notebook: str, limits: Limits, *, fresh: bool
+    ) -> None:
+        session = ready.session
+        turns = registry.turns(session.service_id, session.id)
+        conversation = _conversation(session.id, () if fresh else turns)
+        before = conversation.messages
+        turn = registry.begin_turn(
+            session.service_id,
+            session.id,
+            prompt=self._prompt.prompt,
+            agent=self._prompt.agent,
+            model=self._prompt.model,
+            mode=self._prompt.mode,
+            notebook=notebook,
+            fresh=int(fresh),
+        )
+        status: Status = "done"
+        try:
+            events = run_turn(
+                ready.vendor,
+                conversation,
+                self._prompt.prompt,
+                toolbox=Toolbox(ready.sandbox, self._prompt.mode),
+                limits=limits,
+            )
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    self._note(event)
+                    if isinstance(event, StepFinished):
+                        registry.update_turn(turn, **_said(conversation, before))
+        except BaseException as error:
+            status = _status(error)
+            raise
+        finally:
+            registry.update_turn(
+                turn,
+                self._log.to_dicts(),
+                **_said(conversation, before),
+                status=status,
+                usage=dataclasses.asdict(self._usage),
+                files=sorted(self._files),
+                duration=self._elapsed(),
+            )
+
+    def _note(self, event: Event) -> None:
+        self._log.add(event)
+        match event:
+            case TextDelta():
+                self._words.append(event.text)
+            case ToolCallFinished():
+                if event.command is not None:
+                    self._commands.append(event.command)
+                if event.change is not None:
+                    self._files[event.change.path] = event.change
+            case StepFinished():
+                self._words.append("\n\n")
+                self._steps = event.step
+                self._usage += event.usage
+        self._tell(event)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._clock
+
+    def _result(self, status: Status) -> Result:
+        return Result(
+            session_id=self._session_id,
+            agent=self._prompt.agent,
+            model=self._prompt.model,
+            prompt=self._prompt.prompt,
+            text="".join(self._words).strip(),
+            status=status,
+            commands=tuple(self._commands),
+            files=tuple(self._files.values()),
+            usage=self._usage,
+            steps=self._steps,
+            duration=self._elapsed(),
+        )
+
+
+def _status(error: BaseException) -> Status:
+    """Return how a run ended that this error ended."""
+    if isinstance(error, asyncio.CancelledError):
+        return "interrupted"
+    return "limit" if isinstance(error, RunLimitError) else "failed"
+
+
+def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
+    """Put a session's conversation together from its turns, from the last fresh start on.
+
+    Each turn is closed by itself: one of another notebook may still be going on.
+    """
+    start = max((number for number, turn in enumerate(turns) if turn["fresh"]), default=0)
+    messages: list[Message] = []
+    for turn in turns[start:]:
+        part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
+        messages.extend(part.messages)
+    return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)
+
+
+def _said(conversation: Conversation, before: Sequence[Message]) -> dict[str, Any]:
+    """Return what a turn adds to its session's record.
+
+    A conversation that was compacted in the turn starts anew with it.
+    """
+    data = conversation.to_dict()
+    columns = {"tokens": data["tokens"]}
+    if tuple(conversation.messages[: len(before)]) != tuple(before):
+        return columns | {"messages": data["messages"], "fresh": 1}
+    return columns | {"messages": data["messages"][len(before) :]}
