@@ -52,7 +52,10 @@ class Code:
 
 
 def find_code(prompt: str) -> Code | None:
-    """Return the code that a prompt is, or that its first fenced block holds; else None."""
+    """Return the code that a prompt is, or that its first fenced block holds; else None.
+
+    A block without a language is Python where it can be, else shell.
+    """
     if fence := _FENCE.search(prompt):
         return _of_language(fence[2].lower(), fence[3])
     source = textwrap.dedent(prompt).strip("\n") + "\n"
@@ -85,15 +88,17 @@ def is_python(source: str) -> bool:
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    body = tree.body
-    return not any(_is_prose(statement) for statement in body) and any(
-        isinstance(node, _DOING) for node in ast.walk(tree)
+    return any(
+        isinstance(node, _DOING)
+        for statement in tree.body
+        if not _is_prose(statement)
+        for node in ast.walk(statement)
     )
 
 
 def _is_prose(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.AnnAssign):
-        return statement.value is None and not isinstance(statement.annotation, ast.Name)
+        return statement.value is None
     if not isinstance(statement, ast.Expr):
         return False
     match statement.value:
@@ -111,7 +116,9 @@ def _of_language(name: str, source: str) -> Code | None:
         if language == "shell" and (commands := _after_dollar(source)):
             return Code("shell", commands)
         return Code(language, source)
-    return find_code(source) if name == "" and source.strip() else None
+    if name or not source.strip():
+        return None
+    return find_code(source) or Code("shell", source)
 
 
 def _after_dollar(source: str) -> str:

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Plan", "Step", "Turn", "replay", "say"]
 
-_FAILED = re.compile(
-    r"\bexit(?:ed)?(?: with)?(?: code| status)?[:=]? *(?P<code>-?\d+)"
-    r"|(?P<other>ran out of time|timed out|ended by a signal)",
+# How a command ended is a line of its own, the first or the last of what the model is told.
+_ENDING = re.compile(
+    r"\W*(?:the )?(?:command |process )?(?:"
+    r"exit(?:ed)?(?: with)?(?: code| status)?[:=]? *(?P<code>-?\d+)"
+    r"|(?:ran out of time|timed out|was ended by|was killed|was interrupted)\b.*)\W*",
     re.IGNORECASE,
+)
+# The Responses protocol has no mark for a failed tool: its words must do.
+_FAILURE = re.compile(
+    r"\W*(?:error|failed|cannot|can't|could not|no such|there is no|not found)\b", re.IGNORECASE
 )
 
 
@@ -54,8 +60,15 @@ class Outcome:
     ending: str = ""
 
     @classmethod
-    def of(cls, result: ToolResult) -> Outcome:
-        """Read a tool's result."""
+    def of(cls, tool: str, result: ToolResult) -> Outcome:
+        """Read the result of a tool's call."""
+        if tool != "run_command":
+            return cls(not result.is_error and not _FAILURE.match(result.text), result.text)
+        lines = result.text.splitlines(keepends=True)
+        for index in (0, len(lines) - 1) if lines else ():
+            if ending := _ENDING.fullmatch(lines[index]):
+                output = "".join(lines[:index] + lines[index + 1 :])
+                return cls(ending["code"] == "0", output, ending[0].strip())
         return cls(not result.is_error, result.text)
 
 
@@ -96,15 +109,17 @@ class Turn:
             if message.role == "user" and message.texts
         ]
         last = spoken[-1] if spoken else -1
+        calls = {call.id: call for message in messages for call in message.tool_calls}
         return cls(
             prompt=request.prompt,
             outcomes=tuple(
-                Outcome.of(result)
+                Outcome.of(calls[result.call_id].name, result)
                 for message in messages[last + 1 :]
                 for result in message.tool_results
+                if result.call_id in calls
             ),
             earlier=tuple(messages[index].texts[-1] for index in spoken[:-1]),
-            calls=tuple(call for message in messages for call in message.tool_calls),
+            calls=tuple(calls.values()),
             tools=frozenset(request.tools),
         )
 

@@ -22,7 +22,7 @@ _FILES = {
 
 
 def run_code(code: Code) -> Plan:
-    """Save the code byte for byte and run it."""
+    """Save the code and run it."""
     path, command = _FILES[code.language]
     written = yield from write(
         path, code.source, f"Your prompt is code, so I save it as {path} and run it."
