@@ -11,7 +11,6 @@ import re
 import types
 import typing
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
 __all__ = [
@@ -51,6 +50,11 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input + other.input, self.cached + other.cached, self.output + other.output
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input - other.input, self.cached - other.cached, self.output - other.output
         )
 
     @property
@@ -353,8 +357,7 @@ def event_from_dict(data: dict[str, Any]) -> Event:
         return RawEvent(kind, fields)
 
 
-@cache
-def _nested(cls: type[Any]) -> dict[str, type[Any]]:
+def _nested(cls: type[Event]) -> dict[str, type[Any]]:
     """The fields of an event that hold a dataclass of their own."""
     nested: dict[str, type[Any]] = {}
     for name, hint in typing.get_type_hints(cls).items():

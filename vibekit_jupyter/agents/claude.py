@@ -17,6 +17,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolCall,
     ToolResults,
     UserMessage,
+    json_object,
     json_safe,
     well_formed,
 )
@@ -142,10 +143,9 @@ class _Block:
 def _object(arguments: str) -> dict[str, Any]:
     """Return a call's input as the protocol wants it, empty where it is no JSON object."""
     try:
-        spelled = json.loads(arguments)
+        return json_object(arguments)
     except ValueError:
         return {}
-    return spelled if isinstance(spelled, dict) else {}
 
 
 def _required(request: Request, model: Model) -> dict[str, Any]:

@@ -22,10 +22,10 @@ __all__ = [
     "ToolResult",
     "ToolResults",
     "UserMessage",
+    "json_object",
+    "json_safe",
     "well_formed",
 ]
-
-INTERRUPTED = "interrupted by the user"
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,11 @@ class Conversation:
             note = f"[{reason}]"
             self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
 
+    def withdraw(self) -> None:
+        """Take the last message back, if it is a prompt that nobody answered."""
+        if self._messages and isinstance(self._messages[-1], UserMessage):
+            self._messages.pop()
+
     def replace(self, messages: Iterable[Message]) -> None:
         """Put other messages in the place of all."""
         self._messages = list(messages)
@@ -212,6 +217,27 @@ def well_formed(text: str) -> str:
 
 
 def json_safe(item: dict[str, Any]) -> dict[str, Any]:
-    """Return a vendor's item as UTF-8 JSON can carry it."""
+    """Return a dictionary of JSON values as UTF-8 can carry it."""
     copy: dict[str, Any] = json.loads(well_formed(json.dumps(item, ensure_ascii=False)))
     return copy
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Read what a model wrote as a JSON object.
+
+    Raises
+    ------
+    ValueError
+        It is none, or one that is nested too deeply to read.
+    """
+    try:
+        spelled = json.loads(text or "{}", parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("the arguments are nested too deeply") from None
+    if not isinstance(spelled, dict):
+        raise ValueError("the arguments are not a JSON object")  # noqa: TRY004  (a value's kind)
+    return json_safe(spelled)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"the arguments hold {name}, which JSON has not")

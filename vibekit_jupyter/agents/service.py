@@ -253,10 +253,10 @@ def _status(error: Exception) -> int | None:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    if error.__cause__ is not None and not isinstance(error, httpx2.HTTPError):
-        return _is_timeout(error.__cause__)
-    silent = isinstance(error, TimeoutError | httpx2.TimeoutException)
-    return silent and not isinstance(error, httpx2.ConnectTimeout)
+    # The SDKs' own timeouts have the HTTP library's as their cause.
+    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+        return not isinstance(error, httpx2.ConnectTimeout)
+    return error.__cause__ is not None and _is_timeout(error.__cause__)
 
 
 def _retry_after(error: Exception) -> str:

@@ -1,0 +1,168 @@
+"""Every way a model service can fail ends in one of our errors, which says what to do."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+
+import pytest
+
+from tests.functional.agents.support import KEY, answer_once, ask, model_at
+from tests.support.model_server import (
+    Cut,
+    Disturbed,
+    ErrorEvent,
+    Garbage,
+    HttpError,
+    ModelServer,
+    Raw,
+    Reply,
+    Stall,
+)
+from vibekit_jupyter import agents, errors
+from vibekit_jupyter.config import AGENTS, AgentName
+from vibekit_jupyter.demo_model.wire import Answer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("agent", AGENTS)]
+
+NO_RETRY = (("x-should-retry", "false"),)
+HELLO = Answer("Hello, I am a model.", thinking="Hm.")
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "words"),
+    [
+        (HttpError.unauthorized(), errors.ModelAuthenticationError, "refused the key (401). Set "),
+        (HttpError(403, "No."), errors.ModelAuthenticationError, "(403)"),
+        (HttpError(402, "Pay."), errors.ModelRateLimitError, "no credit left (402)"),
+        (HttpError.no_such_model(), errors.ModelNotFoundError, "does not know"),
+        (HttpError(400, "Bad tool."), errors.ModelRequestError, "(400): Bad tool."),
+        (HttpError(413, "Too large."), errors.ContextTooLongError, "--fresh"),
+        (HttpError(422, "Hm."), errors.ModelRequestError, "(422)"),
+        (HttpError.context_too_long(), errors.ContextTooLongError, "does not fit"),
+        (HttpError(429, "Slow.", None, NO_RETRY), errors.ModelRateLimitError, "a little later"),
+        (HttpError.quota_used_up(), errors.ModelRateLimitError, ""),
+        (HttpError(500, "Oh.", None, NO_RETRY), errors.ModelUnavailableError, "failed (500): Oh."),
+        (HttpError(503, "Oh.", None, NO_RETRY), errors.ModelUnavailableError, "failed (503)"),
+        (HttpError(529, "Oh.", None, NO_RETRY), errors.ModelUnavailableError, "failed (529)"),
+        (Raw(b"<html>Hello</html>"), errors.ModelStreamError, "not an answer"),
+        (Raw(b"<html>Gone</html>", 404), errors.ModelNotFoundError, "(404)"),
+        (Raw(b"", 200, "text/event-stream"), errors.ModelStreamError, "not an answer"),
+        (Disturbed(HELLO, ErrorEvent(0, code="x")), errors.ModelStreamError, "in an error: "),
+        (Disturbed(HELLO, ErrorEvent(4, "Hm", "x")), errors.ModelStreamError, "in an error: Hm."),
+        (
+            Disturbed(HELLO, ErrorEvent(4, code="x", failed=True)),
+            errors.ModelStreamError,
+            "in an error: ",
+        ),
+        (
+            Disturbed(HELLO, ErrorEvent(3, "Slow", "rate_limit_exceeded", failed=True)),
+            errors.ModelRateLimitError,
+            "asks to wait",
+        ),
+        (
+            Disturbed(HELLO, ErrorEvent(3, "Busy", "overloaded_error")),
+            errors.ModelUnavailableError,
+            "Busy",
+        ),
+        (Disturbed(HELLO, Cut(0)), errors.ModelStreamError, "broke off"),
+        (Disturbed(HELLO, Cut(4)), errors.ModelStreamError, "broke off"),
+        (Disturbed(HELLO, Garbage(4)), errors.ModelStreamError, "not an answer"),
+        (
+            Disturbed(HELLO, Garbage(3, b"event: message_start\ndata: [1]\n\n")),
+            errors.ModelStreamError,
+            "not an answer",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", "") if isinstance(value, type) else None,
+)
+async def test_a_failure_says_what_to_do(
+    agent: AgentName, reply: Reply, kind: type[errors.ModelError], words: str
+) -> None:
+    with ModelServer([reply] * 3) as server, pytest.raises(errors.ModelError) as caught:
+        await answer_once(server, agent)
+    assert type(caught.value) is kind
+    assert words in str(caught.value)
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_service_that_is_not_there_is_unavailable(agent: AgentName) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with ModelServer() as server:
+            model = model_at(server, agent, base_url=f"http://127.0.0.1:{port}/v1")
+        vendor = agents.load(model)
+        with pytest.raises(errors.ModelUnavailableError, match=r"127\.0\.0\.1.*cannot be reached"):
+            await ask(vendor, "Hello")
+        await vendor.aclose()
+
+
+@pytest.mark.parametrize("after", [0, 5])
+async def test_silence_has_a_bound(agent: AgentName, after: int) -> None:
+    with ModelServer([Disturbed(HELLO, Stall(after, 30))] * 3) as server:
+        with pytest.raises(errors.ModelUnavailableError, match=r"silent for 0\.3 s"):
+            await answer_once(server, agent, silence=0.3)
+        assert len(server.requests) == 1
+
+
+async def test_silence_before_the_first_byte_has_a_bound(agent: AgentName) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen(8)
+        port = mute.getsockname()[1]
+        with ModelServer() as server:
+            model = model_at(server, agent, base_url=f"http://127.0.0.1:{port}/v1")
+        vendor = agents.load(model)
+        with pytest.raises(errors.ModelUnavailableError, match=r"silent for 0\.3 s"):
+            await ask(vendor, "Hello", silence=0.3)
+        await vendor.aclose()
+
+
+async def test_a_refusal_that_passes_is_retried_before_anything_was_shown(
+    agent: AgentName,
+) -> None:
+    with ModelServer([HttpError.rate_limited(), HttpError.broken(), Answer("ok")]) as server:
+        answer = await answer_once(server, agent)
+        assert answer.message.text == "ok"
+
+
+async def test_nothing_is_asked_twice_once_an_answer_began(agent: AgentName) -> None:
+    with ModelServer([Disturbed(HELLO, Cut(4)), Answer("again")]) as server:
+        with pytest.raises(errors.ModelStreamError):
+            await answer_once(server, agent)
+        assert len(server.requests) == 1
+
+
+async def test_the_hint_names_the_variable_and_the_other_agent(agent: AgentName) -> None:
+    variable, other = {
+        "codex": ("OPENAI_API_KEY", "claude"),
+        "claude": ("ANTHROPIC_API_KEY", "codex"),
+    }[agent]
+    with (
+        ModelServer([HttpError.unauthorized()]) as server,
+        pytest.raises(errors.ModelAuthenticationError) as caught,
+    ):
+        await answer_once(server, agent)
+    assert str(caught.value) == (
+        f"The model service refused the key (401). Set {variable}, "
+        f"or choose another agent with --agent {other}."
+    )
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+async def test_a_key_that_a_server_repeats_is_not_shown(agent: AgentName, status: int) -> None:
+    refusal = HttpError(status, f"Incorrect key provided: {KEY}.", None, NO_RETRY)
+    with ModelServer([refusal]) as server, pytest.raises(errors.ModelError) as caught:
+        await answer_once(server, agent)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown
+    assert KEY not in repr(caught.value)
+
+
+async def test_a_cause_is_chained(agent: AgentName) -> None:
+    with ModelServer([HttpError.no_such_model()]) as server:
+        with pytest.raises(errors.ModelNotFoundError) as caught:
+            await answer_once(server, agent)
+    assert type(caught.value.__cause__).__name__ == "NotFoundError"

@@ -1,0 +1,100 @@
+"""A long conversation made short: a summary in its place, and the thread kept."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.agents.conversation import (
+    AssistantMessage,
+    Conversation,
+    Message,
+    ToolResults,
+    UserMessage,
+)
+from vibekit_jupyter.agents.instructions import SUMMARIZE
+from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
+from vibekit_jupyter.bounded_text import BoundedText
+from vibekit_jupyter.errors import ContextTooLongError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vibekit_jupyter.events import Usage
+
+__all__ = ["compact"]
+
+INTRODUCTION = "[Notes on the conversation so far, which was too long to keep]\n\n"
+ACKNOWLEDGEMENT = "I have the notes, and go on from there."
+# Characters of the transcript that the model is given: of a message, a tool call, in all.
+MOST_OF_MESSAGE = 8_000
+MOST_OF_CALL = 1_000
+MOST_IN_ALL = 120_000
+
+
+async def compact(vendor: Vendor, conversation: Conversation, *, silence: float) -> Usage:
+    """Put a summary, asked from the model, in the place of a conversation.
+
+    The person's last prompt stays, byte for byte, if the turn that it began still goes on.
+
+    Returns
+    -------
+    Usage
+        What the summary cost.
+
+    Raises
+    ------
+    ContextTooLongError
+        The model gave no summary.
+    ModelError
+        The model service failed; the conversation is as it was.
+    """
+    messages = list(conversation.messages)
+    goes_on = not isinstance(messages[-1], AssistantMessage)
+    prompt = next(message for message in reversed(messages) if isinstance(message, UserMessage))
+    if messages[-1] is prompt:
+        messages.pop()
+    answer = await _answer(
+        vendor, Request(SUMMARIZE, [UserMessage(_transcript(messages))], silence=silence)
+    )
+    notes = answer.message.text.strip()
+    if not notes:
+        raise ContextTooLongError(
+            "The conversation is too long, and the model gave no summary of it.",
+            hint="Start anew with --fresh.",
+        )
+    kept: list[Message] = [UserMessage(INTRODUCTION + notes), AssistantMessage(ACKNOWLEDGEMENT)]
+    conversation.replace([*kept, prompt] if goes_on else kept)
+    return answer.usage
+
+
+async def _answer(vendor: Vendor, request: Request) -> Answer:
+    async with aclosing(vendor.answer(request)) as stream:
+        return [item async for item in stream if isinstance(item, Answer)][-1]
+
+
+def _transcript(messages: Iterable[Message]) -> str:
+    transcript = BoundedText(MOST_IN_ALL)
+    for message in messages:
+        for part in _parts(message):
+            transcript.add(f"{part}\n\n")
+    return transcript.text()
+
+
+def _parts(message: Message) -> Iterator[str]:
+    if isinstance(message, UserMessage):
+        yield f"## The person\n{_cut(message.text, MOST_OF_MESSAGE)}"
+    elif isinstance(message, ToolResults):
+        for result in message.results:
+            yield f"## Result\n{_cut(result.output, MOST_OF_CALL)}"
+    else:
+        if message.text:
+            yield f"## The agent\n{_cut(message.text, MOST_OF_MESSAGE)}"
+        for call in message.tool_calls:
+            yield f"## The agent calls {call.name}\n{_cut(call.arguments, MOST_OF_CALL)}"
+
+
+def _cut(text: str, limit: int) -> str:
+    cut = BoundedText(limit)
+    cut.add(text)
+    return cut.text()

@@ -1,0 +1,218 @@
+"""One turn: a prompt, the model's answers, the tool calls in them, until it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.agents.calls import run_calls
+from vibekit_jupyter.agents.compaction import compact
+from vibekit_jupyter.agents.conversation import (
+    Conversation,
+    ToolResult,
+    ToolResults,
+    UserMessage,
+)
+from vibekit_jupyter.agents.instructions import instructions
+from vibekit_jupyter.agents.tools import Toolbox
+from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
+from vibekit_jupyter.errors import ContextTooLongError, RunLimitError, VibeKitError
+from vibekit_jupyter.events import Event, Notice, StepFinished, TextDelta, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from vibekit_jupyter.config import Mode
+    from vibekit_jupyter.sandbox import Sandbox
+
+__all__ = ["Limits", "run_turn"]
+
+COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a run.
+
+    Attributes
+    ----------
+    max_steps
+        Answers of the model.
+    max_tokens
+        Tokens of all answers, in and out; None is no bound.
+    max_output_tokens
+        Tokens of one answer; None leaves it to the vendor.
+    compact_at
+        The conversation's size in tokens at which a summary takes its place; None waits until
+        the model refuses it.
+    silence
+        Seconds without a byte after which the model service counts as failed.
+    """
+
+    max_steps: int = 50
+    max_tokens: int | None = None
+    max_output_tokens: int | None = None
+    compact_at: int | None = 150_000
+    silence: float = 600.0
+
+
+async def run_turn(
+    vendor: Vendor,
+    conversation: Conversation,
+    prompt: str,
+    *,
+    sandbox: Sandbox,
+    mode: Mode = "code",
+    limits: Limits | None = None,
+    effort: str | None = None,
+) -> AsyncGenerator[Event, None]:
+    """Run a prompt to its end, and yield what happens as it happens.
+
+    However it ends, the conversation is one that both vendors accept next time. Iterate it
+    under ``contextlib.aclosing``: closing it ends what runs.
+
+    Raises
+    ------
+    ModelError
+        The model service refused or failed.
+    SandboxError, SessionNotFoundError
+        The sandbox service failed, or the sandbox is gone.
+    RunLimitError
+        A bound was reached; the next prompt can go on.
+    """
+    turn = _Turn(vendor, conversation, Toolbox(sandbox, mode), mode, limits or Limits(), effort)
+    conversation.append(UserMessage(prompt))
+    try:
+        async with aclosing(turn.steps()) as events:
+            async for event in events:
+                yield event
+    except BaseException as error:
+        turn.close(error)
+        raise
+
+
+@dataclass
+class _Turn:
+    """What the steps of one turn share."""
+
+    vendor: Vendor
+    conversation: Conversation
+    toolbox: Toolbox
+    mode: Mode
+    limits: Limits
+    effort: str | None
+    spent: Usage = field(default_factory=Usage)
+    words: list[str] = field(default_factory=list)
+    answered: bool = False
+    results: dict[str, ToolResult] = field(default_factory=dict)
+
+    async def steps(self) -> AsyncGenerator[Event, None]:
+        """Go on until the model is done, or a bound is reached."""
+        for step in range(1, self.limits.max_steps + 1):
+            before = self.spent
+            async with aclosing(self._ask()) as items:
+                async for item in items:
+                    if isinstance(item, Answer):
+                        answer = item
+                    else:
+                        yield item
+            if answer.message.tool_calls and answer.stop in ("tools", "pause"):
+                async with aclosing(self._run_calls(answer)) as events:
+                    async for event in events:
+                        yield event
+            yield StepFinished(step, self.spent - before)
+            if answer.stop == "refusal":
+                self.conversation.close("the model declined", results={})
+                yield Notice("The model declined to answer.")
+            if answer.stop in ("done", "refusal"):
+                return
+            self._check(answer)
+        raise RunLimitError(
+            f"The run stopped at its bound of {self.limits.max_steps} steps.",
+            hint="Ask it to go on.",
+        )
+
+    def close(self, error: BaseException) -> None:
+        """Leave the conversation as one that both vendors accept, whatever the turn met."""
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            reason = "interrupted by the user"
+        elif not self.answered and not self.words:
+            # It failed before anything came of it, so it can be tried again as it was.
+            self.conversation.withdraw()
+            return
+        elif isinstance(error, VibeKitError):
+            reason = error.message.rstrip(".")
+        else:
+            reason = "the run failed"
+        self.conversation.close(reason, text="".join(self.words), results=self.results)
+
+    async def _ask(self) -> AsyncGenerator[Event | Answer, None]:
+        """Stream one answer; a conversation that is too long for it is made short."""
+        compacted = False
+        if self.conversation.tokens > (self.limits.compact_at or math.inf):
+            await self._compact()
+            compacted = True
+            yield COMPACTED
+        while True:
+            try:
+                async with aclosing(self.vendor.answer(self._request())) as stream:
+                    async for item in stream:
+                        if isinstance(item, TextDelta):
+                            self.words.append(item.text)
+                        elif isinstance(item, Answer):
+                            self._add(item)
+                        yield item
+            except ContextTooLongError:
+                if compacted or len(self.conversation.messages) == 1:
+                    raise
+            else:
+                return
+            await self._compact()
+            compacted = True
+            yield COMPACTED
+
+    def _request(self) -> Request:
+        return Request(
+            instructions(self.mode),
+            self.conversation.messages,
+            self.toolbox.specs,
+            effort=self.effort,
+            max_output_tokens=self.limits.max_output_tokens,
+            cache_key=self.conversation.id,
+            silence=self.limits.silence,
+        )
+
+    def _add(self, answer: Answer) -> None:
+        self.conversation.append(answer.message)
+        self.conversation.tokens = answer.usage.total
+        self.spent += answer.usage
+        self.answered = True
+        self.words.clear()
+        self.results.clear()
+
+    async def _compact(self) -> None:
+        self.spent += await compact(self.vendor, self.conversation, silence=self.limits.silence)
+
+    async def _run_calls(self, answer: Answer) -> AsyncGenerator[Event, None]:
+        calls = answer.message.tool_calls
+        async with aclosing(run_calls(self.toolbox, calls, self.results)) as events:
+            async for event in events:
+                yield event
+        results = tuple(self.results[call.call_id] for call in calls)
+        self.conversation.append(ToolResults(results))
+
+    def _check(self, answer: Answer) -> None:
+        """Raise ``RunLimitError`` where a bound of tokens was reached."""
+        if answer.stop == "length":
+            raise RunLimitError(
+                "The model's answer was cut off at its bound of output tokens.",
+                hint="Ask it to go on.",
+            )
+        most = self.limits.max_tokens
+        if most is not None and self.spent.total >= most:
+            raise RunLimitError(
+                f"The run stopped at its bound of {most} tokens.", hint="Ask it to go on."
+            )
