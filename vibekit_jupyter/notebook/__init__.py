@@ -1,0 +1,59 @@
+"""Everything that knows IPython: magics, the kernel's client, display, completion, picker."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from vibekit_jupyter.notebook.extension import Extension
+    from vibekit_jupyter.notebook.kernel_client import KernelClient
+    from vibekit_jupyter.notebook.picker import Picker
+
+__all__ = ["get_client", "load", "picker", "unload"]
+
+_lock = threading.Lock()
+_client: KernelClient | None = None
+_extensions: dict[InteractiveShell, Extension] = {}
+
+
+def get_client() -> KernelClient:
+    """Return this kernel's client, the one that the magics drive.
+
+    Its methods can be awaited in any cell; ``get_client().sync`` has them for plain code.
+    """
+    global _client  # noqa: PLW0603  # one a process, as the background loop is
+    with _lock:
+        if _client is None:
+            from IPython.core.getipython import get_ipython
+
+            from vibekit_jupyter.notebook.kernel_client import KernelClient
+
+            shell = get_ipython()
+            _client = KernelClient(shell.user_ns if shell is not None else {})
+        return _client
+
+
+def picker() -> Picker:
+    """Return a list of the recent sessions to choose the current one from."""
+    from vibekit_jupyter.notebook.picker import Picker
+
+    return Picker(get_client())
+
+
+def load(shell: InteractiveShell) -> None:
+    """Hook into the shell. Opens, starts and writes nothing."""
+    from vibekit_jupyter.notebook.extension import Extension
+
+    if shell not in _extensions:
+        _extensions[shell] = Extension(shell)
+        _extensions[shell].install()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take every hook away. The client and its session live on."""
+    extension = _extensions.pop(shell, None)
+    if extension is not None:
+        extension.remove()

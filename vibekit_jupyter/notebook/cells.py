@@ -1,0 +1,94 @@
+"""How a ``%%vibekit`` cell reaches its magic: byte-exact, and awaited where that is possible.
+
+IPython cleans a cell before it looks for magics: it strips ``>>>`` prompts, dedents, and
+empties lines of blanks. A prompt to an agent must stay as it stands, so our transformer comes
+first. In a kernel it also makes the cell awaited: widgets stay alive while the agent works,
+and an interrupt cancels the cell's task.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["AWAITED_MAGIC", "Cells"]
+
+AWAITED_MAGIC = "_vibekit_awaited"
+
+_CELL = re.compile(r"(?:[ \t]*\r?\n)*%%vibekit(?:[ \t]([^\r\n]*))?\r?\n(.*)", re.DOTALL)
+
+
+class Cells:
+    """What the shell runs now, and the transformer of ``%%vibekit`` cells.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    """
+
+    # IPython skips transformers with side effects when it only asks whether a cell is complete.
+    has_side_effects = True
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._running: list[Any] = []
+
+    def install(self) -> None:
+        """Hook into the shell."""
+        self._shell.input_transformers_cleanup.insert(0, self)
+        self._shell.events.register("pre_run_cell", self._begin)
+        self._shell.events.register("post_run_cell", self._end)
+
+    def remove(self) -> None:
+        """Take every hook away."""
+        self._shell.input_transformers_cleanup.remove(self)
+        self._shell.events.unregister("pre_run_cell", self._begin)
+        self._shell.events.unregister("post_run_cell", self._end)
+
+    def _begin(self, info: Any) -> None:
+        self._running.append(info)
+
+    def _end(self, result: Any) -> None:
+        # Empty cells end without having begun, as does the cell that loaded the extension;
+        # a kernel that was stopped while it ran a cell has no result of it.
+        if result is None:
+            self._running = self._running[:-1]
+        else:
+            self._running = [info for info in self._running if info is not result.info]
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """Turn a whole-cell ``%%vibekit`` into the call of its magic."""
+        match = _CELL.fullmatch("".join(lines))
+        if match is None or not match[2]:
+            return lines
+        arguments = f"{(match[1] or '').strip()!r}, {match[2]!r}"
+        # The semicolon keeps the value out of Out[]: the cell has shown the run already.
+        if self._can_await():
+            return [f"await get_ipython().run_cell_magic({AWAITED_MAGIC!r}, {arguments});\n"]
+        return [f"get_ipython().run_cell_magic('vibekit', {arguments});\n"]
+
+    def _can_await(self) -> bool:
+        """Whether the shell awaits this cell on an asyncio loop.
+
+        Cells inside cells (``%%time``, ``%%capture``) and terminals run synchronously.
+        """
+        shell = self._shell
+        return (
+            hasattr(shell, "kernel")
+            and shell.autoawait
+            and shell.loop_runner is shell.loop_runner_map["asyncio"][0]
+            and not self._running
+        )
+
+    def prompt(self, body: str) -> str:
+        """Return the body as it was typed.
+
+        IPython ends a cell with a newline where it has none; that one is not the person's.
+        """
+        if self._running and self._running[-1].raw_cell.endswith(body):
+            return body
+        return body.removesuffix("\n")

@@ -1,0 +1,189 @@
+"""The client of this kernel: one VibeKit on the background loop, for cells of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import cached_property, wraps
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from vibekit_jupyter.client import VibeKit
+from vibekit_jupyter.notebook.loop import BackgroundLoop, Work
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+    from vibekit_jupyter.config import Settings
+    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.sessions.session import Session
+
+__all__ = ["KernelClient", "SyncClient"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaited(
+    method: Callable[Concatenate[VibeKit, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[KernelClient, P], Coroutine[Any, Any, T]]:
+    """Make a method of VibeKit awaitable on any loop."""
+
+    @wraps(method)
+    async def call(client: KernelClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await client.submit(method(client.vibekit, *args, **kwargs)).result()
+
+    return call
+
+
+def _blocking(
+    method: Callable[Concatenate[VibeKit, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[SyncClient, P], T]:
+    """Make a method of VibeKit callable from plain code."""
+
+    @wraps(method)
+    def call(client: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        client.loop.refuse_own_thread()
+        return client.submit(method(client.vibekit, *args, **kwargs)).wait()
+
+    return call
+
+
+class _Bridge:
+    """What both clients share: the VibeKit, its loop, and what needs no waiting."""
+
+    def __init__(
+        self, vibekit: VibeKit, loop: BackgroundLoop, observers: list[Callable[[], None]]
+    ) -> None:
+        self.vibekit = vibekit
+        self.loop = loop
+        self._observers = observers
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
+        """Start a coroutine on the background loop."""
+        work = self.loop.submit(coroutine)
+        work.finished.add_done_callback(lambda _: self.notify())
+        return work
+
+    def observe(self, observer: Callable[[], None]) -> None:
+        """Have a function called, on any thread, whenever sessions may have changed."""
+        self._observers.append(observer)
+
+    def notify(self) -> None:
+        """Tell the observers that sessions may have changed."""
+        for observer in list(self._observers):
+            observer()
+
+    @property
+    def settings(self) -> Settings:
+        """What is set; environment variables come on top when it is used."""
+        return self.vibekit.settings
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from the next operation on."""
+        self.vibekit.configure(settings)
+
+    def configuration(self) -> Sequence[tuple[str, str, str]]:
+        """Return what is used and why, as rows (what, value, reason). No keys; no request."""
+        return self.vibekit.configuration()
+
+    def known_sessions(self) -> Sequence[Session]:
+        """Return the sessions of the registry without a request."""
+        return self.vibekit.known_sessions()
+
+
+class SyncClient(_Bridge):
+    """The kernel's client for plain code: functions, loops, threads, running event loops.
+
+    Callbacks (``on_event`` and its kin) are called on the background thread.
+    """
+
+    get_session = _blocking(VibeKit.get_session)
+    set_session = _blocking(VibeKit.set_session)
+    generate_code = _blocking(VibeKit.generate_code)
+    execute_command = _blocking(VibeKit.execute_command)
+    find = _blocking(VibeKit.find)
+    show = _blocking(VibeKit.show)
+    new = _blocking(VibeKit.new)
+    kill = _blocking(VibeKit.kill)
+    list = _blocking(VibeKit.list)
+
+    def stream(self, prompt: str, **options: Any) -> Iterator[Event]:
+        """Run the agent on a prompt, as events. Leaving the loop early ends the run."""
+        self.loop.refuse_own_thread()
+        events: SimpleQueue[Event | None] = SimpleQueue()
+        run = self.submit(self.vibekit.generate_code(prompt, on_event=events.put, **options))
+        run.finished.add_done_callback(lambda _: events.put(None))
+        try:
+            yield from iter(events.get, None)
+            run.wait()
+        finally:
+            run.cancel()
+
+
+class KernelClient(_Bridge):
+    """The client that the magics drive, awaitable from any cell.
+
+    It has the methods of :class:`vibekit_jupyter.VibeKit`; ``sync`` has them for plain code.
+    Cancelling a cell that awaits cancels the work. Callbacks (``on_event`` and its kin) are
+    called on the background thread.
+
+    Parameters
+    ----------
+    namespace
+        The user's namespace, for the notebook's path.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        vibekit = VibeKit(
+            agent={"type": "auto"},
+            notebook=_notebook_path(namespace),
+            user=os.environ.get("JUPYTERHUB_USER") or None,
+        )
+        super().__init__(vibekit, BackgroundLoop(vibekit.aclose), [])
+
+    @cached_property
+    def sync(self) -> SyncClient:
+        """The same methods for plain code."""
+        return SyncClient(self.vibekit, self.loop, self._observers)
+
+    get_session = _awaited(VibeKit.get_session)
+    set_session = _awaited(VibeKit.set_session)
+    generate_code = _awaited(VibeKit.generate_code)
+    execute_command = _awaited(VibeKit.execute_command)
+    find = _awaited(VibeKit.find)
+    show = _awaited(VibeKit.show)
+    new = _awaited(VibeKit.new)
+    kill = _awaited(VibeKit.kill)
+    list = _awaited(VibeKit.list)
+
+    async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
+        """Run the agent on a prompt, as events. Leaving the loop early ends the run."""
+        here = asyncio.get_running_loop()
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        def put(event: Event | None) -> None:
+            here.call_soon_threadsafe(events.put_nowait, event)
+
+        run: Work[Result] = self.submit(self.vibekit.generate_code(prompt, on_event=put, **options))
+        run.finished.add_done_callback(lambda _: put(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await run.result()
+        finally:
+            run.cancel()
+
+
+def _notebook_path(namespace: Mapping[str, Any]) -> str:
+    """Return the notebook's path as the frontend tells it; empty where none does."""
+    # jupyter_server sets the variable, Visual Studio Code the name.
+    path = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
+    return path if isinstance(path, str) else ""

@@ -1,0 +1,150 @@
+"""One event loop in a background thread, for the life of the kernel.
+
+The kernel's own loop belongs to the cells: it stands still while plain code runs, and a
+terminal has none between two prompts. What must live on (connections, the run of an agent)
+lives here, and cells of every kind wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures.thread
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from vibekit_jupyter.errors import VibeKitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+__all__ = ["BackgroundLoop", "Work"]
+
+T = TypeVar("T")
+
+CLEANUP_SECONDS = 5.0
+"""How long one waits for a cancelled coroutine to end. A person pressed the stop button."""
+
+EXIT_SECONDS = 3.0
+"""How long the interpreter's end waits. Jupyter kills a kernel that takes more than 5 s."""
+
+
+class Work(Generic[T]):
+    """A coroutine at work on the background loop.
+
+    Attributes
+    ----------
+    finished
+        Settles when the coroutine has ended, its cleanup included: neither a cancellation nor
+        an impatient waiter settles it earlier.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.finished: Future[T] = Future()
+        self.finished.set_running_or_notify_cancel()
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        # The call carries the caller's context: what is printed lands in the caller's cell.
+        loop.call_soon_threadsafe(self._start, coroutine)
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(coroutine)
+        self._task.add_done_callback(self._settle)
+
+    def _settle(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.finished.set_exception(asyncio.CancelledError())
+        elif error := task.exception():
+            self.finished.set_exception(error)
+        else:
+            self.finished.set_result(task.result())
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def cancel(self) -> None:
+        """Ask the coroutine to end, from any thread; ``finished`` tells when it has."""
+        if not self.finished.done():
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    async def result(self) -> T:
+        """Await the result on another loop. Cancelling the waiter cancels the work."""
+        settled = asyncio.wrap_future(self.finished)
+        try:
+            await asyncio.wait([settled])
+        except asyncio.CancelledError:
+            self.cancel()
+            await asyncio.wait([settled], timeout=CLEANUP_SECONDS)
+            raise
+        return settled.result()
+
+    def wait(self) -> T:
+        """Block until the result is there. An interrupt of the waiter cancels the work."""
+        try:
+            return self.finished.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            concurrent.futures.wait([self.finished], timeout=CLEANUP_SECONDS)
+            raise
+
+
+class BackgroundLoop:
+    """The loop and its thread.
+
+    Parameters
+    ----------
+    farewell
+        Awaited on the loop before the interpreter ends.
+    """
+
+    def __init__(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._farewell = farewell
+        self._loop = asyncio.new_event_loop()
+        self._works: set[Work[Any]] = set()
+        self._thread = threading.Thread(target=self._run, name="vibekit", daemon=True)
+        self._thread.start()
+        _at_exit(self.close)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
+        """Start a coroutine on the loop, from any thread."""
+        work = Work(self._loop, coroutine)
+        self._works.add(work)
+        work.finished.add_done_callback(lambda _: self._works.discard(work))
+        return work
+
+    def refuse_own_thread(self) -> None:
+        """Raise where blocking would wait for itself for ever: in a callback of a run."""
+        if threading.current_thread() is self._thread:
+            raise VibeKitError(
+                "client.sync was called in a callback of its own run.",
+                hint="Note what you need in the callback, and call it after the run.",
+            )
+
+    def close(self) -> None:
+        """Cancel what is at work, say farewell, end the thread: in EXIT_SECONDS at most."""
+        if not self._thread.is_alive():
+            return
+        deadline = time.monotonic() + EXIT_SECONDS
+        works = list(self._works)
+        for work in works:
+            work.cancel()
+        concurrent.futures.wait([work.finished for work in works], timeout=EXIT_SECONDS / 2)
+        farewell = self.submit(self._farewell())
+        concurrent.futures.wait([farewell.finished], timeout=deadline - time.monotonic())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=1)
+
+
+def _at_exit(close: Callable[[], None]) -> None:
+    # By the time of atexit the executors are shut down, and resolving a host's name needs
+    # one. The hooks of threading run earlier, the last registered first, so ours must come
+    # after the import of concurrent.futures.thread, which has one. They have no public name.
+    getattr(threading, "_register_atexit", atexit.register)(close)

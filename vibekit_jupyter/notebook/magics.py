@@ -1,0 +1,154 @@
+"""``%%vibekit`` and ``%vibekit``: a prompt in a cell, an agent at work, its output below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+
+from vibekit_jupyter.config import AGENTS, MODES
+from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
+from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.show import help_text, show
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.notebook.cells import Cells
+    from vibekit_jupyter.notebook.run import CellRun
+
+__all__ = ["CELL", "LINE", "VibekitMagics"]
+
+_OPTIONS = (
+    argument("--agent", choices=AGENTS, help="who answers"),
+    argument("--model", metavar="NAME", help="the model's name at the vendor"),
+    argument("--mode", choices=MODES, help="ask: look and answer, change nothing"),
+    argument(
+        "--session",
+        metavar="SESSION",
+        completes="session",
+        help="where to work: the id, the name, or a unique beginning of one",
+    ),
+    argument("--fresh", action="store_true", help="without the conversation so far"),
+)
+_WORDS = "In options, a whole word $name or {name} stands for the string of that name."
+
+CELL = Command(
+    "%%vibekit",
+    "Let the agent do what the cell says; the prompt is the cell below the first line, as it\n"
+    "stands.",
+    _OPTIONS,
+    epilog=_WORDS,
+)
+LINE = Command(
+    "%vibekit",
+    "Let the agent do what the rest of the line says, or show the last run again.",
+    (*_OPTIONS, argument("--full", action="store_true", help="with last: nothing shortened")),
+    usage="%(prog)s [OPTIONS] PROMPT\n       %(prog)s last [--full]",
+    epilog=_WORDS + "\nSo it is in the prompt.",
+)
+
+
+@magics_class
+class VibekitMagics(Magics):
+    """The magics that run the agent.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    cells
+        What the shell runs.
+    """
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell, cells: Cells) -> None:
+        super().__init__(shell)
+        self._cells = cells
+        self._last: list[Event] = []
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @documented(f"{CELL.help()}\n{LINE.help()}")
+    def vibekit(
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Result | None:
+        """Run the agent."""
+        if cell is None:
+            self._line(line, {**self.shell.user_ns, **(local_ns or {})})
+            return None
+        options = self._cell_options(line)
+        if options is None:
+            return None
+        with plain_errors(debug=options.debug):
+            run = self._start(options, self._cells.prompt(cell))
+            return run.blocking(in_kernel=hasattr(self.shell, "kernel"))
+
+    @no_var_expand
+    @cell_magic
+    async def _vibekit_awaited(self, line: str, cell: str) -> Result | None:
+        """Run ``%%vibekit`` in a cell that is awaited; :class:`Cells` puts it there."""
+        options = self._cell_options(line)
+        if options is None:
+            return None
+        with plain_errors(debug=options.debug):
+            return await self._start(options, self._cells.prompt(cell), owns_cell=True).awaited()
+
+    def _cell_options(self, line: str) -> Namespace | None:
+        options = CELL.parse(split_words(line), self.shell.user_ns)
+        if options.help:
+            show(self.shell, help_text(CELL.help()))
+            return None
+        return options
+
+    def _line(self, line: str, namespace: Mapping[str, Any]) -> None:
+        options, prompt = LINE.parse_prompt(line, namespace)
+        if options.help:
+            show(self.shell, help_text(LINE.help()))
+        elif prompt.split() in (["last"], ["last", "--full"]):
+            self._show_last(full=options.full or prompt.endswith("--full"))
+        else:
+            with plain_errors(debug=options.debug):
+                self._start(options, prompt).blocking(in_kernel=hasattr(self.shell, "kernel"))
+
+    def _start(self, options: Namespace, prompt: str, *, owns_cell: bool = False) -> CellRun:
+        if not prompt.strip():
+            raise UsageError("The prompt is empty. Say what the agent is to do.")
+        from vibekit_jupyter.notebook import get_client
+        from vibekit_jupyter.notebook.render import run_display
+        from vibekit_jupyter.notebook.run import CellRun
+
+        run = CellRun(
+            get_client(),
+            prompt,
+            run_display(self.shell, owns_cell=owns_cell),
+            agent=options.agent,
+            model=options.model,
+            mode=options.mode,
+            session=options.session,
+            fresh=options.fresh,
+        )
+        self._last = run.events
+        return run
+
+    def _show_last(self, *, full: bool) -> None:
+        from vibekit_jupyter.notebook.render import Transcript, message, rendered
+
+        if not self._last:
+            show(self.shell, message("No prompt has run in this kernel yet."))
+            return
+        show(self.shell, rendered(Transcript.of(self._last, full=full)))

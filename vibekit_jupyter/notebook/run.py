@@ -1,0 +1,161 @@
+"""A run in a cell: the agent works on the background loop, the cell's thread draws."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import signal
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.errors import RunInterruptedError
+from vibekit_jupyter.events import SessionReady
+from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.notebook.kernel_client import KernelClient
+    from vibekit_jupyter.notebook.render.display import RunDisplay
+
+__all__ = ["CellRun"]
+
+TICK = 0.05
+"""Seconds between two looks at what happened; the display decides how often it redraws."""
+
+DOUBLE_PRESS = 0.5
+"""Seconds in which a further interrupt is the same press of the button (or an impatient one)."""
+
+
+class CellRun:
+    """One prompt at work, shown in the cell that runs now.
+
+    Parameters
+    ----------
+    client
+        The kernel's client.
+    prompt
+        Byte for byte what the agent is asked.
+    display
+        Where it is drawn.
+    options
+        See :meth:`vibekit_jupyter.VibeKit.generate_code`.
+
+    Attributes
+    ----------
+    events
+        What happened so far.
+    """
+
+    def __init__(
+        self, client: KernelClient, prompt: str, display: RunDisplay, **options: Any
+    ) -> None:
+        self.events: list[Event] = []
+        self._arriving: SimpleQueue[Event] = SimpleQueue()
+        self._client = client
+        self._display = display
+        self._interrupted_at: float | None = None
+        self._given_up = False
+        self._work = client.submit(
+            client.vibekit.generate_code(prompt, on_event=self._arriving.put, **options)
+        )
+
+    async def awaited(self) -> Result:
+        """Draw until the run ends, without holding up the kernel.
+
+        Raises
+        ------
+        RunInterruptedError
+            The cell was cancelled; the run has ended.
+        VibeKitError
+            The run failed.
+        """
+        ended = asyncio.wrap_future(self._work.finished)
+        while not self._is_over():
+            try:
+                await asyncio.wait([ended], timeout=TICK)
+            except asyncio.CancelledError:
+                self._interrupt()
+            self._draw()
+        return self._conclude()
+
+    def blocking(self, *, in_kernel: bool) -> Result:
+        """Draw until the run ends, in plain code. See :meth:`awaited`.
+
+        Parameters
+        ----------
+        in_kernel
+            ipykernel runs the cell: it puts its own signal handler back afterwards.
+        """
+        with self._interrupts(in_kernel=in_kernel):
+            while not self._is_over():
+                concurrent.futures.wait([self._work.finished], timeout=TICK)
+                self._draw()
+        return self._conclude()
+
+    def _is_over(self) -> bool:
+        if self._interrupted_at is not None:
+            waited = time.monotonic() - self._interrupted_at
+            return self._work.finished.done() or self._given_up or waited > CLEANUP_SECONDS
+        return self._work.finished.done()
+
+    def _interrupt(self) -> None:
+        """Cancel the run; asked again, stop waiting for its end."""
+        now = time.monotonic()
+        if self._interrupted_at is None:
+            self._interrupted_at = now
+            self._work.cancel()
+        elif now - self._interrupted_at > DOUBLE_PRESS:
+            self._given_up = True
+
+    def _draw(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                event = self._arriving.get_nowait()
+                self.events.append(event)
+                self._display.feed(event)
+                if isinstance(event, SessionReady):
+                    self._client.notify()
+        self._display.tick()
+
+    def _conclude(self) -> Result:
+        self._draw()
+        try:
+            result = self._work.finished.result(timeout=0)
+        except (asyncio.CancelledError, TimeoutError):
+            self._display.finish()
+            raise RunInterruptedError(
+                "Interrupted.", hint="What was done is kept, and the session can go on."
+            ) from None
+        except Exception as error:
+            self._display.finish(error)
+            raise
+        self._display.finish()
+        return result
+
+    @contextlib.contextmanager
+    def _interrupts(self, *, in_kernel: bool) -> Iterator[None]:
+        """Let an interrupt cancel the run instead of breaking into whatever runs just now."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals go to the main thread
+            return
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if not self._is_over():
+                self._interrupt()
+            elif time.monotonic() - (self._interrupted_at or 0) > DOUBLE_PRESS:
+                signal.default_int_handler(number, frame)
+
+        before = signal.signal(signal.SIGINT, handle)
+        try:
+            yield
+        finally:
+            # The second half of a double press must not hit ipykernel while it replies: the
+            # reply would be lost and the cell would never end.
+            if not (in_kernel and self._interrupted_at is not None):
+                signal.signal(signal.SIGINT, before)

@@ -1,0 +1,233 @@
+"""``%vibekit_session``: show, set, list and end sandbox sessions.
+
+A verb is one function in this module: its docstring is its help, its arguments are those of
+the line, and what it returns is shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+
+from vibekit_jupyter.errors import SessionNotFoundError
+from vibekit_jupyter.notebook.arguments import (
+    Argument,
+    Command,
+    argument,
+    documented,
+    split_words,
+)
+from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.show import help_text, show
+from vibekit_jupyter.sessions.session import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from vibekit_jupyter.notebook.kernel_client import SyncClient
+    from vibekit_jupyter.notebook.show import Showable
+
+__all__ = ["VERBS", "SessionMagics", "Verb"]
+
+NAME = "%vibekit_session"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the magic: how it is typed, and what it does."""
+
+    command: Command
+    run: Callable[..., Sequence[Showable]]
+
+
+VERBS: dict[str, Verb] = {}
+
+
+def verb(
+    *arguments: Argument,
+) -> Callable[[Callable[..., Sequence[Showable]]], Callable[..., Sequence[Showable]]]:
+    """Make a function a verb, of its own name without the underscore."""
+
+    def register(run: Callable[..., Sequence[Showable]]) -> Callable[..., Sequence[Showable]]:
+        name = run.__name__.rstrip("_")
+        VERBS[name] = Verb(Command(f"{NAME} {name}", run.__doc__ or "", arguments), run)
+        return run
+
+    return register
+
+
+def session_argument(**options: Any) -> Argument:
+    """Describe the word that says which session."""
+    return argument(
+        "session",
+        completes="session",
+        help="its id, its name, or a unique beginning of one",
+        **options,
+    )
+
+
+@verb(session_argument(nargs="?"))
+def show_(client: SyncClient, session: str | None) -> Sequence[Showable]:
+    """Show the current session, or another one."""
+    from vibekit_jupyter.notebook.render import message, session_card
+
+    found = client.show(session)
+    if found is None:
+        return [
+            message(
+                "There is no current session yet. The first %%vibekit cell creates one; "
+                f"{NAME} list shows those there are, {NAME} set NAME goes on with one of them."
+            )
+        ]
+    return [session_card(found)]
+
+
+@verb(session_argument())
+def set_(client: SyncClient, session: str) -> Sequence[Showable]:
+    """Make a session the current one: the next prompt or command works in it."""
+    from vibekit_jupyter.notebook.render import message, session_card
+
+    found = client.find(session)
+    if found.state == "gone":
+        raise SessionNotFoundError(
+            f"The session {found.name} is gone: its sandbox was killed or expired.",
+            hint=f"{NAME} new creates another one.",
+            session_id=found.id,
+        )
+    client.set_session(found.id)
+    parts: list[Showable] = [session_card(dataclasses.replace(found, current=True))]
+    if found.state == "unreachable":
+        parts.append(message("It is set unchecked: the sandbox service does not answer just now."))
+    return parts
+
+
+@verb(
+    argument("name", nargs="?", metavar="NAME", help="else it is called after the notebook"),
+    argument("--project", completes="project", help="what it is filed under"),
+    argument("--internet", action="store_true", help="let its commands reach the internet"),
+    argument("--timeout", type=float, metavar="SECONDS", help="until it pauses by itself"),
+)
+def new(
+    client: SyncClient,
+    name: str | None,
+    project: str | None,
+    internet: bool,  # noqa: FBT001  # the line's arguments are passed by name
+    timeout: float | None,
+) -> Sequence[Showable]:
+    """Create a session and make it the current one."""
+    from vibekit_jupyter.notebook.render import session_card
+
+    created = client.new(name, project=project, internet=internet, timeout=timeout)
+    return [session_card(created)]
+
+
+@verb(
+    argument("--project", completes="project", help="only those of this project"),
+    argument("--all-users", action="store_true", help="other people's, too"),
+    argument("--state", choices=get_args(State), help="only those in this state"),
+)
+def list_(
+    client: SyncClient,
+    project: str | None,
+    all_users: bool,  # noqa: FBT001  # the line's arguments are passed by name
+    state: str | None,
+) -> Sequence[Showable]:
+    """List the sessions, the last used first."""
+    from vibekit_jupyter.notebook.render import message, session_list
+
+    sessions = client.list(project=project, all_users=all_users, state=state)
+    if not sessions and (project or state):
+        return [message("There is no such session.")]
+    return [session_list(sessions)]
+
+
+@verb(
+    session_argument(nargs="?"),
+    argument("--force", action="store_true", help="even while a run goes on in it"),
+)
+def kill(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+    """End a session's sandbox. Its files are lost, its conversation stays readable."""
+    from vibekit_jupyter.notebook.render import message, session_card
+
+    before = client.get_session()
+    killed = client.kill(session, force=force)
+    parts: list[Showable] = [session_card(killed)]
+    if killed.id == before:
+        parts.append(message("It was the current session; now there is none."))
+    return parts
+
+
+@verb()
+def pick(client: SyncClient) -> Sequence[Showable]:  # noqa: ARG001  # it has the kernel's client
+    """Choose the current session from a list."""
+    from vibekit_jupyter.notebook import picker
+
+    return [picker()]
+
+
+def overview() -> str:
+    """Return the help on all verbs."""
+    rows = [f"  {name:<10} {verb.command.description}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            f"usage: {NAME} [VERB] [...]",
+            "",
+            "Sandbox sessions. Without a verb: show.",
+            "",
+            *rows,
+            "",
+            f"{NAME} VERB --help tells more of a verb. A whole word $name or {{name}} stands for",
+            "the string of that name.",
+        ]
+    )
+
+
+@magics_class
+class SessionMagics(Magics):
+    """The magic for sessions."""
+
+    shell: InteractiveShell
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @documented(overview())
+    def vibekit_session(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
+        """Show, set, list and end sessions."""
+        words = split_words(line)
+        if words == ["--help"]:
+            show(self.shell, help_text(overview()))
+            return
+        name, words = ("show", words) if not words or words[0][:1] == "-" else (words[0], words[1:])
+        chosen = find_verb(name)
+        options = chosen.command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
+        if options.help:
+            show(self.shell, help_text(chosen.command.help()))
+            return
+        arguments = {k: v for k, v in vars(options).items() if k not in {"help", "debug"}}
+        from vibekit_jupyter.notebook import get_client
+
+        with plain_errors(debug=options.debug):
+            show(self.shell, *chosen.run(get_client().sync, **arguments))
+
+
+def find_verb(name: str) -> Verb:
+    """Return the verb of this name, or raise ``UsageError``."""
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}."
+        raise UsageError(f"{NAME} has no verb {name!r}. {known}")
+    return VERBS[name]
