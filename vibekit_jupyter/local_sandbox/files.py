@@ -1,0 +1,214 @@
+"""``/files``: whole files up and down, by token or by signed URL.
+
+Paths are opened by the supervisor inside the sandbox; here there are only descriptors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import re
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.rpc import known_user, user_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+
+__all__ = ["download", "find_signed", "upload"]
+
+CHUNK = 256 * 1024
+METADATA_HEADER = "X-Metadata-"
+XATTR = "user.e2b."
+GZIP = 16 + zlib.MAX_WBITS
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+DISPOSITION_NAME = re.compile(r'filename="((?:[^"\\]|\\.)*)"')
+
+
+def signature(path: str, operation: str, user: str, token: str, expires: str | None) -> str:
+    """Return the signature of a URL, as the SDK makes it."""
+    raw = ":".join([path, operation, user, token, *([expires] if expires else [])])
+    digest = base64.b64encode(hashlib.sha256(raw.encode()).digest())
+    return "v1_" + digest.rstrip(b"=").decode()
+
+
+def find_signed(request: web.Request, sandboxes: Iterable[Sandbox]) -> Sandbox:
+    """Return the sandbox whose token signed the URL.
+
+    Raises
+    ------
+    ProtocolError
+        ``unauthenticated``: none, or the time is over.
+    """
+    query = request.query
+    given = query.get("signature", "")
+    expires = query.get("signature_expiration")
+    operation = "read" if request.method == "GET" else "write"
+    for sandbox in sandboxes:
+        expected = signature(
+            query.get("path", ""), operation, query.get("username", ""), sandbox.record.token, expires
+        )
+        if hmac.compare_digest(given.encode(), expected.encode()):
+            if expires and not (expires.isdigit() and int(expires) >= time.time()):
+                raise ProtocolError("unauthenticated", "signature is already expired")
+            return sandbox
+    raise ProtocolError("unauthenticated", "invalid signature")
+
+
+def _user(request: web.Request) -> str:
+    return known_user(request.query["username"]) if "username" in request.query else user_of(request)
+
+
+async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    """Send a file, compressed where exactly that is asked for."""
+    async with sandbox.opened(request.query.get("path", ""), _user(request), "read") as (file, entry):
+        response = web.StreamResponse()
+        response.content_type = "application/octet-stream"
+        response.headers["Content-Disposition"] = _disposition(entry["name"])
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        size = os.fstat(file).st_size
+        if request.headers.get("Accept-Encoding", "").strip() == "gzip":
+            response.headers["Content-Encoding"] = "gzip"
+            await response.prepare(request)
+            compressor = zlib.compressobj(wbits=GZIP, level=1)
+            while data := await asyncio.to_thread(os.read, file, CHUNK):
+                await response.write(compressor.compress(data))
+            await response.write(compressor.flush())
+        elif size:
+            response.content_length = size
+            await response.prepare(request)
+            while size > 0 and (data := await _read(file, min(CHUNK, size))):
+                size -= len(data)
+                await response.write(data)
+        else:  # files of /proc have no size until they are read
+            await response.prepare(request)
+            while data := await _read(file, CHUNK):
+                await response.write(data)
+        await response.write_eof()
+        return response
+
+
+async def _read(file: int, size: int) -> bytes:
+    return await asyncio.to_thread(os.read, file, size)
+
+
+def _disposition(name: str) -> str:
+    plain = re.sub(r'[^\x20-\x7e]|["\\]', "_", name)
+    return f'inline; filename="{plain}"'
+
+
+async def upload(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    """Write one file, or each part of a multipart body, from its start."""
+    user = _user(request)
+    metadata = _metadata(request)
+    path = request.query.get("path")
+    kind = request.content_type
+    entries = []
+    if kind == "multipart/form-data":
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not hasattr(part, "read_chunk"):
+                raise ProtocolError("invalid_argument", "nested multipart bodies are not supported")
+            name = path or _part_name(part.headers.get("Content-Disposition", "")) or part.filename
+            if part.name != "file" or not name:
+                continue
+            entries.append(await _write(sandbox, name, user, _chunks(part), metadata))
+    elif path:
+        entries.append(await _write(sandbox, path, user, request.content.iter_any(), metadata))
+    else:
+        raise ProtocolError("invalid_argument", "the path of the file is missing")
+    if not entries:
+        raise ProtocolError("invalid_argument", "the request holds no file")
+    return web.json_response(entries)
+
+
+def _part_name(disposition: str) -> str | None:
+    # aiohttp reduces a part's file name to its last component; E2B's clients send whole paths.
+    found = DISPOSITION_NAME.search(disposition)
+    return re.sub(r"\\(.)", r"\1", found.group(1)) if found else None
+
+
+async def _chunks(part: Any) -> AsyncIterator[bytes]:
+    while data := await part.read_chunk(CHUNK):
+        yield part.decode(data)
+
+
+async def _write(
+    sandbox: Sandbox,
+    path: str,
+    user: str,
+    chunks: AsyncIterator[bytes],
+    metadata: dict[str, str],
+) -> dict[str, Any]:
+    async with sandbox.opened(path, user, "write") as (file, entry):
+        try:
+            limit = sandbox.confinement.limits.file_mib * 1024 * 1024
+            waiting, written = bytearray(), 0
+            async for data in chunks:
+                waiting += data
+                if len(waiting) >= CHUNK:
+                    written += len(waiting)
+                    if written > limit:
+                        raise ProtocolError(
+                            "not_enough_space",
+                            f"a file may hold {limit // 2**20} MiB, the sandbox's limit",
+                        )
+                    await asyncio.to_thread(_write_all, file, waiting)
+                    waiting = bytearray()
+            if waiting:
+                await asyncio.to_thread(_write_all, file, waiting)
+            _set_metadata(file, metadata)
+        except OSError as error:
+            raise ProtocolError(
+                "not_enough_space" if error.errno in {28, 122, 27} else "internal",
+                f"cannot write {path}: {error.strerror}",
+            ) from error
+    return {
+        "path": entry["path"],
+        "name": entry["name"],
+        "type": "file",
+        **({"metadata": metadata} if metadata else {}),
+    }
+
+
+def _write_all(file: int, data: bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _metadata(request: web.Request) -> dict[str, str]:
+    found = {}
+    for name, value in request.headers.items():
+        if name.lower().startswith(METADATA_HEADER.lower()):
+            key = name[len(METADATA_HEADER) :].lower()
+            if not TOKEN.match(key) or not value.isascii() or not value.isprintable():
+                raise ProtocolError("invalid_argument", f"invalid metadata {key!r}")
+            found[key] = value
+    return found
+
+
+def _set_metadata(file: int, metadata: dict[str, str]) -> None:
+    if not hasattr(os, "listxattr"):
+        return
+    try:
+        stale = [name for name in os.listxattr(file) if name.startswith(XATTR)]
+        for name in stale:
+            os.removexattr(file, name)
+        for key, value in metadata.items():
+            os.setxattr(file, XATTR + key, value.encode())
+    except OSError as error:
+        if metadata:
+            raise ProtocolError(
+                "internal", f"this file system keeps no metadata: {error.strerror}"
+            ) from error

@@ -1,0 +1,162 @@
+"""envd's filesystem service. Every path is resolved inside the sandbox, by its supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.rpc import EventStream, abort, unary, user_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+
+__all__ = ["FilesystemService"]
+
+MOST_EVENTS = 10_000
+
+
+class FilesystemService:
+    """Handlers of ``filesystem.Filesystem``; each gets the sandbox that the request is for."""
+
+    def __init__(self) -> None:
+        self._polled: dict[tuple[str, str], tuple[int, list[dict[str, Any]]]] = {}
+
+    def methods(self) -> dict[str, Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]]:
+        """Return the handlers by method name."""
+        return {
+            "Stat": self._asks("stat", "path"),
+            "MakeDir": self._asks("make_dir", "path"),
+            "Move": self._asks("move", "source", "destination"),
+            "Remove": self._asks("remove", "path"),
+            "ListDir": self.list,
+            "WatchDir": self.watch,
+            "CreateWatcher": self.create_watcher,
+            "GetWatcherEvents": self.watcher_events,
+            "RemoveWatcher": self.remove_watcher,
+        }
+
+    @staticmethod
+    def _asks(
+        operation: str, *names: str
+    ) -> Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]:
+        async def handler(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+            message = await unary(request)
+            fields = {name: _path(message, name) for name in names}
+            answer, _none = await sandbox.request(operation, user=user_of(request), **fields)
+            return web.json_response(answer)
+
+        return handler
+
+    async def list(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+        """List a folder."""
+        message = await unary(request)
+        answer, _none = await sandbox.request(
+            "list",
+            path=_path(message, "path"),
+            user=user_of(request),
+            depth=int(message.get("depth") or 1),
+        )
+        return web.json_response(answer)
+
+    async def watch(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+        """Stream what happens in a folder, until the client leaves."""
+        user = user_of(request)
+        events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        async with EventStream(request, {"keepalive": {}}) as stream:
+            overflow = asyncio.Event()
+
+            def report(found: list[dict[str, Any]]) -> None:
+                if events.qsize() > MOST_EVENTS:
+                    overflow.set()
+                    return
+                for event in found:
+                    events.put_nowait(event)
+
+            gone = asyncio.create_task(sandbox.gone.wait())
+            number = await self._begin(sandbox, stream.message, user, report)
+            try:
+                await stream.send({"start": {}})
+                while True:
+                    event = asyncio.create_task(events.get())
+                    await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
+                    if not event.done():
+                        event.cancel()
+                        abort(request)
+                        raise ConnectionResetError("the sandbox is gone")
+                    if overflow.is_set():
+                        raise ProtocolError(
+                            "resource_exhausted", f"more than {MOST_EVENTS} events wait to be read"
+                        )
+                    await stream.send({"filesystem": event.result()})
+            finally:
+                gone.cancel()
+                await sandbox.unwatch(number)
+        return stream.response
+
+    @staticmethod
+    async def _begin(
+        sandbox: Sandbox,
+        message: dict[str, Any],
+        user: str,
+        report: Callable[[list[dict[str, Any]]], None],
+    ) -> int:
+        return await sandbox.watch(
+            _path(message, "path"),
+            user=user,
+            recursive=bool(message.get("recursive")),
+            include_entry=bool(message.get("includeEntry")),
+            report=report,
+        )
+
+    async def create_watcher(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+        """Begin to collect what happens in a folder."""
+        events: list[dict[str, Any]] = []
+
+        def report(found: list[dict[str, Any]]) -> None:
+            events.extend(found[: MOST_EVENTS - len(events)])
+
+        number = await self._begin(sandbox, await unary(request), user_of(request), report)
+        name = secrets.token_hex(8)
+        self._polled[sandbox.id, name] = (number, events)
+        return web.json_response({"watcherId": name})
+
+    async def watcher_events(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+        """Return what was collected since the last call."""
+        _number, events = self._watcher(sandbox, await unary(request))
+        found = list(events)
+        events.clear()
+        return web.json_response({"events": found})
+
+    async def remove_watcher(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+        """Stop collecting."""
+        message = await unary(request)
+        number, _events = self._watcher(sandbox, message)
+        del self._polled[sandbox.id, message["watcherId"]]
+        await sandbox.unwatch(number)
+        return web.json_response({})
+
+    def _watcher(
+        self, sandbox: Sandbox, message: dict[str, Any]
+    ) -> tuple[int, list[dict[str, Any]]]:
+        found = self._polled.get((sandbox.id, str(message.get("watcherId"))))
+        if found is None:
+            raise ProtocolError("not_found", f"watcher {message.get('watcherId')} not found")
+        return found
+
+    def forget(self, sandbox_id: str) -> None:
+        """Drop the watchers of a sandbox that is gone."""
+        for key in [key for key in self._polled if key[0] == sandbox_id]:
+            del self._polled[key]
+
+
+def _path(message: dict[str, Any], name: str) -> str:
+    path = message.get(name, "")
+    if not isinstance(path, str) or "\0" in path:
+        raise ProtocolError("invalid_argument", f"{name} must be a text without NUL bytes")
+    return path

@@ -1,0 +1,212 @@
+"""What confines sandboxes on this machine, found out by doing, and what each level means."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.home import private_directory
+from vibekit_jupyter.local_sandbox.bubblewrap import (
+    TOOLS,
+    find_bubblewrap,
+    namespace_arguments,
+    python_prefixes,
+
+)
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.nursery import Nursery
+    from vibekit_jupyter.local_sandbox.store import Store
+
+__all__ = ["LEVELS", "Confinement", "Limits", "confine"]
+
+LEVELS = ("bubblewrap", "landlock", "none")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PASSWD = (
+    "root:x:0:0:root:/root:/bin/bash\n"
+    "user:x:1000:1000:user:/home/user:/bin/bash\n"
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+)
+GROUP = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"
+HOSTS = "127.0.0.1 localhost sandbox\n::1 localhost\n"
+# There is no other user to become: what people write before a command is passed over.
+SUDO = """#!/bin/bash
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -u|-g|-h|-p|-C|-T|-D|-R) shift 2 ;;
+    --) shift; break ;;
+    -*) shift ;;
+    *=*) export "$1"; shift ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || exec /bin/bash
+exec "$@"
+"""
+
+
+def _memory_mib() -> int:
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // (1024 * 1024)
+    return max(1024, min(8192, total // 2))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use.
+
+    Attributes
+    ----------
+    processes
+        Processes and threads at once.
+    memory_mib
+        Memory of all its processes, and of each.
+    disk_mib, file_mib
+        Its files together, and each.
+    open_files
+        Of each process.
+    """
+
+    processes: int = 256
+    memory_mib: int = field(default_factory=_memory_mib)
+    disk_mib: int = 4096
+    file_mib: int = 2048
+    open_files: int = 4096
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """How this server confines.
+
+    Attributes
+    ----------
+    level
+        One of :data:`LEVELS`.
+    reason
+        Why it is no better one, in the probe's words.
+    """
+
+    level: str
+    reason: str
+    store_root: Path
+    limits: Limits
+    binary: str = ""
+
+    def plan(self, folder: Path, record: SandboxRecord) -> dict[str, Any]:
+        """Return what the zygote needs to make a sandbox of ``folder``."""
+        real = {seen: str(folder / name) for seen, name in FOLDERS.items()}
+        plan: dict[str, Any] = {
+            "level": self.level,
+            "limits": asdict(self.limits),
+            "real": {} if self.level == "bubblewrap" else real,
+            "whole": self.level == "bubblewrap",
+            "foreign": python_prefixes(),
+            "environment": self._environment(real),
+        }
+        if self.level == "bubblewrap":
+            boot_id = folder / "boot_id"
+            boot_id.write_text(f"{uuid.uuid4()}\n")
+            plan["bubblewrap"] = namespace_arguments(
+                self.binary,
+                folders={seen: folder / name for seen, name in FOLDERS.items()},
+                etc=self.store_root / "etc",
+                tools=self.store_root / "bin",
+                boot_id=boot_id,
+                hidden=[self.store_root],
+            )
+        return plan
+
+    def _environment(self, real: dict[str, str]) -> dict[str, str]:
+        python = [f"{prefix}/bin" for prefix in (sys.prefix, sys.base_prefix)]
+        tools = TOOLS if self.level == "bubblewrap" else str(self.store_root / "bin")
+        environment = {
+            "PATH": ":".join([*dict.fromkeys(python), tools, SYSTEM_PATH]),
+            "LANG": "C.UTF-8",
+        }
+        if self.level != "bubblewrap":
+            environment["TMPDIR"] = real["/tmp"]
+        return environment
+
+
+def write_stand_ins(root: Path) -> None:
+    """Write the files that stand in for ``/etc``, and the small tools, under ``root``."""
+    etc, tools = private_directory(root / "etc"), private_directory(root / "bin")
+    for folder in (etc, tools):
+        folder.chmod(0o755)
+    for name, text in {
+        "passwd": PASSWD,
+        "group": GROUP,
+        "hosts": HOSTS,
+        "hostname": "sandbox\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+        "resolv.conf": "",
+        "profile": "",
+        "bash.bashrc": "",
+        "gitconfig": "[safe]\n\tdirectory = *\n",
+        "machine-id": "",
+    }.items():
+        (etc / name).write_text(text)
+        (etc / name).chmod(0o644)
+    (tools / "sudo").write_text(SUDO)
+    (tools / "sudo").chmod(0o755)
+
+
+async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -> Confinement:
+    """Return the best level that works here, or the one that is wanted.
+
+    Raises
+    ------
+    ConfigurationError
+        The level that was asked for does not work on this machine.
+    """
+    write_stand_ins(store.root)
+    reasons: list[str] = []
+    for level in LEVELS if wanted == "auto" else (wanted,):
+        binary = find_bubblewrap() or ""
+        confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
+        failure = await _probe(confinement, store, nursery)
+        if not failure:
+            return confinement
+        reasons.append(f"{level}: {failure}")
+    raise ConfigurationError(
+        f"Sandboxes cannot be confined here by {wanted}: {' '.join(reasons)}",
+        hint="Use --confine auto to take the best level that works.",
+    )
+
+
+async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> str:
+    """Make a sandbox of the level and run a command in it; return what failed, or nothing."""
+    if sys.platform != "linux" and confinement.level != "none":
+        return f"it exists on Linux only, and this is {sys.platform}."
+    if confinement.level == "bubblewrap" and not confinement.binary:
+        return "bubblewrap is not installed."
+    if confinement.level == "landlock":
+        return "not built yet."
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+
+    record = SandboxRecord(id=f"probe{secrets.token_hex(4)}")
+    sandbox = Sandbox(record, store.create(record), confinement, nursery)
+    try:
+        await sandbox.start()
+        command = await sandbox.spawn({"cmd": "/bin/sh", "args": ["-c", "exit 0"]}, user="user", stdin=False)
+        command.begin()
+        async with asyncio.timeout(10):
+            await command.ended.wait()
+        if command.end is None or command.end["exitCode"] != 0:
+            return f"a command failed in it ({command.end})."
+    except ProtocolError as error:
+        return error.message
+    except TimeoutError:
+        return "a command did not end in it."
+    finally:
+        await sandbox.stop()
+        store.discard(sandbox.folder)
+    return ""

@@ -1,0 +1,140 @@
+"""How a Connect request is answered: unary, as a stream of events, or from a stream of input."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from vibekit_jupyter.local_sandbox.connect import (
+    EnvelopeReader,
+    decode_unary,
+    encode_end,
+    encode_envelope,
+)
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.sandbox import USERS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["EventStream", "abort", "messages", "unary", "user_of"]
+
+STREAM_TYPE = "application/connect+json"
+DEFAULT_PING_SECONDS = 90.0
+
+
+async def unary(request: web.Request) -> dict[str, Any]:
+    """Return the message of a unary request."""
+    return decode_unary(await request.read())
+
+
+async def first_message(request: web.Request) -> dict[str, Any]:
+    """Return the one message of a request whose answer is a stream."""
+    async for message in messages(request):
+        return message
+    raise ProtocolError("invalid_argument", "the request holds no message")
+
+
+async def messages(request: web.Request) -> AsyncIterator[dict[str, Any]]:
+    """Yield the messages of a request as they come."""
+    reader = EnvelopeReader()
+    async for data in request.content.iter_any():
+        for _flags, message in reader.feed(data):
+            yield message
+    if reader.pending:
+        raise ProtocolError("invalid_argument", "the request ends within a message")
+
+
+def user_of(request: web.Request) -> str:
+    """Return the sandbox's user that a request speaks for.
+
+    Raises
+    ------
+    ProtocolError
+        ``unauthenticated``: there is no such user.
+    """
+    scheme, _space, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return USERS[0]
+    try:
+        user = base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ProtocolError("unauthenticated", "the Authorization header is malformed") from error
+    return known_user(user)
+
+
+def known_user(user: str) -> str:
+    """Return ``user``, the default where it is empty; refuse any other."""
+    if user and user not in USERS:
+        raise ProtocolError("unauthenticated", f"invalid username: '{user}'")
+    return user or USERS[0]
+
+
+def abort(request: web.Request) -> None:
+    """Cut the connection: the client then asks whether the sandbox is still there."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+class EventStream:
+    """The answer to a streaming request: events, pings in silence, one end.
+
+    Use it as a context: what is raised inside becomes the stream's last frame.
+
+    Attributes
+    ----------
+    message
+        The request.
+    keepalive
+        What is sent in silence.
+    """
+
+    message: dict[str, Any]
+
+    def __init__(self, request: web.Request, keepalive: dict[str, Any]) -> None:
+        self._request = request
+        self.keepalive = keepalive
+        self._response = web.StreamResponse(headers={"Content-Type": STREAM_TYPE})
+        self._written = asyncio.get_running_loop().time()
+        self._pinger: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> EventStream:
+        # Clients of HTTP/1.1 stop sending when an answer begins: the request is read first.
+        self.message = await first_message(self._request)
+        await self._response.prepare(self._request)
+        self._pinger = asyncio.create_task(self._ping())
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if self._pinger is not None:
+            self._pinger.cancel()
+        if error is None or isinstance(error, ProtocolError):
+            with contextlib.suppress(ConnectionError):
+                await self._response.write(encode_end(error))
+                await self._response.write_eof()
+            return True
+        return isinstance(error, ConnectionError)
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What the handler returns."""
+        return self._response
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send one event, waiting while the client reads slowly."""
+        self._written = asyncio.get_running_loop().time()
+        await self._response.write(encode_envelope(message))
+
+    async def _ping(self) -> None:
+        seconds = float(self._request.headers.get("Keepalive-Ping-Interval") or DEFAULT_PING_SECONDS)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(max(0.1, self._written + seconds - loop.time()))
+                if loop.time() - self._written >= seconds:
+                    await self.send(self.keepalive)

@@ -1,0 +1,277 @@
+"""One sandbox while the server runs: its record, its supervisor, its commands and watchers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.commands import Command, Pipes
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from vibekit_jupyter.local_sandbox.line import Line
+    from vibekit_jupyter.local_sandbox.levels import Confinement
+    from vibekit_jupyter.local_sandbox.nursery import Nursery
+    from vibekit_jupyter.local_sandbox.store import SandboxRecord
+    from vibekit_jupyter.local_sandbox.supervisor.frames import Message
+
+__all__ = ["USERS", "Sandbox"]
+
+USERS = ("user", "root")
+REMEMBER_SECONDS = 30.0
+
+
+class Sandbox:
+    """A sandbox.
+
+    Parameters
+    ----------
+    record, folder
+        What is on disk.
+    confinement
+        How its supervisor is confined.
+    nursery
+        Where supervisors come from.
+    """
+
+    def __init__(
+        self,
+        record: SandboxRecord,
+        folder: Path,
+        confinement: Confinement,
+        nursery: Nursery,
+    ) -> None:
+        self.record = record
+        self.folder = folder
+        self.confinement = confinement
+        self.commands: dict[int, Command] = {}
+        self.watchers: dict[int, Callable[[list[dict[str, Any]]], None]] = {}
+        self.samples: list[dict[str, Any]] = []
+        self.gone = asyncio.Event()
+        self._nursery = nursery
+        self._line: Line | None = None
+        self._numbers = itertools.count(1)
+        self._early_exits: dict[int, int] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.record.id
+
+    @property
+    def running(self) -> bool:
+        """Whether it answers envd requests now."""
+        return self.record.state == "running" and self._line is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs in it."""
+        return any(not command.ended.is_set() for command in self.commands.values())
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.record.state == "running" and time.time() >= self.record.end_at
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start its supervisor, where none runs.
+
+        Raises
+        ------
+        ProtocolError
+            It cannot be confined, or not be started.
+        """
+        async with self._lock:
+            if self._line is None:
+                plan = self.confinement.plan(self.folder, self.record)
+                self._line = await self._nursery.supervisor(
+                    self.id, plan, self._heard, self._ended
+                )
+
+    async def stop(self) -> None:
+        """End its supervisor and every process; the files stay."""
+        async with self._lock:
+            line, self._line = self._line, None
+            if line is not None:
+                self._nursery.end(self.id)
+                line.close()
+            await self._let_go()
+
+    async def freeze(self) -> None:
+        """Stop every process where it stands; streams are cut."""
+        await self.request("pause")
+        self.gone.set()
+        self.gone = asyncio.Event()
+
+    async def thaw(self) -> bool:
+        """Let every process go on; return False where a new supervisor had to be started."""
+        if self._line is None:
+            await self.start()
+            return False
+        await self.request("resume")
+        return True
+
+    async def _let_go(self) -> None:
+        self.gone.set()
+        self.gone = asyncio.Event()
+        commands, self.commands = self.commands, {}
+        self.watchers.clear()
+        for command in commands.values():
+            await command.abandon()
+
+    def _ended(self) -> None:
+        """Note that the supervisor went away by itself: its processes are lost."""
+        if self._line is not None:
+            self._line = None
+            self.record.lost = True
+            self._nursery.end(self.id)
+            self._farewell = asyncio.ensure_future(self._let_go())
+
+    async def request(
+        self, operation: str, *, descriptors: tuple[int, ...] | list[int] = (), **fields: Any
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Ask the supervisor.
+
+        Raises
+        ------
+        ProtocolError
+            It refused, or there is none.
+        """
+        if self._line is None:
+            raise ProtocolError("unavailable", "The sandbox was not found")
+        return await self._line.request(operation, descriptors=descriptors, **fields)
+
+    def _heard(self, message: Message) -> None:
+        match message["event"]:
+            case "exit":
+                if command := self.commands.get(message["pid"]):
+                    command.exited(message["status"])
+                else:
+                    self._early_exits[message["pid"]] = message["status"]
+            case "limit":
+                for command in self.commands.values():
+                    command.reason = command.reason or message["message"]
+            case "watch":
+                if report := self.watchers.get(message["watch"]):
+                    report(message["events"])
+
+    # -- commands ----------------------------------------------------------------------------
+
+    async def spawn(
+        self,
+        config: dict[str, Any],
+        *,
+        user: str,
+        stdin: bool,
+        terminal: tuple[int, int] | None = None,
+        tag: str | None = None,
+    ) -> Command:
+        """Start a command; its output is read once :meth:`Command.begin` is called.
+
+        Parameters
+        ----------
+        config
+            ``cmd``, ``args``, ``envs`` and ``cwd``, as in the protocol.
+        terminal
+            Columns and rows of its terminal, where it gets one.
+        """
+        pipes = Pipes.terminal(*terminal) if terminal else Pipes.plain(stdin=stdin)
+        try:
+            answer, _none = await self.request(
+                "spawn",
+                descriptors=pipes.theirs,
+                argv=[config["cmd"], *config.get("args", [])],
+                envs={**self.record.envs, **config.get("envs", {})},
+                cwd=config.get("cwd"),
+                user=user,
+                mark=f"{self.id}-{next(self._numbers)}",
+            )
+        except BaseException:
+            pipes.close()
+            raise
+        pipes.close_theirs()
+        pid = answer["pid"]
+        command = self.commands[pid] = Command(pid, config, pipes, tag)
+        if pid in self._early_exits:
+            command.exited(self._early_exits.pop(pid))
+        return command
+
+    async def forget_later(self, command: Command) -> None:
+        """Keep a command's exit code for those who ask late, then forget it."""
+        await command.ended.wait()
+        await asyncio.sleep(REMEMBER_SECONDS)
+        if self.commands.get(command.pid) is command:
+            del self.commands[command.pid]
+
+    def command(self, selector: dict[str, Any]) -> Command:
+        """Return the command that ``pid`` or ``tag`` selects.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_found``.
+        """
+        if "pid" in selector:
+            found = self.commands.get(int(selector["pid"]))
+        else:
+            tag = selector.get("tag")
+            found = next((c for c in self.commands.values() if tag and c.tag == tag), None)
+        if found is None:
+            name = selector.get("pid", selector.get("tag"))
+            raise ProtocolError("not_found", f"process {name} not found")
+        return found
+
+    # -- files and watchers --------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def opened(
+        self, path: str, user: str, mode: str
+    ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+        """Open a file of the sandbox (``read`` or ``write``); give its descriptor and entry."""
+        answer, (descriptor,) = await self.request("open", path=path, user=user, mode=mode)
+        os.set_blocking(descriptor, True)
+        try:
+            yield descriptor, answer["entry"]
+        finally:
+            os.close(descriptor)
+
+    async def watch(
+        self,
+        path: str,
+        *,
+        user: str,
+        recursive: bool,
+        include_entry: bool,
+        report: Callable[[list[dict[str, Any]]], None],
+    ) -> int:
+        """Begin to watch a folder; return the watcher's number."""
+        number = next(self._numbers)
+        self.watchers[number] = report
+        try:
+            await self.request(
+                "watch",
+                watch=number,
+                path=path,
+                user=user,
+                recursive=recursive,
+                include_entry=include_entry,
+            )
+        except BaseException:
+            del self.watchers[number]
+            raise
+        return number
+
+    async def unwatch(self, number: int) -> None:
+        """End a watcher, wherever it is."""
+        if self.watchers.pop(number, None) is not None and self._line is not None:
+            await self.request("unwatch", watch=number)

@@ -1,0 +1,316 @@
+"""All sandboxes of this server: created, found, paused, resumed, forked, killed, timed out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+from vibekit_jupyter.local_sandbox.store import SandboxRecord, SnapshotRecord
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.levels import Confinement
+    from vibekit_jupyter.local_sandbox.nursery import Nursery
+    from vibekit_jupyter.local_sandbox.store import Store
+
+__all__ = ["Sandboxes"]
+
+TEMPLATES = ("base", "code-interpreter-v1")
+SAMPLE_SECONDS = 5.0
+MOST_SAMPLES = 720
+# E2B's own bound on one sandbox's life would be pointless on one's own machine.
+LONGEST_SECONDS = 10 * 365 * 86_400
+
+
+class Sandboxes:
+    """The sandboxes and snapshots of one store.
+
+    Parameters
+    ----------
+    disk_bytes
+        What all of them may hold together; more refuses new ones and deletes nothing.
+    """
+
+    def __init__(
+        self, store: Store, confinement: Confinement, nursery: Nursery, *, disk_bytes: int
+    ) -> None:
+        self.store = store
+        self.confinement = confinement
+        self.nursery = nursery
+        self.disk_bytes = disk_bytes
+        self.used_bytes = 0
+        self.all: dict[str, Sandbox] = {}
+        self.snapshots: dict[str, SnapshotRecord] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waking: dict[str, asyncio.Lock] = {}
+
+    async def open(self) -> None:
+        """Take up what an earlier server left, and begin to watch the clock."""
+        for record in self.store.load_sandboxes():
+            if record.state == "running":
+                record.state, record.lost = "paused", True
+            if record.memory and record.state == "paused":
+                record.memory = False
+                self.store.save(record)
+            self.all[record.id] = self._sandbox(record)
+        self.snapshots = {snapshot.id: snapshot for snapshot in self.store.load_snapshots()}
+        await asyncio.to_thread(self.store.empty_trash)
+        await self._measure_disk()
+        self._tasks = [
+            asyncio.create_task(self._watch_clock(), name="clock"),
+            asyncio.create_task(self._watch_use(), name="use"),
+        ]
+
+    async def close(self) -> None:
+        """Pause whatever runs, to its files, and end every process."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sandbox in list(self.all.values()):
+            if sandbox.record.state == "running":
+                sandbox.record.lost = sandbox.busy
+                sandbox.record.state = "paused"
+            sandbox.record.memory = False
+            await sandbox.stop()
+            with contextlib.suppress(ProtocolError):
+                self.store.save(sandbox.record)
+
+    def _sandbox(self, record: SandboxRecord) -> Sandbox:
+        return Sandbox(record, self.store.folder(record), self.confinement, self.nursery)
+
+    # -- finding ------------------------------------------------------------------------------
+
+    def get(self, sandbox_id: str) -> Sandbox:
+        """Return a sandbox by id; E2B's older clients add ``-CLIENT`` to it.
+
+        Raises
+        ------
+        ProtocolError
+            ``invalid_argument`` for what is no id, ``not_found``.
+        """
+        plain = sandbox_id.partition("-")[0]
+        if not plain.isalnum() or not plain.isascii() or plain != plain.lower():
+            raise ProtocolError("invalid_argument", "Invalid sandbox ID")
+        if plain not in self.all:
+            raise ProtocolError("not_found", f"Sandbox {plain} not found")
+        return self.all[plain]
+
+    async def awake(self, sandbox_id: str) -> Sandbox:
+        """Return a sandbox that answers; traffic wakes it where its owner wants that.
+
+        Raises
+        ------
+        ProtocolError
+            ``unavailable``: it is paused, killed or was never there.
+        """
+        sandbox = self.all.get(sandbox_id.partition("-")[0])
+        if sandbox is not None and not sandbox.running:
+            record = sandbox.record
+            if record.auto_resume or record.state == "running":
+                await self.resume(sandbox, None)
+        if sandbox is None or not sandbox.running:
+            raise ProtocolError("unavailable", "The sandbox was not found")
+        return sandbox
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def create(self, record: SandboxRecord, timeout: float) -> Sandbox:
+        """Make a sandbox, from a snapshot where its template is one.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_found`` for an unknown template, ``not_enough_space``.
+        """
+        self._must_have_room()
+        snapshot = self.snapshots.get(record.template.partition(":")[0])
+        if snapshot is None and record.template not in TEMPLATES:
+            raise ProtocolError("not_found", f"template '{record.template}' not found")
+        record.end_at = time.time() + min(timeout, LONGEST_SECONDS)
+        if snapshot is not None:
+            source = self.store.folder(snapshot)
+            await asyncio.to_thread(self.store.copy_files, source, self.store.folder(record))
+        return await self._begin(record)
+
+    async def _begin(self, record: SandboxRecord) -> Sandbox:
+        self.store.create(record)
+        sandbox = self._sandbox(record)
+        try:
+            await sandbox.start()
+        except BaseException:
+            self.store.discard(sandbox.folder)
+            raise
+        self.all[record.id] = sandbox
+        self._wake.set()
+        return sandbox
+
+    def _must_have_room(self) -> None:
+        if self.used_bytes >= self.disk_bytes:
+            raise ProtocolError(
+                "not_enough_space",
+                f"The sandboxes of this machine hold {self.used_bytes / 2**30:.1f} GiB, and the "
+                f"limit is {self.disk_bytes / 2**30:.1f} GiB: kill some, or prune paused ones.",
+            )
+
+    async def kill(self, sandbox: Sandbox) -> None:
+        """End a sandbox: its processes, its files, its record."""
+        if self.all.pop(sandbox.id, None) is None:
+            raise ProtocolError("not_found", f"Sandbox {sandbox.id} not found")
+        await sandbox.stop()
+        await asyncio.to_thread(self.store.discard, sandbox.folder)
+
+    async def pause(self, sandbox: Sandbox, *, memory: bool = True) -> None:
+        """Stop a sandbox where it stands; without ``memory``, only its files stay.
+
+        Raises
+        ------
+        ProtocolError
+            ``conflict``: it is paused already.
+        """
+        async with self._lock(sandbox):
+            record = sandbox.record
+            if record.state == "paused":
+                raise ProtocolError("conflict", f"Sandbox {sandbox.id} is already paused")
+            if memory and sandbox.running:
+                await sandbox.freeze()
+            else:
+                await sandbox.stop()
+            record.state, record.memory = "paused", memory
+            self.store.save(record)
+
+    async def resume(self, sandbox: Sandbox, timeout: float | None) -> bool:
+        """Let a sandbox go on, for ``timeout`` seconds at least; return whether it was paused."""
+        async with self._lock(sandbox):
+            record = sandbox.record
+            was_paused = record.state == "paused"
+            if was_paused or not sandbox.running:
+                kept = await sandbox.thaw()
+                record.lost = record.lost or (record.memory and not kept)
+                record.memory = True
+                record.state = "running"
+            length = 300.0 if timeout is None else min(timeout, LONGEST_SECONDS)
+            end_at = time.time() + length
+            if was_paused or end_at > record.end_at:
+                record.end_at = end_at
+            self.store.save(record)
+            self._wake.set()
+            return was_paused
+
+    def set_timeout(self, sandbox: Sandbox, seconds: float) -> None:
+        """Set the time a sandbox has from now on."""
+        sandbox.record.end_at = time.time() + min(seconds, LONGEST_SECONDS)
+        self.store.save(sandbox.record)
+        self._wake.set()
+
+    def _lock(self, sandbox: Sandbox) -> asyncio.Lock:
+        return self._waking.setdefault(sandbox.id, asyncio.Lock())
+
+    # -- copies -------------------------------------------------------------------------------
+
+    async def fork(self, sandbox: Sandbox, timeout: float) -> Sandbox:
+        """Copy a sandbox's files into a new one; the original goes on.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_enough_space`` and what :meth:`create` raises.
+        """
+        self._must_have_room()
+        source = sandbox.record
+        record = SandboxRecord(
+            id=self.store.new_id(),
+            template=source.template,
+            metadata=dict(source.metadata),
+            envs=dict(source.envs),
+            end_at=time.time() + min(timeout, LONGEST_SECONDS),
+            on_timeout=source.on_timeout,
+            timeout_memory=source.timeout_memory,
+            auto_resume=source.auto_resume,
+            internet=source.internet,
+            network=dict(source.network),
+        )
+        await self._copy(sandbox, record)
+        return await self._begin(record)
+
+    async def snapshot(self, sandbox: Sandbox, name: str) -> SnapshotRecord:
+        """Keep a sandbox's files as a template for new ones."""
+        self._must_have_room()
+        snapshot = SnapshotRecord(id=self.store.new_id(), sandbox=sandbox.id, name=name)
+        await self._copy(sandbox, snapshot)
+        self.store.save(snapshot)
+        self.snapshots[snapshot.id] = snapshot
+        return snapshot
+
+    async def delete_snapshot(self, name: str) -> None:
+        """Delete a snapshot by id or name.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_found``.
+        """
+        plain = name.partition(":")[0]
+        snapshot = self.snapshots.pop(plain, None)
+        if snapshot is None:
+            raise ProtocolError("not_found", f"template '{plain}' not found")
+        await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+
+    async def _copy(self, sandbox: Sandbox, record: SandboxRecord | SnapshotRecord) -> None:
+        # Nothing moves while its files are copied: a copy is one moment.
+        moving = sandbox.running
+        if moving:
+            await sandbox.request("pause")
+        try:
+            await asyncio.to_thread(
+                self.store.copy_files, sandbox.folder, self.store.folder(record)
+            )
+        finally:
+            if moving:
+                await sandbox.request("resume")
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def _watch_clock(self) -> None:
+        while True:
+            self._wake.clear()
+            for sandbox in [found for found in self.all.values() if found.expired]:
+                with contextlib.suppress(ProtocolError):
+                    await self._time_is_over(sandbox)
+            ends = [s.record.end_at for s in self.all.values() if s.record.state == "running"]
+            wait = max(0.0, min(ends) - time.time()) if ends else None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+
+    async def _time_is_over(self, sandbox: Sandbox) -> None:
+        if sandbox.record.on_timeout == "pause":
+            await self.pause(sandbox, memory=sandbox.record.timeout_memory)
+        else:
+            await self.kill(sandbox)
+
+    async def _watch_use(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            for sandbox in [found for found in self.all.values() if found.busy]:
+                with contextlib.suppress(ProtocolError):
+                    await self.sample(sandbox)
+            await self._measure_disk()
+
+    async def _measure_disk(self) -> None:
+        self.used_bytes = await asyncio.to_thread(self.store.used_bytes)
+
+    async def sample(self, sandbox: Sandbox) -> dict[str, Any]:
+        """Measure a sandbox now, in the form that the protocol tells metrics in."""
+        use, _none = await sandbox.request("usage")
+        before = sandbox.samples[-1] if sandbox.samples else None
+        now = time.time()
+        spent = 0.0
+        if before and now > before["at"]:
+            spent = max(0.0, use["cpu"] - before["cpu"]) / (now - before["at"]) * 100
+        sample = {"at": now, "percent": spent, **use}
+        sandbox.samples = [*sandbox.samples[1 - MOST_SAMPLES :], sample]
+        return sample

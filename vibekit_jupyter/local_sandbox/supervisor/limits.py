@@ -1,0 +1,137 @@
+"""What one sandbox may use, and how it is noticed that it uses more."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Meter", "set_limits"]
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1024 * 1024
+
+
+def set_limits(limits: dict[str, int], *, own_users: bool) -> None:
+    """Set the kernel's limits on this process and all it starts; they cannot be raised again.
+
+    ``own_users`` says that the sandbox has a user namespace of its own. Without one the kernel
+    counts all tasks of the user on this machine, so that those of today are added.
+    """
+    processes = limits["processes"] + (0 if own_users else _tasks_of_user())
+    for what, amount in (
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
+        (resource.RLIMIT_FSIZE, limits["file_mib"] * MIB),
+        (resource.RLIMIT_DATA, limits["memory_mib"] * MIB),
+        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _soft, hard = resource.getrlimit(what)
+        if hard != resource.RLIM_INFINITY:
+            amount = min(amount, hard)
+        resource.setrlimit(what, (amount, amount))
+
+
+class Meter:
+    """Measures a sandbox against its limits.
+
+    Parameters
+    ----------
+    limits
+        ``processes`` (number), ``memory_mib`` (of all its processes), ``disk_mib`` (of its
+        folders), ``file_mib`` (of one file), ``open_files`` (of one process).
+    folders
+        The sandbox's own folders.
+    foreign
+        What is not its own although it appears below them: a Python under ``/root``, say.
+    """
+
+    def __init__(self, limits: dict[str, int], folders: list[str], foreign: list[str]) -> None:
+        self.limits = limits
+        self.folders = folders
+        self.foreign = frozenset(foreign)
+        self._disk = 0
+        self._disk_due = 0.0
+
+    def disk_bytes(self) -> int:
+        """Return what the folders hold; measured seldom where that takes long."""
+        now = time.monotonic()
+        if now >= self._disk_due:
+            self._disk = sum(self._folder_bytes(folder) for folder in self.folders)
+            self._disk_due = time.monotonic() + 20 * (time.monotonic() - now)
+        return self._disk
+
+    def _folder_bytes(self, folder: str) -> int:
+        total, queue = 0, [folder]
+        while queue:
+            try:
+                with os.scandir(queue.pop()) as entries:
+                    for entry in entries:
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False) and entry.path not in self.foreign:
+                            queue.append(entry.path)
+            except OSError:
+                continue
+        return total
+
+    def refusal(self) -> str:
+        """Return why nothing may be added to the sandbox's disk, or nothing."""
+        if self._disk > self.limits["disk_mib"] * MIB:
+            self._disk_due = 0.0
+            if self.disk_bytes() > self.limits["disk_mib"] * MIB:
+                return f"the sandbox's disk limit of {self.limits['disk_mib']} MiB is reached"
+        return ""
+
+    def exceeded(self, pids: Callable[[], list[int]]) -> str:
+        """Return which limit is exceeded now, in a sentence, or nothing."""
+        descendants = pids()
+        if len(descendants) > self.limits["processes"]:
+            return f"killed: more than {self.limits['processes']} processes, the sandbox's limit"
+        if sum(map(_resident_bytes, descendants)) > self.limits["memory_mib"] * MIB:
+            return f"killed: more than {self.limits['memory_mib']} MiB of memory, the sandbox's limit"
+        if self.disk_bytes() > self.limits["disk_mib"] * MIB:
+            return f"killed: more than {self.limits['disk_mib']} MiB on disk, the sandbox's limit"
+        return ""
+
+    def measure(self, pids: list[int]) -> dict[str, Any]:
+        """Return ``memory`` and ``disk`` in bytes, ``cpu`` in seconds, ``processes``."""
+        return {
+            "memory": sum(map(_resident_bytes, pids)),
+            "disk": self.disk_bytes(),
+            "cpu": sum(map(_cpu_seconds, pids)),
+            "processes": len(pids),
+        }
+
+
+def _tasks_of_user() -> int:
+    uid, total = os.getuid(), 0
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
+                total += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            continue  # it ended, or belongs to somebody else
+    return total
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            fields = file.read().split()
+        return (int(fields[1]) - int(fields[2])) * PAGE  # resident, without shared file pages
+    except (OSError, IndexError):
+        return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+    except (OSError, IndexError):
+        return 0.0

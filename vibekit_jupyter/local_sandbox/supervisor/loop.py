@@ -1,0 +1,182 @@
+"""The supervisor: answers the server's requests, one after the other, inside the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.supervisor.files import Files, OperationError
+from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
+from vibekit_jupyter.local_sandbox.supervisor.limits import Meter
+from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES, View
+from vibekit_jupyter.local_sandbox.supervisor.processes import Processes
+from vibekit_jupyter.local_sandbox.supervisor.watch import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Supervisor"]
+
+Answer = tuple[dict[str, Any], list[int]]
+TICK = 1.0
+
+
+class Supervisor:
+    """One sandbox, seen from inside.
+
+    Parameters
+    ----------
+    channel
+        The way to the server.
+    plan
+        What the server wants this sandbox to be: ``real`` (see :class:`View`), ``environment`` and
+        ``whole`` (see :class:`Processes`), ``limits`` and ``foreign`` (see :class:`Meter`).
+    """
+
+    def __init__(self, channel: Channel, plan: dict[str, Any]) -> None:
+        self.channel = channel
+        self.view = View(plan["real"])
+        self.files = Files(self.view)
+        self.processes = Processes(self.view, plan["environment"], whole=plan["whole"])
+        folders = [self.view.to_real(folder) for folder in (*HOMES.values(), "/tmp")]
+        self.meter = Meter(plan["limits"], folders, plan["foreign"])
+        self.watchers: dict[int, Watcher] = {}
+        self.selector = selectors.DefaultSelector()
+        self.operations: dict[str, Callable[[Message], Answer | dict[str, Any]]] = {
+            "spawn": self.spawn,
+            "signal": lambda m: _none(self.processes.signal(m["pid"], m["signal"])),
+            "stat": lambda m: {"entry": self.files.stat(m["path"], m["user"])},
+            "list": lambda m: {"entries": self.files.list(m["path"], m["user"], m["depth"])},
+            "make_dir": lambda m: {"entry": self.files.make_dir(m["path"], m["user"])},
+            "move": lambda m: {
+                "entry": self.files.move(m["source"], m["destination"], m["user"])
+            },
+            "remove": lambda m: _none(self.files.remove(m["path"], m["user"])),
+            "open": self.open,
+            "watch": self.watch,
+            "unwatch": self.unwatch,
+            "pause": lambda _m: _none(self.processes.stop_all()),
+            "resume": lambda _m: _none(self.processes.continue_all()),
+            "usage": lambda _m: self.meter.measure(self.processes.descendants()),
+        }
+
+    def run(self) -> None:
+        """Serve until the server is gone or says ``end``; leave no process behind."""
+        wake, ring = socket.socketpair()
+        for end in (wake, ring):
+            end.setblocking(False)
+        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        self.selector.register(self.channel, selectors.EVENT_READ, self._requests)
+        self.selector.register(wake, selectors.EVENT_READ, lambda: self._reap(wake))
+        self.channel.send({"event": "ready", "pid": os.getpid()})
+        try:
+            while True:
+                busy = bool(self.processes.commands)
+                for key, _mask in self.selector.select(TICK if busy else None):
+                    key.data()
+                if busy and (exceeded := self.meter.exceeded(self.processes.descendants)):
+                    self.processes.kill_all()
+                    self.channel.send({"event": "limit", "message": exceeded})
+        except (EOFError, OSError):
+            return
+        finally:
+            self.processes.kill_all()
+
+    def _requests(self) -> None:
+        for message in self.channel.receive():
+            self._answer(message)
+
+    def _answer(self, message: Message) -> None:
+        reply: Message = {"id": message["id"]}
+        descriptors: list[int] = []
+        try:
+            answer = self.operations[message["op"]](message)
+            reply["ok"], descriptors = answer if isinstance(answer, tuple) else (answer, [])
+        except OperationError as error:
+            reply["error"] = {"code": error.code, "message": str(error)}
+        except OSError as error:
+            reply["error"] = self._explain(error)
+        except (KeyError, TypeError, ValueError) as error:
+            reply["error"] = {"code": "invalid_argument", "message": str(error)}
+        finally:
+            for descriptor in message["fds"]:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        try:
+            self.channel.send(reply, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _explain(self, error: OSError) -> dict[str, str]:
+        name = self.view.to_seen(os.fsdecode(error.filename)) if error.filename else ""
+        codes: dict[type[OSError], str] = {
+            FileNotFoundError: "not_found",
+            NotADirectoryError: "not_found",
+            FileExistsError: "already_exists",
+            PermissionError: "permission_denied",
+            IsADirectoryError: "invalid_argument",
+        }
+        code = codes.get(type(error), "internal")
+        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+            code = "resource_exhausted"
+        return {"code": code, "message": f"{error.strerror}: {name}" if name else str(error)}
+
+    def _reap(self, wake: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while wake.recv(4096):
+                pass
+        for pid, status in self.processes.reap():
+            self.channel.send({"event": "exit", "pid": pid, "status": status})
+
+    def spawn(self, message: Message) -> dict[str, Any]:
+        """Start a command on the descriptors that came along."""
+        if message["fds"] and (reason := self.meter.refusal()):
+            raise OperationError("resource_exhausted", reason)
+        return {"pid": self.processes.spawn(message, message["fds"])}
+
+    def open(self, message: Message) -> Answer:
+        """Open a file; its descriptor goes back to the server."""
+        if message["mode"] == "write":
+            if reason := self.meter.refusal():
+                raise OperationError("resource_exhausted", reason)
+            descriptor, entry = self.files.open_to_write(message["path"], message["user"])
+        else:
+            descriptor, entry = self.files.open_to_read(message["path"], message["user"])
+        return {"entry": entry}, [descriptor]
+
+    def watch(self, message: Message) -> dict[str, Any]:
+        """Begin to send ``watch`` events of a folder under the number given."""
+        watcher = Watcher(
+            self.files,
+            self.view.absolute(message["path"], message["user"]),
+            recursive=message["recursive"],
+            include_entry=message["include_entry"],
+        )
+        watcher.start()
+        number = message["watch"]
+        self.watchers[number] = watcher
+        self.selector.register(
+            watcher.descriptor, selectors.EVENT_READ, lambda: self._seen(number, watcher)
+        )
+        return {}
+
+    def _seen(self, number: int, watcher: Watcher) -> None:
+        if events := list(watcher.events()):
+            self.channel.send({"event": "watch", "watch": number, "events": events})
+
+    def unwatch(self, message: Message) -> dict[str, Any]:
+        """End a watcher."""
+        if watcher := self.watchers.pop(message["watch"], None):
+            self.selector.unregister(watcher.descriptor)
+            watcher.close()
+        return {}
+
+
+def _none(_result: None) -> dict[str, Any]:
+    return {}

@@ -1,0 +1,66 @@
+"""The ways into a sandbox's confinement, one per level.
+
+Each runs in a fresh fork of the zygote, before the supervisor's loop begins, and does not come
+back from an error: a sandbox that cannot be confined as asked does not start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+from typing import Any
+
+__all__ = ["drop_privileges", "join_namespaces", "kernel_call"]
+
+NS_GET_USERNS = 0xB701
+NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+CAPABILITY_VERSION_3 = 0x20080522
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def kernel_call(name: str, *arguments: Any) -> int:
+    """Call libc's ``name``.
+
+    Raises
+    ------
+    OSError
+        It returned -1.
+    """
+    result = getattr(_libc, name)(*arguments)
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return int(result)
+
+
+def join_namespaces(pid: int) -> None:
+    """Enter the namespaces in which process ``pid`` lives; the next fork is inside for good.
+
+    bubblewrap nests two user namespaces: an outer one that owns the others, and an inner one
+    in which the sandbox's user is not root. Both are entered, in this order.
+    """
+    doors = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in NAMESPACES]
+    inner = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    outer = fcntl.ioctl(doors[0], NS_GET_USERNS)
+    kernel_call("setns", outer, 0)
+    for door in doors:
+        kernel_call("setns", door, 0)
+    if os.fstat(outer).st_ino != os.fstat(inner).st_ino:
+        kernel_call("setns", inner, 0)
+    for door in (*doors, inner, outer):
+        os.close(door)
+
+
+def drop_privileges() -> None:
+    """Give up every capability and the way to new ones (setuid programs gain nothing)."""
+    for capability in range(64):
+        if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == -1:
+            break  # not permitted, or past the last one: the sets below are what counts
+    _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    kernel_call("capset", header, (ctypes.c_uint32 * 6)())
+    kernel_call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    kernel_call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)

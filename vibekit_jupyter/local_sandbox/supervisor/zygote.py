@@ -1,0 +1,210 @@
+"""The zygote: small, without threads, everything imported; it forks one supervisor per sandbox.
+
+It knows no key and no secret: the server starts it with an empty environment. When the server
+is gone, so is the zygote, and every sandbox with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.supervisor import rooms
+from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
+from vibekit_jupyter.local_sandbox.supervisor.limits import set_limits
+from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
+from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["main"]
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass
+class Room:
+    """What the zygote holds for one sandbox.
+
+    Attributes
+    ----------
+    keeper
+        bubblewrap, which made the namespaces and keeps them; ``None`` at the other levels.
+    inside
+        Pid of the first process in the namespaces, as seen from here: its end ends them all.
+    supervisor
+        Pid of the fork that is, or leads to, the supervisor.
+    """
+
+    keeper: subprocess.Popen[bytes] | None = None
+    inside: int = 0
+    supervisor: int = 0
+
+
+class Zygote:
+    """Makes and ends sandboxes as the server asks."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.rooms: dict[str, Room] = {}
+        self.wake, self.ring = socket.socketpair()
+
+    def run(self) -> None:
+        """Serve until the server is gone; then end every sandbox."""
+        rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        for end in (self.wake, self.ring):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the server's Ctrl-C is the server's matter
+        selector = selectors.DefaultSelector()
+        selector.register(self.channel, selectors.EVENT_READ, self._requests)
+        selector.register(self.wake, selectors.EVENT_READ, self._reap)
+        gc.collect()
+        gc.freeze()  # the forks share these pages: nothing may touch them
+        gc.disable()
+        try:
+            while True:
+                for key, _mask in selector.select():
+                    key.data()
+        except EOFError:
+            return
+        finally:
+            for name in list(self.rooms):
+                self._end(name)
+
+    def _requests(self) -> None:
+        for message in self.channel.receive():
+            if message["op"] == "create":
+                self._create(message)
+            elif message["op"] == "end":
+                self._end(message["sandbox"])
+
+    def _create(self, message: Message) -> None:
+        (line,) = message["fds"]
+        room = self.rooms[message["sandbox"]] = Room()
+        report = -1
+        if argv := message["plan"].get("bubblewrap"):
+            report, writer = os.pipe()
+            information, information_writer = os.pipe()
+            arguments, arguments_writer = os.pipe()
+            # Through a pipe: what is on a command line can be read inside the sandbox.
+            os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
+            os.close(arguments_writer)
+            room.keeper = subprocess.Popen(
+                [
+                    argv[0],
+                    "--args",
+                    str(arguments),
+                    "--info-fd",
+                    str(information_writer),
+                    "/bin/sh",
+                    "-c",
+                    "echo ready && exec sleep infinity >/dev/null",
+                ],
+                pass_fds=(arguments, information_writer),
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                env={"PATH": os.defpath},
+            )
+            os.close(arguments)
+            os.close(writer)
+            os.close(information_writer)
+            room.inside = _child_pid(information)
+        room.supervisor = os.fork()
+        if room.supervisor == 0:
+            _become_supervisor(line, message["plan"], room, report, self._forget_all)
+        for descriptor in (line, report):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _forget_all(self) -> None:
+        """Close, in a fork, what belongs to the zygote alone."""
+        signal.set_wakeup_fd(-1)
+        for end in (self.channel, self.wake, self.ring):
+            end.close()
+
+    def _end(self, name: str) -> None:
+        room = self.rooms.pop(name, None)
+        if room is None:
+            return
+        for pid in (room.inside, room.keeper.pid if room.keeper else 0, room.supervisor):
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self._reap()
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.wake.recv(4096):
+                pass
+        while True:
+            try:
+                pid, _status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            for room in self.rooms.values():
+                if room.supervisor == pid:
+                    room.supervisor = 0
+        # Without namespaces, whoever outlives its supervisor is handed to the zygote.
+        if not any(room.keeper for room in self.rooms.values()):
+            known = {room.supervisor for room in self.rooms.values()}
+            for pid in set(children_of(os.getpid())) - known:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _child_pid(information: int) -> int:
+    """Read the pid that bubblewrap reports; 0 where it failed before it could."""
+    text = b""
+    while b"}" not in text and (more := os.read(information, 4096)):
+        text += more
+    os.close(information)
+    return int(json.loads(text)["child-pid"]) if text else 0
+
+
+def _become_supervisor(
+    line: int, plan: dict[str, Any], room: Room, report: int, forget: Callable[[], None]
+) -> None:
+    """Turn this fork into the supervisor; never returns."""
+    channel = Channel(socket.socket(fileno=line))
+    try:
+        forget()
+        gc.enable()
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        if room.keeper is not None:
+            if not (room.inside and os.read(report, 1)):
+                raise OSError("bubblewrap could not make the sandbox's namespaces")
+            os.close(report)
+            rooms.join_namespaces(room.inside)
+            if os.fork():
+                os._exit(0)
+        rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        set_limits(plan["limits"], own_users=room.keeper is not None)
+        os.chdir(plan["real"].get("/home/user", "/home/user"))
+        rooms.drop_privileges()
+        Supervisor(channel, plan).run()
+    except BaseException as error:  # noqa: BLE001  whatever it is, the server must hear it
+        with contextlib.suppress(OSError):
+            channel.send({"event": "failed", "message": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve on the socket whose descriptor is the first argument."""
+    Zygote(Channel(socket.socket(fileno=int(sys.argv[1])))).run()
