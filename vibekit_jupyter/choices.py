@@ -136,7 +136,7 @@ def describe(
     settings: Settings, environ: Mapping[str, str] = os.environ
 ) -> Sequence[tuple[str, str, str]]:
     """Return what is used and why, as rows (what, value, reason), without keys or requests."""
-    rows = []
+    rows: list[tuple[str, str, str]] = []
     try:
         agent = choose_agent(settings, environ)
         rows.append(("agent", agent, "as set" if settings.agent == agent else "by default"))
