@@ -32,7 +32,10 @@ MOST_STEPS = 9
 
 @dataclass
 class Folder:
-    """Where the tools act, and what they were asked to do."""
+    """Where the tools act, and what they were asked to do.
+
+    The tools word their results as the package's own tools do.
+    """
 
     path: Path
     tools: tuple[str, ...] = tuple(TOOLS)
@@ -52,11 +55,12 @@ class Folder:
         ran = subprocess.run(
             ["bash", "-c", command], cwd=self.path, capture_output=True, text=True, check=False
         )
-        ending = f"exit code {ran.returncode}"
-        return f"{ran.stdout}{ran.stderr}{ending}", ran.returncode == 0
+        lines = [f"{ran.stdout}{ran.stderr}" or "(no output)"]
+        lines += [f"[exit code {ran.returncode}]"] if ran.returncode else []
+        return "\n".join(lines), ran.returncode == 0
 
     def read_file(self, path: str) -> tuple[str, bool]:
-        return (self.path / path).read_text(), True
+        return (self.path / path).read_text() or "(empty)", True
 
     def write_file(self, path: str, content: str) -> tuple[str, bool]:
         (self.path / path).write_text(content)
@@ -69,7 +73,9 @@ class Folder:
         return f"Edited {path}.", True
 
     def list_files(self, path: str) -> tuple[str, bool]:
-        return "\n".join(sorted(entry.name for entry in (self.path / path).iterdir())), True
+        entries = sorted((self.path / path).iterdir())
+        lines = [f"{entry.name}  {entry.stat().st_size} bytes" for entry in entries]
+        return "\n".join(lines) or "(empty)", True
 
 
 def _schema(tool: str) -> dict[str, Any]:

@@ -6,35 +6,20 @@ import re
 
 __all__ = ["COUNT", "read_count"]
 
-_ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_ONES = re.findall(
+    r"\w+",
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen",
+)
+_TENS = re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")
 _WORDS = {word: number for number, word in enumerate(_ONES)} | {
     word: 10 * number for number, word in enumerate(_TENS, 2)
 }
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 
-COUNT = rf"\d{{1,9}}|(?:an?|(?:{_WORD})(?:[ -](?:{_WORD}))?)(?:\s+hundred|\s+thousand)?|(?:{_WORD})"
+_SCALE = r"\s+(?:hundred|thousand)"
+
+COUNT = rf"\d{{1,9}}|a{_SCALE}|(?:{_WORD})(?:[\s-](?:{_WORD}))?(?:{_SCALE})?"
 
 
 def read_count(text: str) -> int | None:
@@ -44,7 +29,7 @@ def read_count(text: str) -> int | None:
     words = re.split(r"[\s-]+", text.strip().lower())
     scale = {"hundred": 100, "thousand": 1000}.get(words[-1], 1)
     rest = words if scale == 1 else words[:-1]
-    if scale > 1 and rest in (["a"], ["an"]):
+    if scale > 1 and rest == ["a"]:
         return scale
     values = [_WORDS.get(word) for word in rest]
     match values:

@@ -19,17 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Plan", "Step", "Turn", "replay", "say"]
 
-# How a command ended is a line of its own, the first or the last of what the model is told.
-_ENDING = re.compile(
-    r"\W*(?:the )?(?:command |process )?(?:"
-    r"exit(?:ed)?(?: with)?(?: code| status)?[:=]? *(?P<code>-?\d+)"
-    r"|(?:ran out of time|timed out|was ended by|was killed|was interrupted)\b.*)\W*",
-    re.IGNORECASE,
-)
-# The Responses protocol has no mark for a failed tool: its words must do.
-_FAILURE = re.compile(
-    r"\W*(?:error|failed|cannot|can't|could not|no such|there is no|not found)\b", re.IGNORECASE
-)
+# What the agents' tools say: the Responses protocol has no mark for a failure, only words.
+_ENDING = re.compile(r"\[(?P<how>exit code -?\d+|ended: [^\n]*)\]\s*\Z")
+_ERROR = "Error: "
+_NOTHING = ("(no output)", "(empty)")
 
 
 @dataclass(frozen=True)
@@ -50,9 +43,9 @@ class Outcome:
     ok
         It did what was asked; for a command: it exited with 0.
     text
-        What the tool gave back, without the line that tells how a command ended.
+        What the tool gave back; empty for a command without output and for an empty file.
     ending
-        That line, empty where there is none.
+        How a command that failed ended, for instance ``exit code 1``.
     """
 
     ok: bool
@@ -60,16 +53,15 @@ class Outcome:
     ending: str = ""
 
     @classmethod
-    def of(cls, tool: str, result: ToolResult) -> Outcome:
-        """Read the result of a tool's call."""
-        if tool != "run_command":
-            return cls(not result.is_error and not _FAILURE.match(result.text), result.text)
-        lines = result.text.splitlines(keepends=True)
-        for index in (0, len(lines) - 1) if lines else ():
-            if ending := _ENDING.fullmatch(lines[index]):
-                output = "".join(lines[:index] + lines[index + 1 :])
-                return cls(ending["code"] == "0", output, ending[0].strip())
-        return cls(not result.is_error, result.text)
+    def of(cls, result: ToolResult) -> Outcome:
+        """Read a tool's result."""
+        ending = _ENDING.search(result.text)
+        text = result.text[: ending.start()] if ending else result.text
+        return cls(
+            ok=not (result.is_error or ending or text.startswith(_ERROR)),
+            text="" if text.strip() in _NOTHING else text.removeprefix(_ERROR),
+            ending=ending["how"] if ending else "",
+        )
 
 
 Plan = Generator[Step, Outcome, str]
@@ -109,17 +101,15 @@ class Turn:
             if message.role == "user" and message.texts
         ]
         last = spoken[-1] if spoken else -1
-        calls = {call.id: call for message in messages for call in message.tool_calls}
         return cls(
             prompt=request.prompt,
             outcomes=tuple(
-                Outcome.of(calls[result.call_id].name, result)
+                Outcome.of(result)
                 for message in messages[last + 1 :]
                 for result in message.tool_results
-                if result.call_id in calls
             ),
             earlier=tuple(messages[index].texts[-1] for index in spoken[:-1]),
-            calls=tuple(calls.values()),
+            calls=tuple(call for message in messages for call in message.tool_calls),
             tools=frozenset(request.tools),
         )
 

@@ -26,7 +26,7 @@ from tests.support.model_server import (
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
 
 ANSWER = Answer("Two files: é, 漢字 and 🦀.", "Let me look.", (ToolCall("ls", {"path": "."}),))
-TOOLS = [{"name": "ls", "input_schema": {"type": "object", "properties": {}}}]
+TOOLS: Any = [{"name": "ls", "input_schema": {"type": "object", "properties": {}}}]
 
 
 def openai_client(server: ModelServer, **options: Any) -> openai.OpenAI:

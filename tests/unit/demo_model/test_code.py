@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vibekit_jupyter.demo_model.code import Code, find_code, is_only_comments, is_python
 
-WORDS = ["fix", "this", "bug", "tests", "in", "is", "not", "and", "or", "if", "else", "for", "while", "with", "as", "the", "primes", "files", "del", "pass", "global", "assert", "raise", "yourself", "concerns", "warming", "await", "lambda", "list", "load", "sales", "csv", "plot", "revenue", "per", "month", "please", "hello", "world", "True", "None"]
+WORDS = re.findall(
+    r"\w+",
+    "fix this bug tests in is not and or if else for while with as the primes files del pass "
+    "global assert raise yourself concerns warming await lambda list load sales csv plot "
+    "revenue per month please hello world True None",
+)
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).map(lambda name: f"v_{name}")
 VALUES = st.one_of(st.integers().map(repr), st.text(max_size=30).map(repr), NAMES)
 STATEMENTS = st.one_of(
