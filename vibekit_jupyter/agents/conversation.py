@@ -234,6 +234,8 @@ def json_object(text: str) -> dict[str, Any]:
         spelled = json.loads(text or "{}", parse_constant=_no_number)
     except RecursionError:
         raise ValueError("the arguments are nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the arguments are not JSON: {error}") from error
     if not isinstance(spelled, dict):
         raise ValueError("the arguments are not a JSON object")  # noqa: TRY004  (a value's kind)
     return json_safe(spelled)
