@@ -136,7 +136,7 @@ class RunStarted(Event):
 
     agent: str
     model: str
-    mode: str
+    mode: Literal["code", "ask"]
     prompt: str
     session_id: str | None = None
     session_name: str | None = None

@@ -12,7 +12,8 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.agents import Conversation, Limits, Toolbox, run_turn
+from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.loop import Limits, run_turn
 from vibekit_jupyter.errors import RunLimitError, VibeKitError
 from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import (
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sessions.session import Session
 
 __all__ = ["Ready", "Run"]
+
+# Between the words of one answer and of the next.
+PARAGRAPH = "\n\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +137,8 @@ class Run:
                 ready.vendor,
                 conversation,
                 self._prompt.prompt,
-                toolbox=Toolbox(ready.sandbox, self._prompt.mode),
+                sandbox=ready.sandbox,
+                mode=self._prompt.mode,
                 limits=limits,
             )
             async with contextlib.aclosing(events):
@@ -166,7 +171,8 @@ class Run:
                 if event.change is not None:
                     self._files[event.change.path] = event.change
             case StepFinished():
-                self._words.append("\n\n")
+                if self._words and self._words[-1] != PARAGRAPH:
+                    self._words.append(PARAGRAPH)
                 self._steps = event.step
                 self._usage += event.usage
         self._tell(event)

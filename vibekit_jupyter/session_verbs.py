@@ -82,8 +82,7 @@ class SessionVerbs:
         book = self._workspace.book
         if name is not None:
             check_name(name)
-            if book.registry.by_name(book.user, service_id, name) is not None:
-                raise name_taken(name)
+            await self._free(name, service_id)
         return await self._workspace.create(
             Session("", name or "", "", project=project or "", internet=internet, timeout=timeout)
         )
@@ -121,6 +120,18 @@ class SessionVerbs:
     def known_sessions(self) -> Sequence[Session]:
         """Return one's sessions as they are remembered, without a request."""
         return self._workspace.book.remembered()
+
+    async def _free(self, name: str, service_id: str) -> None:
+        """Free a name that a session which is gone still has; raise if it is alive."""
+        book = self._workspace.book
+        holder = book.registry.by_name(book.user, service_id, name)
+        if holder is None:
+            return
+        if holder.state != "gone":  # as last seen; it may have ended since
+            holder = await book.show(holder, await self._workspace.service())
+        if holder.state != "gone":
+            raise name_taken(name)
+        book.registry.retire_name(holder)
 
     async def _named(self, session: str | None) -> Session:
         text = session or self._workspace.book.current

@@ -158,6 +158,14 @@ class Registry:
             except sqlite3.IntegrityError as error:
                 raise name_taken(str(columns.get("name"))) from error
 
+    def retire_name(self, session: Session) -> None:
+        """Free the name of a session that is gone: it is called ``NAME (gone)`` from now on."""
+        for number in itertools.count(1):
+            name = f"{session.name} (gone)" if number == 1 else f"{session.name} (gone {number})"
+            with contextlib.suppress(SessionNameError):
+                self.update(session, name=name)
+                return
+
     # Which notebook used which session
 
     def remember(self, user: str, notebook: str, service_id: str, session_id: str) -> None:
