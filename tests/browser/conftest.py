@@ -1,0 +1,62 @@
+"""One JupyterLab and one browser for all tests of this folder; a page for each."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import PROXIES, VENDOR_PREFIXES
+from tests.support.lab import BROWSER_ARGUMENTS, Lab, NotebookPage, browser_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from playwright.sync_api import Browser, BrowserContext
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab, started once; its kernels share one ``VIBEKIT_HOME`` of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES:
+                patch.delenv(name)
+        with Lab(tmp_path_factory.mktemp("lab")) as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    if path is None:
+        pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*BROWSER_ARGUMENTS])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile of the test's own."""
+    context = browser.new_context(viewport={"width": 1100, "height": 1400})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab, context: BrowserContext, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Sequence[str]], NotebookPage]]:
+    """Open a new notebook with these cells; its kernel ends with the test."""
+
+    def opened(cells: Sequence[str]) -> NotebookPage:
+        return lab.open(context, lab.write(f"{request.node.name}.ipynb", cells))
+
+    yield opened
+    lab.end_kernels()

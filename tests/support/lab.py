@@ -1,0 +1,261 @@
+"""A real JupyterLab server, and a page of it in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import nbformat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import BrowserContext, Locator, Page
+
+REPOSITORY = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+# The kernel indicator is idle before the session is connected; a cell run then is lost.
+PANEL = "[...window.jupyterapp.shell.widgets('main')].find(widget => widget.sessionContext)"
+READY = f"""async () => {{
+    const panel = window.jupyterapp?.shell && {PANEL};
+    if (!panel?.context) return false;
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    const kernel = panel.sessionContext.session?.kernel;
+    if (!kernel) return false;
+    await kernel.info;
+    return kernel.connectionStatus === 'connected' && kernel.status === 'idle';
+}}"""
+
+
+def browser_path() -> str | None:
+    """Return the browser to drive: ``CHROMIUM``, or one of the well-known names."""
+    chosen = os.environ.get("CHROMIUM")
+    return chosen or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+class Lab:
+    """A JupyterLab server on loopback, with configuration, data and sessions of its own.
+
+    Parameters
+    ----------
+    root
+        An empty folder; the notebooks are in its ``notebooks``.
+    environment
+        What is set for the server and its kernels beyond the caller's environment.
+    """
+
+    def __init__(self, root: Path, environment: dict[str, str] | None = None) -> None:
+        self.notebooks = root / "notebooks"
+        self.notebooks.mkdir(parents=True)
+        config = root / "config"
+        (config / "labconfig").mkdir(parents=True)
+        (config / "labconfig" / "page_config.json").write_text(
+            json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._token = secrets.token_hex(16)
+        self._log = (root / "lab.log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser"),
+                *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+                f"--ServerApp.root_dir={self.notebooks}",
+                "--LabApp.expose_app_in_browser=True",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            ],
+            env={
+                **os.environ,
+                "JUPYTER_TOKEN": self._token,
+                "JUPYTER_CONFIG_DIR": str(config),
+                "JUPYTER_DATA_DIR": str(root / "data"),
+                "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+                "IPYTHONDIR": str(root / "ipython"),
+                "VIBEKIT_HOME": str(root / "vibekit"),
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))
+                ),
+                **(environment or {}),
+            },
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_until_up(root / "lab.log")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_kernels()
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+    def end_kernels(self) -> None:
+        """End all sessions: a kernel outlives its page."""
+        for session in json.loads(self._request("GET", "/api/sessions")):
+            self._request("DELETE", f"/api/sessions/{session['id']}")
+
+    def write(self, name: str, cells: Sequence[str]) -> Path:
+        """Write a notebook of code cells, and return its path."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            # Without it JupyterLab asks which kernel to take.
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        path = self.notebooks / name
+        nbformat.write(notebook, path)
+        return path
+
+    def open(self, context: BrowserContext, path: Path) -> NotebookPage:
+        """Open a notebook in a page of its own, its kernel ready."""
+        page = context.new_page()
+        opened = NotebookPage(page, self.url, path)
+        name = quote(str(path.relative_to(self.notebooks)))
+        page.goto(f"{self.url}/doc/tree/{name}?token={self._token}&reset")
+        deadline = time.monotonic() + 60
+        while not page.evaluate(READY):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path.name} has no kernel after a minute")
+            page.wait_for_timeout(50)
+        return opened
+
+    def _wait_until_up(self, log: Path) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self._request("GET", "/api/status")
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+            else:
+                return
+        self._process.kill()
+        raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+    def _request(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(  # noqa: S310  # loopback, our own server
+            self.url + path, method=method, headers={"Authorization": f"token {self._token}"}
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as response:
+            body: bytes = response.read()
+        return body
+
+
+@dataclass
+class NotebookPage:
+    """A notebook open in JupyterLab.
+
+    Attributes
+    ----------
+    strangers
+        The URLs that the page asked for and that are not JupyterLab's.
+    errors
+        What went wrong in the page, and the dialogs that it opened.
+    """
+
+    page: Page
+    url: str
+    path: Path
+    strangers: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", self._refuse)
+
+    def cell(self, index: int) -> Locator:
+        """Return a code cell."""
+        return self.page.locator(".jp-NotebookPanel .jp-CodeCell").nth(index)
+
+    def output(self, index: int) -> Locator:
+        """Return all that a cell puts out."""
+        return self.cell(index).locator(".jp-Cell-outputArea")
+
+    def outputs(self, index: int) -> Locator:
+        """Return the single outputs that a cell shows."""
+        return self.cell(index).locator(".jp-OutputArea-output")
+
+    def start(self, index: int) -> None:
+        """Begin to run a cell."""
+        self.page.evaluate(
+            f"""index => {{
+                const panel = {PANEL};
+                window.jupyterapp.shell.activateById(panel.id);
+                panel.content.activeCellIndex = index;
+                void window.jupyterapp.commands.execute('notebook:run-cell');
+            }}""",
+            index,
+        )
+
+    def wait(self, index: int, timeout: float = 30) -> None:
+        """Wait until a cell has run; its prompt is a number then."""
+        self.page.wait_for_function(
+            """index => {
+                const cell = document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell')[index];
+                return /\\[\\d+\\]/.test(cell?.querySelector('.jp-InputPrompt')?.textContent);
+            }""",
+            arg=index,
+            timeout=timeout * 1000,
+        )
+
+    def run(self, index: int, timeout: float = 30) -> None:
+        """Run a cell to its end."""
+        self.start(index)
+        self.wait(index, timeout)
+
+    def save(self) -> nbformat.NotebookNode:
+        """Save the notebook, and return what is in its file."""
+        self.page.evaluate(f"() => {PANEL}.context.save()")
+        return nbformat.read(self.path, as_version=4)
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self.page.click('[data-command="notebook:interrupt-kernel"]')
+
+    def evaluate(self, script: str, argument: Any = None) -> Any:
+        """Run a function in the page."""
+        return self.page.evaluate(script, argument)
+
+    def theme(self, name: str) -> None:
+        """Choose ``JupyterLab Light`` or ``JupyterLab Dark``."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+        light = str("Light" in name).lower()
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+
+    def _note(self, url: str) -> None:
+        if not re.match(rf"({re.escape(self.url)}/|data:|blob:|about:)", url):
+            self.strangers.append(url)
+
+    def _refuse(self, dialog: Any) -> None:
+        self.errors.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
