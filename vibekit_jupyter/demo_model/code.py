@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import textwrap
 import warnings
@@ -13,9 +14,7 @@ __all__ = ["Code", "Language", "find_code", "is_only_comments", "is_python"]
 
 Language = Literal["python", "shell", "javascript", "script"]
 
-_FENCE = re.compile(
-    r"^(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_FENCE = re.compile(r"(?P<fence>`{3,9}|~{3,9})[ \t]*(?P<language>[\w+-]*)")
 _LANGUAGES: dict[str, Language] = {
     "py": "python",
     "python": "python",
@@ -56,8 +55,8 @@ def find_code(prompt: str) -> Code | None:
 
     A block without a language is Python where it can be, else shell.
     """
-    if fence := _FENCE.search(prompt):
-        return _of_language(fence[2].lower(), fence[3])
+    if block := _first_block(prompt):
+        return _of_language(*block)
     source = textwrap.dedent(prompt).strip("\n") + "\n"
     if source.startswith("#!"):
         return Code("script", source)
@@ -109,6 +108,16 @@ def _is_prose(statement: ast.stmt) -> bool:
         case ast.BoolOp() | ast.IfExp() | ast.Tuple():
             return True
     return False
+
+
+def _first_block(prompt: str) -> tuple[str, str] | None:
+    """Return language and source of the first fenced block; one left open goes to the end."""
+    lines = iter(prompt.split("\n"))
+    fence = next(filter(None, map(_FENCE.match, lines)), None)
+    if fence is None:
+        return None
+    block = itertools.takewhile(lambda line: line.rstrip() != fence["fence"], lines)
+    return fence["language"].lower(), "".join(f"{line}\n" for line in block)
 
 
 def _of_language(name: str, source: str) -> Code | None:

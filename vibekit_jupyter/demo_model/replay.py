@@ -23,6 +23,7 @@ __all__ = ["Outcome", "Plan", "Step", "Turn", "replay", "say"]
 _ENDING = re.compile(r"\[(?P<how>exit code -?\d+|ended: [^\n]*)\]\s*\Z")
 _ERROR = "Error: "
 _NOTHING = ("(no output)", "(empty)")
+_MISSING = re.compile(r"no such file|not found|does not exist|there is no", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Outcome:
     ok: bool
     text: str
     ending: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether it failed as there is no such file, and for no other reason."""
+        return not self.ok and bool(_MISSING.search(self.text))
 
     @classmethod
     def of(cls, result: ToolResult) -> Outcome:

@@ -45,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: DemoServer
     timeout = 60.0
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         wire = self._admit()

@@ -149,6 +149,13 @@ def test_a_table_of_another_kind_is_said_to_fail(ask: Ask, folder: Folder) -> No
     assert "The chart is in" not in said
 
 
+def test_a_table_that_cannot_be_read_is_not_replaced(ask: Ask, folder: Folder) -> None:
+    (folder.path / "sales.csv").mkdir()
+    said = ask("Load sales.csv, plot revenue per month and save the chart as revenue.png")
+    assert "could not read sales.csv" in said
+    assert tools(folder) == ["read_file"]
+
+
 def test_files_are_listed_shown_written_and_run(ask: Ask, folder: Folder) -> None:
     assert "no files here yet" in ask("List the files")
     assert "I wrote notes.md." in ask('Write notes.md that says "Project A"')

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibekit_jupyter.demo_model.code import Code, find_code, is_only_comments, is_python
+from vibekit_jupyter.demo_model.scripts import SCRIPTS
 
 WORDS = re.findall(
     r"\w+",
@@ -78,6 +79,8 @@ def test_a_fenced_block_is_taken_whole(source: str) -> None:
         ("```\nls -la\n```", Code("shell", "ls -la\n")),
         ("```\nprint(1)\n```", Code("python", "print(1)\n")),
         ("~~~sh\necho 1\n~~~", Code("shell", "echo 1\n")),
+        ("```python\nprint(1)", Code("python", "print(1)\n")),
+        ("````sh\necho '```'\n````\n", Code("shell", "echo '```'\n")),
         ("```rust\nfn main() {}\n```", None),
         ("```\n\n```", None),
         ("", None),
@@ -100,6 +103,17 @@ def test_a_fenced_block_is_taken_whole(source: str) -> None:
 )
 def test_a_prompt_is_the_code_that_it_looks_like(prompt: str, code: Code | None) -> None:
     assert find_code(prompt) == code
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["`", "```a\n", "~~~\n", " ", "(", "a ", "a.", "-", "please ", "#\n", "$ \n", "$ a\n", "\0"],
+)
+def test_a_megabyte_of_anything_is_looked_at(piece: str) -> None:
+    prompt = "x" + piece * (2**20 // len(piece)) + "x"
+    for text in (prompt, prompt[1:]):
+        find_code(text)
+        assert not any(script.match(text) for script in SCRIPTS)
 
 
 def test_what_python_would_warn_of_stays_unsaid() -> None:

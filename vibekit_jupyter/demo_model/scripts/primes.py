@@ -71,9 +71,11 @@ def change_count(turn: Turn, match: re.Match[str]) -> Plan:
     path = next((path for path in turn.written_files() if path.endswith(".py")), "primes.py")
     found = yield from read(path, f"I look at {path} first.")
     line = re.search(r"COUNT = (\d+)", found.text)
-    if not found.ok:
+    if found.missing:
         done = yield from write(path, PROGRAM.format(count=count))
         did = f"There was no {path} in this session, so I wrote it anew."
+    elif not found.ok:
+        return f"I could not read {path}: {found.text}"
     elif line is None:
         return f"{path} is not the program that I know, so I left it as it is."
     elif int(line[1]) == count:

@@ -87,11 +87,13 @@ def plot_revenue(_turn: Turn, match: re.Match[str]) -> Plan:
     table, chart = match["table"], match["chart"]
     found = yield from read(table, f"I load {table} and plot its revenue per month.")
     did = ""
-    if not found.ok:
+    if found.missing:
         written = yield from write(table, SALES)
         if not written.ok:
             return f"I could not write {table}: {written.text}"
         did = f"There was no {table}, so I made up a small one. "
+    elif not found.ok:
+        return f"I could not read {table}: {found.text}"
     written = yield from write(PLOTTER, PROGRAM.format(table=table, chart=chart))
     if not written.ok:
         return f"I could not write {PLOTTER}: {written.text}"

@@ -27,6 +27,7 @@ FILE = r"[`'\"]?(?P<file>[\w/][\w./-]*\.\w+)[`'\"]?"
 
 _POLITE = r"(?:(?:please|now|then|and|ok(?:ay)?|(?:can|could) you),?\s+)*"
 _END = r"(?:,?\s+please)?[\s.!?…]*"
+_LONGEST_PROMPT = 2000
 _MOST_LINES = 40
 _MOST_CHARACTERS = 4000
 _INTERPRETERS = {"py": "python3", "sh": "bash", "js": "node"}
@@ -52,6 +53,8 @@ class Script:
 
     def match(self, prompt: str) -> re.Match[str] | None:
         """Match a prompt, whatever its case, politeness and punctuation."""
+        if len(prompt) > _LONGEST_PROMPT:
+            return None
         pattern = _POLITE + self.pattern.replace(" ", r"\s+") + _END
         return re.fullmatch(pattern, prompt.strip(), re.IGNORECASE | re.DOTALL)
 

@@ -31,7 +31,7 @@ def in_words(words: str) -> Plan:
 def anything_else() -> Plan:
     """Say what this is, where no script fits."""
     return in_words(
-        "I answer from a few scripts and do not understand anything else, this prompt too. "
+        "I answer from a few scripts and understand nothing else, so I cannot do what you ask. "
         f"{REAL_MODEL} Ask me `What can you do?` to see what I know."
     )
 
