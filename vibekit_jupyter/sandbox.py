@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Sandbox", "SandboxInfo", "get_info", "kill", "list_sandboxes", "pause"]
 
 # Every process of a command inherits this mark, however it detaches itself, and is found by it.
-MARK = "VIBEKIT_COMMAND"
+MARK = "VIBEKIT_RUN"
 END_COMMAND = """
 for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  pids=$(grep -lzxF "VIBEKIT_COMMAND=$VIBEKIT_END" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+  pids=$(grep -lzxF "VIBEKIT_RUN=$VIBEKIT_END" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
   [ -n "$pids" ] || exit 0
   kill -KILL $pids 2>/dev/null
 done
