@@ -14,11 +14,16 @@ VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
+def is_setting(name: str) -> bool:
+    """Whether an environment variable would change what is used."""
+    return name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES
+
+
 @pytest.fixture(autouse=True)
 def vibekit_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ``VIBEKIT_HOME``, and none of the developer's own keys, URLs and proxies."""
     for name in list(os.environ):
-        if name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES:
+        if is_setting(name):
             monkeypatch.delenv(name)
     home = tmp_path / "vibekit-home"
     monkeypatch.setenv("VIBEKIT_HOME", str(home))
