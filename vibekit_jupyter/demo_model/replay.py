@@ -21,7 +21,7 @@ __all__ = ["Outcome", "Plan", "Step", "Turn", "replay", "say"]
 
 # What the agents' tools say: the Responses protocol has no mark for a failure, only words.
 _ENDING = re.compile(r"\[(?P<how>exit code -?\d+|ended: [^\n]*)\]\s*\Z")
-_ERROR = "Error: "
+_ERROR = re.compile(r"Error: (?P<what>[^\n]+)")
 _NOTHING = ("(no output)", "(empty)")
 _MISSING = re.compile(r"no such file|not found|does not exist|there is no", re.IGNORECASE)
 
@@ -61,11 +61,13 @@ class Outcome:
     @classmethod
     def of(cls, result: ToolResult) -> Outcome:
         """Read a tool's result."""
+        if error := _ERROR.fullmatch(result.text):
+            return cls(ok=False, text=error["what"])
         ending = _ENDING.search(result.text)
         text = result.text[: ending.start()] if ending else result.text
         return cls(
-            ok=not (result.is_error or ending or text.startswith(_ERROR)),
-            text="" if text.strip() in _NOTHING else text.removeprefix(_ERROR),
+            ok=not (result.is_error or ending),
+            text="" if text.strip() in _NOTHING else text,
             ending=ending["how"] if ending else "",
         )
 

@@ -76,6 +76,7 @@ def test_a_failed_command_is_said_to_have_failed(ask: Ask) -> None:
 
 def test_an_output_that_looks_like_a_failure_is_none(ask: Ask) -> None:
     assert "succeeded" in ask("print('exit code 3')")
+    assert "succeeded" in ask("print('Error: all is well')")
 
 
 def test_a_command_without_output_is_said_to_print_nothing(ask: Ask) -> None:
