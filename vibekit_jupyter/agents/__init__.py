@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.agents.compaction import compact
+from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.loop import Limits, run_turn
+
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.config import Model
 
-__all__ = ["load"]
+__all__ = ["Conversation", "Limits", "compact", "load", "run_turn"]
 
 
 def load(model: Model) -> Vendor:

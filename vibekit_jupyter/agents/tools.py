@@ -209,7 +209,7 @@ class Toolbox:
             result = await self._sandbox.run(
                 command, timeout=timeout, on_output=collect, keep=MOST_KEPT
             )
-            lines = [told.text() or "(no output)"]
+            lines = [told.text().removesuffix("\n") or "(no output)"]
             if size > MOST_TOLD:
                 path = f"{OUTPUT_FOLDER}/output-{uuid.uuid4().hex[:8]}.txt"
                 whole.seek(0)

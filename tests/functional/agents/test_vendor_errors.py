@@ -162,7 +162,9 @@ async def test_a_key_that_a_server_repeats_is_not_shown(agent: AgentName, status
 
 
 async def test_a_cause_is_chained(agent: AgentName) -> None:
-    with ModelServer([HttpError.no_such_model()]) as server:
-        with pytest.raises(errors.ModelNotFoundError) as caught:
-            await answer_once(server, agent)
+    with (
+        ModelServer([HttpError.no_such_model()]) as server,
+        pytest.raises(errors.ModelNotFoundError) as caught,
+    ):
+        await answer_once(server, agent)
     assert type(caught.value.__cause__).__name__ == "NotFoundError"
