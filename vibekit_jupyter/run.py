@@ -29,6 +29,7 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
     Usage,
 )
+from vibekit_jupyter.services.process import own_mark
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -118,8 +119,8 @@ class Run:
         self, ready: Ready, registry: Registry, notebook: str, limits: Limits, *, fresh: bool
     ) -> None:
         session = ready.session
-        turns = registry.turns(session.service_id, session.id)
-        conversation = _conversation(session.id, () if fresh else turns)
+        said = () if fresh else registry.messages(session.service_id, session.id)
+        conversation = _conversation(session.id, said)
         before = conversation.messages
         turn = registry.begin_turn(
             session.service_id,
@@ -129,9 +130,11 @@ class Run:
             model=self._prompt.model,
             mode=self._prompt.mode,
             notebook=notebook,
+            owner=own_mark(),
             fresh=int(fresh),
         )
         status: Status = "done"
+        sentence = ""
         try:
             events = run_turn(
                 ready.vendor,
@@ -147,7 +150,7 @@ class Run:
                     if isinstance(event, StepFinished):
                         registry.update_turn(turn, **_said(conversation, before))
         except BaseException as error:
-            status = _status(error)
+            status, sentence = _status(error), str(error)
             raise
         finally:
             registry.update_turn(
@@ -155,6 +158,7 @@ class Run:
                 self._log.to_dicts(),
                 **_said(conversation, before),
                 status=status,
+                error=sentence,
                 usage=dataclasses.asdict(self._usage),
                 files=sorted(self._files),
                 duration=self._elapsed(),
@@ -204,13 +208,12 @@ def _status(error: BaseException) -> Status:
 
 
 def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
-    """Put a session's conversation together from its turns, from the last fresh start on.
+    """Put a session's conversation together from its turns.
 
     Each turn is closed by itself: one of another notebook may still be going on.
     """
-    start = max((number for number, turn in enumerate(turns) if turn["fresh"]), default=0)
     messages: list[Message] = []
-    for turn in turns[start:]:
+    for turn in turns:
         part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
         messages.extend(part.messages)
     return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -20,15 +19,16 @@ from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.events import CommandResult
 from vibekit_jupyter.sandbox_errors import file_errors, sandbox_errors
+from vibekit_jupyter.sandbox_sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import e2b
 
     from vibekit_jupyter.config import Service
 
-__all__ = ["Entry", "Sandbox", "SandboxInfo", "get_info", "kill", "list_sandboxes", "pause"]
+__all__ = ["Entry", "Sandbox", "missing_files"]
 
 # Every process of a command inherits this mark, however it detaches itself, and is found by it.
 MARK = "VIBEKIT_RUN"
@@ -38,6 +38,11 @@ for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   [ -n "$pids" ] || exit 0
   kill -KILL $pids 2>/dev/null
 done
+"""
+LOOK_COMMAND = """
+while IFS= read -r path; do
+  [ -e "$path" ] || printf '%s\\n' "$path"
+done <<< "$VIBEKIT_PATHS"
 """
 END_TIMEOUT = 5.0
 # The service ends a command this long after we should have: for a kernel that was killed.
@@ -52,17 +57,6 @@ class Entry:
     path: str
     is_dir: bool
     size: int
-
-
-@dataclass(frozen=True)
-class SandboxInfo:
-    """What the service says of a sandbox."""
-
-    id: str
-    state: Literal["running", "paused"]
-    started: datetime
-    ends_at: datetime
-    metadata: Mapping[str, str]
 
 
 class Sandbox:
@@ -102,15 +96,14 @@ class Sandbox:
         internet
             Whether its commands reach the internet.
         """
-        sdk_class = _sdk()
         with sandbox_errors(service):
-            sdk = await sdk_class.create(
+            sdk = await sdk_class().create(
                 template=service.template,
                 timeout=int(timeout),
                 metadata=dict(metadata),
                 allow_internet_access=internet,
                 lifecycle={"on_timeout": "pause", "auto_resume": True},
-                **_options(service),
+                **sdk_options(service),
             )
         return cls(service, sdk, timeout)
 
@@ -118,7 +111,9 @@ class Sandbox:
     async def connect(cls, service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
         """Connect a sandbox, resuming it if it is paused; its time is only ever lengthened."""
         with sandbox_errors(service, sandbox_id):
-            sdk = await _sdk().connect(sandbox_id, timeout=int(timeout), **_options(service))
+            sdk = await sdk_class().connect(
+                sandbox_id, timeout=int(timeout), **sdk_options(service)
+            )
         return cls(service, sdk, timeout)
 
     @property
@@ -132,6 +127,7 @@ class Sandbox:
         *,
         timeout: float | None = None,
         cwd: str | None = None,
+        envs: Mapping[str, str] | None = None,
         on_output: Callable[[Literal["stdout", "stderr"], str], None] | None = None,
         keep: int | None = None,
     ) -> CommandResult:
@@ -143,6 +139,8 @@ class Sandbox:
             Seconds; then the command is ended with all it started. None is no limit.
         cwd
             Where it runs; None is the home folder.
+        envs
+            Environment variables for it: the way to hand it data.
         on_output
             Called with each piece of output as it comes.
         keep
@@ -162,11 +160,11 @@ class Sandbox:
 
         started = time.monotonic()
         running = asyncio.ensure_future(
-            self._run_marked(
+            self._run_to_end(
                 command,
-                mark,
                 timeout=timeout,
                 cwd=cwd,
+                envs={**(envs or {}), MARK: mark},
                 on_stdout=collect("stdout"),
                 on_stderr=collect("stderr"),
             )
@@ -191,13 +189,13 @@ class Sandbox:
             timed_out,
         )
 
-    async def _run_marked(
+    async def _run_to_end(
         self,
         command: str,
-        mark: str,
         *,
         timeout: float | None,
         cwd: str | None,
+        envs: dict[str, str],
         on_stdout: Callable[[str], None],
         on_stderr: Callable[[str], None],
     ) -> int:
@@ -208,7 +206,7 @@ class Sandbox:
                 handle = await self._sdk.commands.run(
                     command,
                     background=True,
-                    envs={MARK: mark},
+                    envs=envs,
                     cwd=cwd,
                     on_stdout=on_stdout,
                     on_stderr=on_stderr,
@@ -225,13 +223,16 @@ class Sandbox:
         A command that was only just asked for may start after the first look, so the look is
         taken until the stream is closed.
         """
-        async with asyncio.timeout(END_TIMEOUT):
-            while not running.done():
-                with contextlib.suppress(SandboxError, SessionNotFoundError):
-                    await self._end_marked(mark)
-                await asyncio.wait([running], timeout=0.2)
-        with contextlib.suppress(SandboxError, SessionNotFoundError):
-            running.result()
+        deadline = time.monotonic() + END_TIMEOUT
+        while not running.done() and time.monotonic() < deadline:
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                await self._end_marked(mark)
+            await asyncio.wait([running], timeout=0.2)
+        # Nobody waits for it any more: a service that does not answer is not worth an error.
+        running.cancel()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
 
     async def _end_marked(self, mark: str) -> None:
         with sandbox_errors(self.service, self.id):
@@ -286,84 +287,19 @@ class Sandbox:
     async def keep_alive(self, seconds: float) -> None:
         """Let the sandbox run for at least so long from now; never shortens its time."""
         ends_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        if ends_at <= self.ends_at:
-            return
         with sandbox_errors(self.service, self.id):
-            await self._sdk.set_timeout(int(seconds))
-        self.ends_at = ends_at
+            await self._sdk.connect(timeout=int(seconds))  # setting a timeout would cut it
+        self.ends_at = max(self.ends_at, ends_at)
 
 
-async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
-    """Ask the service about a sandbox, without waking it.
+async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]:
+    """Return those of the paths that are not in the sandbox; up to 1000 are looked for.
 
-    Raises
-    ------
-    SessionNotFoundError
-        It is gone.
+    A path with a newline in it is taken to be there.
     """
-    with sandbox_errors(service, sandbox_id):
-        return _info(await _sdk().get_info(sandbox_id, **_options(service)))
-
-
-async def list_sandboxes(
-    service: Service, *, metadata: Mapping[str, str] | None = None
-) -> AsyncIterator[SandboxInfo]:
-    """Yield the sandboxes that the service has, running and paused, the newest first.
-
-    ``metadata`` leaves those that carry all of it.
-    """
-    from e2b import SandboxQuery
-
-    query = SandboxQuery(metadata=dict(metadata)) if metadata else None
-    with sandbox_errors(service):
-        pages = _sdk().list(query=query, **_options(service))
-        while pages.has_next:
-            for item in await pages.next_items():
-                yield _info(item)
-
-
-async def kill(service: Service, sandbox_id: str) -> bool:
-    """End a sandbox for good; False when it was gone already."""
-    with sandbox_errors(service, sandbox_id):
-        return bool(await _sdk().kill(sandbox_id, **_options(service)))
-
-
-async def pause(service: Service, sandbox_id: str) -> None:
-    """Pause a sandbox: it keeps its files, and its processes where the service can."""
-    with sandbox_errors(service, sandbox_id):
-        await _sdk().pause(sandbox_id, **_options(service))
-
-
-def _sdk() -> type[e2b.AsyncSandbox]:
-    from e2b import AsyncSandbox
-
-    return AsyncSandbox
-
-
-def _options(service: Service) -> dict[str, Any]:
-    """Return where the SDK connects and with which key."""
-    if service.is_local:
-        _bypass_proxies()
-    options = {
-        "api_key": service.api_key,
-        "api_url": service.api_url,
-        "sandbox_url": service.sandbox_url,
-        "domain": service.domain,
-    }
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _bypass_proxies() -> None:
-    """Tell the SDK's transport, which knows no other way, that loopback needs no proxy."""
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = [host for host in os.environ.get(name, "").split(",") if host]
-        missing = [host for host in ("127.0.0.1", "localhost") if host not in hosts]
-        if missing and _has_proxy():
-            os.environ[name] = ",".join(hosts + missing)
-
-
-def _has_proxy() -> bool:
-    return any(os.environ.get(name) for name in os.environ if name.lower().endswith("_proxy"))
+    asked = "\n".join(path for path in paths[:1000] if "\n" not in path)
+    result = await sandbox.run(LOOK_COMMAND, envs={"VIBEKIT_PATHS": asked}, timeout=END_TIMEOUT)
+    return result.stdout.splitlines()
 
 
 def _bounded_output() -> dict[str, Any]:
@@ -374,13 +310,3 @@ def _bounded_output() -> dict[str, Any]:
 
     known = "retain_output" in inspect.signature(Commands.run).parameters
     return {"retain_output": False} if known else {}
-
-
-def _info(info: e2b.SandboxInfo) -> SandboxInfo:
-    return SandboxInfo(
-        id=info.sandbox_id,
-        state="paused" if info.state.value == "paused" else "running",
-        started=info.started_at,
-        ends_at=info.end_at,
-        metadata=dict(info.metadata),
-    )

@@ -7,7 +7,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from vibekit_jupyter import sandbox
+from vibekit_jupyter import sandbox_service
 from vibekit_jupyter.config import LOCAL_SERVICE
 from vibekit_jupyter.errors import (
     SandboxError,
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vibekit_jupyter.config import Service
-    from vibekit_jupyter.sandbox import Sandbox, SandboxInfo
+    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox_service import SandboxInfo
     from vibekit_jupyter.sessions.registry import Registry
 
 __all__ = ["SessionBook"]
@@ -69,7 +70,8 @@ class SessionBook:
     def connected(self, sandbox: Sandbox) -> None:
         """Record that a session's sandbox is running, and until when."""
         session = self.session_of(sandbox)
-        if session.state != "running" or session.ends_at != sandbox.ends_at:
+        known = session.ends_at if session.state == "running" else None
+        if known is None or known < sandbox.ends_at:
             self.registry.update(session, state="running", ends_at=sandbox.ends_at)
 
     def session_of(self, sandbox: Sandbox) -> Session:
@@ -202,8 +204,8 @@ class SessionBook:
 
     async def _ask(self, text: str, service: Service) -> SandboxInfo | None:
         if ID.fullmatch(text):
-            return await sandbox.get_info(service, text)
-        named = sandbox.list_sandboxes(service, metadata={"vibekit_name": text})
+            return await sandbox_service.get_info(service, text)
+        named = sandbox_service.list_sandboxes(service, metadata={"vibekit_name": text})
         return await anext(aiter(named), None)
 
     def learn(self, info: SandboxInfo, service: Service) -> Session:
@@ -241,7 +243,7 @@ class SessionBook:
         if session.state == "elsewhere":
             return session
         try:
-            return self.learn(await sandbox.get_info(service, session.id), service)
+            return self.learn(await sandbox_service.get_info(service, session.id), service)
         except SessionNotFoundError:
             self.registry.update(session, state="gone", ends_at=None)
             return dataclasses.replace(session, state="gone", ends_at=None)
@@ -251,7 +253,7 @@ class SessionBook:
     async def list(self, service: Service, *, all_users: bool = False) -> Sequence[Session]:
         """Return the sessions, the last used first, as registry and service know them."""
         try:
-            infos = [info async for info in sandbox.list_sandboxes(service)]
+            infos = [info async for info in sandbox_service.list_sandboxes(service)]
         except SandboxUnreachableError:
             reachable = False
         else:

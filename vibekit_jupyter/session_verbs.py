@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from vibekit_jupyter import sandbox
-from vibekit_jupyter.errors import ConfigurationError, SessionError, SessionNotFoundError
+from vibekit_jupyter import sandbox_service
+from vibekit_jupyter.errors import (
+    ConfigurationError,
+    SessionBusyError,
+    SessionError,
+    SessionNotFoundError,
+)
+from vibekit_jupyter.services.process import was_running
 from vibekit_jupyter.session_book import elsewhere
 from vibekit_jupyter.sessions.registry import name_taken
 from vibekit_jupyter.sessions.session import Session
@@ -13,6 +20,8 @@ from vibekit_jupyter.sessions.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vibekit_jupyter.sessions.registry import Registry
+    from vibekit_jupyter.sessions.session import Restored, Turn
     from vibekit_jupyter.workspace import Workspace
 
 __all__ = ["SessionVerbs"]
@@ -79,7 +88,6 @@ class SessionVerbs:
             The name is taken.
         """
         service_id = self._workspace.check_initialized()
-        book = self._workspace.book
         if name is not None:
             check_name(name)
             await self._free(name, service_id)
@@ -87,15 +95,136 @@ class SessionVerbs:
             Session("", name or "", "", project=project or "", internet=internet, timeout=timeout)
         )
 
+    async def rename(self, name: str, session: str | None = None) -> Session:
+        """Give a session another name. Elsewhere its sandbox keeps the name it was made with.
+
+        Raises
+        ------
+        SessionNameError
+            The name is taken.
+        """
+        check_name(name)
+        found = await self._named(session)
+        if found.name != name:
+            await self._free(name, found.service_id)
+            self._registry.update(found, name=name)
+        return dataclasses.replace(found, name=name)
+
+    async def pause(self, session: str | None = None, *, force: bool = False) -> Session:
+        """Pause a session: files stay, and so do processes where the service can keep them.
+
+        Raises
+        ------
+        SessionBusyError
+            A run is going on in it, and ``force`` is not given.
+        """
+        found = await self._idle(session, "pause", force=force)
+        service = await self._workspace.service()
+        with self._workspace.explained():
+            await sandbox_service.pause(service, found.id)
+        self._workspace.connections.drop(found.id)
+        self._registry.update(found, state="paused", ends_at=None)
+        return dataclasses.replace(found, state="paused", ends_at=None)
+
+    async def resume(self, session: str | None = None) -> Session:
+        """Let a paused session run again. What is left of a running one's time is never cut."""
+        found = await self._named(session)
+        self._workspace.connections.drop(found.id)
+        await self._workspace.connect(found.id)
+        return await self._workspace.book.show(found, await self._workspace.service())
+
     async def kill(self, session: str | None = None, *, force: bool = False) -> Session:
         """End a session's sandbox for good. Its conversation stays readable.
 
         The current session becomes none when it is the one.
+
+        Raises
+        ------
+        SessionBusyError
+            A run is going on in it, and ``force`` is not given.
         """
-        found = await self._named(session)
-        await sandbox.kill(await self._workspace.service(), found.id)
+        found = await self._idle(session, "kill", force=force)
+        await sandbox_service.kill(await self._workspace.service(), found.id)
         self._workspace.connections.drop(found.id)
         return self._workspace.book.ended(found)
+
+    async def fork(self, name: str | None = None, session: str | None = None) -> Session:
+        """Copy a session's files and conversation into a new one; the original is left alone.
+
+        The current session stays current.
+
+        Raises
+        ------
+        SessionNameError
+            The name is taken.
+        """
+        source = await self._named(session)
+        if name is not None:
+            check_name(name)
+            await self._free(name, source.service_id)
+        return await self._workspace.fork(source, name)
+
+    async def restore(self, session: str | None = None) -> Restored:
+        """Go on with a session: connect it, look at it, and make it the current one.
+
+        Without a name it is the one that this notebook used last. One whose sandbox is gone
+        is reopened: a new sandbox with the old conversation, under the old name.
+
+        Raises
+        ------
+        SessionError
+            This notebook has used none yet.
+        """
+        self._workspace.check_initialized()
+        book = self._workspace.book
+        last = None if session else self._registry.last_of_notebook(book.user, book.notebook)
+        if session is None and last is None and book.current is None:
+            raise SessionError(
+                "This notebook has not used a session yet.",
+                hint="%vibekit_session list shows the sessions that there are.",
+            )
+        found = await self.find(session or (last.id if last else book.current or ""))
+        return await self._workspace.restore(found)
+
+    async def forget(self, session: str, *, force: bool = False) -> Session:
+        """Take a session off the lists. One that is alive is only forgotten with ``force``.
+
+        Raises
+        ------
+        SessionError
+            Its sandbox is alive.
+        """
+        self._workspace.check_initialized()
+        service = await self._workspace.service()
+        found = self._workspace.book.lookup(session, service.id)
+        if found is None:
+            raise self._workspace.book.not_found(session)
+        if not force and (await self._workspace.book.show(found, service)).state != "gone":
+            raise SessionError(
+                f"The session {found.name} is not gone.",
+                hint=f"End it with %vibekit_session kill {found.name}, or use --force.",
+                session_id=found.id,
+            )
+        self._registry.update(found, forgotten=1)
+        return found
+
+    def history(self, session: str | None = None) -> Sequence[Turn]:
+        """Return a session's turns, in order. No request is sent; a session gone has its own.
+
+        Raises
+        ------
+        SessionNotFoundError
+            This machine has no record of it.
+        """
+        service_id = self._workspace.check_initialized()
+        book = self._workspace.book
+        text = session or book.current
+        if text is None:
+            raise _no_current()
+        found = book.lookup(text, service_id)
+        if found is None:
+            raise book.not_found(text)
+        return self._registry.turns(found.service_id, found.id)
 
     async def list(
         self, *, project: str | None = None, all_users: bool = False, state: str | None = None
@@ -133,14 +262,35 @@ class SessionVerbs:
             raise name_taken(name)
         book.registry.retire_name(holder)
 
+    @property
+    def _registry(self) -> Registry:
+        return self._workspace.book.registry
+
     async def _named(self, session: str | None) -> Session:
+        self._workspace.check_initialized()
         text = session or self._workspace.book.current
         if text is None:
-            raise SessionError(
-                "There is no current session.",
-                hint="Name one, or make one with %vibekit_session new.",
-            )
+            raise _no_current()
         return await self.find(text)
+
+    async def _idle(self, session: str | None, verb: str, *, force: bool) -> Session:
+        """Return a session in which no run is going on, of this kernel's or of another's."""
+        found = await self._named(session)
+        owners = self._registry.owners_of_runs(found.service_id, found.id)
+        if not force and any(map(was_running, owners)):
+            raise SessionBusyError(
+                f"A run is going on in the session {found.name}.",
+                hint=f"Wait for its end, or use %vibekit_session {verb} {found.name} --force.",
+                session_id=found.id,
+            )
+        return found
+
+
+def _no_current() -> SessionError:
+    return SessionError(
+        "There is no current session.",
+        hint="Name one, or make one with %vibekit_session new.",
+    )
 
 
 def check_name(name: str) -> None:

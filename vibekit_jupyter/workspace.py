@@ -22,13 +22,14 @@ from vibekit_jupyter.errors import (
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.sandbox import Sandbox, kill
+from vibekit_jupyter.sandbox import Sandbox, missing_files
+from vibekit_jupyter.sandbox_service import fork, kill
 from vibekit_jupyter.session_book import SessionBook
 from vibekit_jupyter.sessions.registry import Registry
-from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter.sessions.session import Restored, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from vibekit_jupyter.config import Service, Settings
 
@@ -152,6 +153,66 @@ class Workspace:
         book.set_current(session.id, service.id)
         return book.marked(session)
 
+    async def fork(self, source: Session, name: str | None) -> Session:
+        """Copy a session's files and conversation into a new one."""
+        return await _to_its_end(self._fork(source, name))
+
+    async def _fork(self, source: Session, name: str | None) -> Session:
+        service = await self.service()
+        timeout = source.timeout or TIMEOUT
+        await self.connect(source.id)  # one that is paused has no processes to copy
+        with self.explained():
+            sandbox = await fork(service, source.id, timeout=timeout)
+        copy = dataclasses.replace(
+            source,
+            id=sandbox.id,
+            name=name or self.book.registry.free_name(self.book.user, service.id, source.name),
+            state="running",
+            user=self.book.user,
+            notebook=self.book.notebook,
+            created=datetime.now(UTC),
+            ends_at=sandbox.ends_at,
+            continued_from=source.id,
+            timeout=timeout,
+        )
+        copy = await self._record(copy, service, named=name is not None)
+        self.book.registry.copy_turns(source, copy)
+        return self.book.known(service.id, copy.id) or copy
+
+    async def restore(self, session: Session) -> Restored:
+        """Connect a session and look whether all is there; reopen it if its sandbox is gone."""
+        service = await self.service()
+        registry = self.book.registry
+        turns = registry.count_turns(session.service_id, session.id)
+        try:
+            if session.state == "gone":
+                raise self.book.not_found(session.name)
+            sandbox = await self.connect(session.id)
+        except SessionNotFoundError:
+            return await self._reopen(session, turns)
+        notes = [_conversation_note(turns)]
+        paths = registry.changed_files(session.service_id, session.id)
+        if paths:
+            notes.append(_files_note(paths, await missing_files(sandbox, paths)))
+        self.book.set_current(session.id, service.id)
+        restored = self.book.known(service.id, session.id) or session
+        return Restored(restored, notes)
+
+    async def _reopen(self, session: Session, turns: int) -> Restored:
+        registry = self.book.registry
+        registry.update(session, state="gone", ends_at=None)
+        registry.retire_name(session)
+        reopened = await self.create(
+            dataclasses.replace(session, id="", continued_from=session.id, ends_at=None)
+        )
+        registry.copy_turns(session, reopened)
+        notes = [
+            f"The sandbox of {session.name} is gone, and its files with it: this is a new one.",
+            _conversation_note(turns),
+        ]
+        known = self.book.known(reopened.service_id, reopened.id) or reopened
+        return Restored(known, notes, reopened=True)
+
     async def _record(self, session: Session, service: Service, *, named: bool) -> Session:
         """Write a new session down, also when another kernel takes its name just now."""
         registry = self.book.registry
@@ -185,6 +246,19 @@ class Workspace:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
         self.book.registry.close()
+
+
+def _conversation_note(turns: int) -> str:
+    if turns == 0:
+        return "This machine has no conversation of it."
+    return f"Its conversation goes on: {turns} {'turn' if turns == 1 else 'turns'}."
+
+
+def _files_note(paths: Sequence[str], missing: Sequence[str]) -> str:
+    if not missing:
+        return f"Its files are there ({len(paths)} that runs changed)."
+    names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    return f"{len(missing)} of {len(paths)} files that runs changed are not there: {names}."
 
 
 async def _to_its_end(work: Coroutine[object, object, T]) -> T:

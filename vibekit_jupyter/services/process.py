@@ -7,7 +7,7 @@ import re
 import socket
 from pathlib import Path
 
-__all__ = ["boot_id", "host_name", "is_running", "start_time"]
+__all__ = ["boot_id", "host_name", "is_running", "own_mark", "start_time", "was_running"]
 
 
 def host_name() -> str:
@@ -44,3 +44,15 @@ def is_running(pid: int, started: str, boot: str) -> bool:
     except PermissionError:
         pass
     return start_time(pid) == started
+
+
+def own_mark() -> str:
+    """Return what tells this process from every other one, now and later."""
+    pid = os.getpid()
+    return f"{host_name()} {pid} {start_time(pid)} {boot_id()}"
+
+
+def was_running(mark: str) -> bool:
+    """Whether the process of this mark is still running; on another host it is taken to be."""
+    host, pid, started, boot = (*mark.split(" "), "", "", "", "")[:4]
+    return host != host_name() or is_running(int(pid or 0), started, boot)

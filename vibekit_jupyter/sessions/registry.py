@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import re
 import sqlite3
-import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.errors import RegistryError, SessionNameError
-from vibekit_jupyter.home import vibekit_home
-from vibekit_jupyter.sessions.schema import open_database
+from vibekit_jupyter.errors import SessionNameError
 from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter.sessions.turns import TurnRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from vibekit_jupyter.config import Service
 
@@ -38,31 +34,11 @@ SELECT_SESSION = """
 """
 
 
-class Registry:
+class Registry(TurnRecords):
     """The registry of one user on one machine. Methods may be called from any thread.
 
     Every method raises ``RegistryError`` when the file cannot be read or written.
     """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._opened: Path | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where the file is, or will be."""
-        return self._path or vibekit_home() / "sessions.sqlite"
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    # Sessions
 
     def add(self, session: Session, service: Service) -> Session:
         """Record a new session.
@@ -72,7 +48,7 @@ class Registry:
         SessionNameError
             The name is taken.
         """
-        with self._transaction() as database:
+        with self.transaction() as database:
             now = time.time()
             try:
                 database.execute(
@@ -123,7 +99,7 @@ class Registry:
     def free_name(self, user: str, service_id: str, notebook: str) -> str:
         """Return a name for a session that nobody named: after its notebook, numbered."""
         base = _base_name(notebook)
-        with self._reading() as database:
+        with self.reading() as database:
             rows = database.execute(
                 "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
                 " AND (name = ? OR (name > ? AND name < ?))",
@@ -149,7 +125,7 @@ class Registry:
             for key, value in columns.items()
         }
         assignments = ", ".join(f"{column} = ?" for column in values)
-        with self._transaction() as database:
+        with self.transaction() as database:
             try:
                 database.execute(
                     f"UPDATE session SET {assignments} WHERE service = ? AND id = ?",  # noqa: S608 - our own column names
@@ -171,7 +147,7 @@ class Registry:
     def remember(self, user: str, notebook: str, service_id: str, session_id: str) -> None:
         """Record that a notebook uses a session now."""
         now = time.time()
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "UPDATE session SET last_used = ? WHERE service = ? AND id = ?",
                 (now, service_id, session_id),
@@ -193,100 +169,10 @@ class Registry:
         )
         return rows[0] if rows else None
 
-    # Turns
-
-    def begin_turn(self, service_id: str, session_id: str, **columns: Any) -> int:
-        """Record that a turn began; return its number."""
-        values = {"service": service_id, "session": session_id, "status": "running"} | columns
-        names, marks = ", ".join(values), ", ".join("?" * len(values))
-        with self._transaction() as database:
-            cursor = database.execute(
-                f"INSERT INTO turn ({names}, started) VALUES ({marks}, ?)",  # noqa: S608 - our own column names
-                (*map(_plain, values.values()), time.time()),
-            )
-            database.execute(
-                "UPDATE session SET agent = ?, model = ?, last_used = ?"
-                " WHERE service = ? AND id = ?",
-                (values["agent"], values["model"], time.time(), service_id, session_id),
-            )
-            return int(cursor.lastrowid or 0)
-
-    def update_turn(
-        self, turn: int, events: Sequence[Mapping[str, Any]] | None = None, **columns: Any
-    ) -> None:
-        """Record how far a turn has come, and with ``events`` what happened in it."""
-        assignments = ", ".join(f"{column} = ?" for column in columns)
-        with self._transaction() as database:
-            database.execute(
-                f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
-                (*map(_plain, columns.values()), turn),
-            )
-            if events is not None:
-                database.executemany(
-                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
-                    [(turn, number, json.dumps(event)) for number, event in enumerate(events)],
-                )
-
-    def turns(self, service_id: str, session_id: str) -> Sequence[Mapping[str, Any]]:
-        """Return a session's turns in order; ``messages``, ``usage`` and ``files`` are parsed."""
-        with self._reading() as database:
-            rows = database.execute(
-                "SELECT * FROM turn WHERE service = ? AND session = ? ORDER BY id",
-                (service_id, session_id),
-            ).fetchall()
-        return [
-            {**dict(row), **{key: json.loads(row[key]) for key in ("messages", "usage", "files")}}
-            for row in rows
-        ]
-
-    def events(self, turn: int) -> Sequence[Mapping[str, Any]]:
-        """Return what happened in a turn."""
-        with self._reading() as database:
-            rows = database.execute(
-                "SELECT data FROM event WHERE turn = ? ORDER BY number", (turn,)
-            ).fetchall()
-        return [json.loads(row["data"]) for row in rows]
-
-    # The file
-
     def _sessions(self, where: str, values: Sequence[Any]) -> Sequence[Session]:
-        with self._reading() as database:
+        with self.reading() as database:
             rows = database.execute(f"{SELECT_SESSION} {where}", values).fetchall()
         return [_session(row) for row in rows]
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            yield self._database()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            database = self._database()
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
-
-    def _database(self) -> sqlite3.Connection:
-        if self._connection is None or self._opened != self.path:
-            self.close()
-            self._connection = open_database(self.path)
-            self._opened = self.path
-        return self._connection
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise RegistryError(
-                f"The registry of sessions, {self.path}, cannot be used: {error}.",
-                hint="Look at its folder's permissions and free space, or set VIBEKIT_HOME.",
-            ) from error
 
 
 def name_taken(name: str) -> SessionNameError:
@@ -333,7 +219,3 @@ def _moment(seconds: float | None) -> datetime | None:
 
 def _timestamp(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list | tuple) else value

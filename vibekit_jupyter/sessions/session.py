@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = ["Session", "State"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Restored", "Session", "State", "Turn"]
 
 State = Literal["running", "paused", "unknown", "gone", "unreachable", "elsewhere"]
 
@@ -74,3 +77,61 @@ class Session:
         if self.state != "running" or self.ends_at is None:
             return None
         return max(self.ends_at - (now or datetime.now(UTC)), timedelta(0))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One prompt of a session's conversation, and what came of it.
+
+    Attributes
+    ----------
+    status
+        ``running``, ``done``, ``interrupted``, ``failed`` or ``limit``.
+    text
+        The model's words.
+    started
+        When the prompt was given.
+    duration
+        Seconds.
+    files
+        The paths that it changed.
+    usage
+        Tokens: ``input``, ``cached`` and ``output``.
+    events
+        What happened, as :meth:`vibekit_jupyter.events.Event.to_dict` wrote it.
+    fresh
+        What was said before was left out.
+    """
+
+    number: int
+    prompt: str
+    agent: str
+    model: str
+    mode: str
+    status: str
+    text: str
+    started: datetime
+    duration: float = 0.0
+    notebook: str = ""
+    error: str = ""
+    fresh: bool = False
+    files: Sequence[str] = ()
+    usage: Mapping[str, int] | None = None
+    events: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A session that was restored, and what a look at it found.
+
+    Attributes
+    ----------
+    notes
+        What is there and what was lost, in plain sentences.
+    reopened
+        Its sandbox was gone: this is a new one with the old conversation.
+    """
+
+    session: Session
+    notes: Sequence[str] = ()
+    reopened: bool = False

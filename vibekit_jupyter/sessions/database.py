@@ -1,0 +1,94 @@
+"""The file that the registry is kept in: opened when it is first needed, shared by threads."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.errors import RegistryError
+from vibekit_jupyter.home import vibekit_home
+from vibekit_jupyter.sessions.schema import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Database"]
+
+
+class Database:
+    """One SQLite file. Methods may be called from any thread.
+
+    Parameters
+    ----------
+    path
+        The file; None is ``sessions.sqlite`` in the user's home for state.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or will be."""
+        return self._path or vibekit_home() / "sessions.sqlite"
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for reading.
+
+        Raises
+        ------
+        RegistryError
+            It cannot be read.
+        """
+        with self._lock, self._errors():
+            yield self._database()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write to the file: all that is done within, or nothing.
+
+        Raises
+        ------
+        RegistryError
+            It cannot be written.
+        """
+        with self._lock, self._errors():
+            database = self._database()
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+    def _database(self) -> sqlite3.Connection:
+        if self._connection is None or self._opened != self.path:
+            self.close()
+            self._connection = open_database(self.path)
+            self._opened = self.path
+        return self._connection
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise RegistryError(
+                f"The registry of sessions, {self.path}, cannot be used: {error}.",
+                hint="Look at its folder's permissions and free space, or set VIBEKIT_HOME.",
+            ) from error

@@ -1,0 +1,165 @@
+"""The turns of sessions: what was asked, what came of it, what was said."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.sessions.database import Database
+from vibekit_jupyter.sessions.session import Turn
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from vibekit_jupyter.sessions.session import Session
+
+__all__ = ["TurnRecords"]
+
+
+class TurnRecords(Database):
+    """The turns, in order, with the messages that each added to its session's conversation."""
+
+    def begin_turn(self, service_id: str, session_id: str, **columns: Any) -> int:
+        """Record that a turn began; return its number."""
+        values = {"service": service_id, "session": session_id, "status": "running"} | columns
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        with self.transaction() as database:
+            cursor = database.execute(
+                f"INSERT INTO turn ({names}, started) VALUES ({marks}, ?)",  # noqa: S608 - our own column names
+                (*map(_plain, values.values()), time.time()),
+            )
+            database.execute(
+                "UPDATE session SET agent = ?, model = ?, last_used = ?"
+                " WHERE service = ? AND id = ?",
+                (values["agent"], values["model"], time.time(), service_id, session_id),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def update_turn(
+        self, turn: int, events: Sequence[Mapping[str, Any]] | None = None, **columns: Any
+    ) -> None:
+        """Record how far a turn has come, and with ``events`` what happened in it."""
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        with self.transaction() as database:
+            database.execute(
+                f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
+                (*map(_plain, columns.values()), turn),
+            )
+            if events is not None:
+                database.executemany(
+                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
+                    [(turn, number, json.dumps(event)) for number, event in enumerate(events)],
+                )
+
+    def messages(self, service_id: str, session_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return what each turn of a session added to its conversation, in order.
+
+        Each has ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
+        """
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT messages, tokens, fresh FROM turn WHERE service = ? AND session = ?"
+                " AND id >= coalesce((SELECT max(id) FROM turn"
+                "   WHERE service = ? AND session = ? AND fresh), 0) ORDER BY id",
+                (service_id, session_id) * 2,
+            ).fetchall()
+        return [{**dict(row), "messages": json.loads(row["messages"])} for row in rows]
+
+    def turns(self, service_id: str, session_id: str, *, last: int | None = None) -> Sequence[Turn]:
+        """Return a session's turns in order, or its last ones."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT * FROM turn WHERE service = ? AND session = ? ORDER BY id DESC LIMIT ?",
+                (service_id, session_id, -1 if last is None else last),
+            ).fetchall()
+            return [_turn(row, self.events(row["id"])) for row in reversed(rows)]
+
+    def events(self, turn: int) -> Sequence[Mapping[str, Any]]:
+        """Return what happened in a turn."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT data FROM event WHERE turn = ? ORDER BY number", (turn,)
+            ).fetchall()
+        return [json.loads(row["data"]) for row in rows]
+
+    def changed_files(self, service_id: str, session_id: str) -> Sequence[str]:
+        """Return the paths that a session's turns changed."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT DISTINCT file.value FROM turn, json_each(turn.files) AS file"
+                " WHERE turn.service = ? AND turn.session = ? ORDER BY 1",
+                (service_id, session_id),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def count_turns(self, service_id: str, session_id: str) -> int:
+        """Return how many turns a session had."""
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT count(*) FROM turn WHERE service = ? AND session = ?",
+                (service_id, session_id),
+            ).fetchone()
+        return int(row[0])
+
+    def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
+        """Return the marks of the processes that began runs in a session and did not end them."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT owner FROM turn WHERE service = ? AND session = ? AND status = 'running'",
+                (service_id, session_id),
+            ).fetchall()
+        return [row["owner"] for row in rows]
+
+    def copy_turns(self, source: Session, target: Session) -> None:
+        """Give a session the turns of another one, from before its own."""
+        with self.transaction() as database:
+            columns = (
+                "notebook, agent, model, mode, prompt, status, error, fresh, started, duration,"
+                " owner, messages, tokens, usage, files"
+            )
+            rows = database.execute(
+                "SELECT id FROM turn WHERE service = ? AND session = ? ORDER BY id",
+                (source.service_id, source.id),
+            ).fetchall()
+            for row in rows:
+                copy = database.execute(
+                    f"INSERT INTO turn (service, session, {columns})"  # noqa: S608 - our own column names
+                    f" SELECT ?, ?, {columns} FROM turn WHERE id = ?",
+                    (target.service_id, target.id, row["id"]),
+                ).lastrowid
+                database.execute(
+                    "INSERT INTO event SELECT ?, number, data FROM event WHERE turn = ?",
+                    (copy, row["id"]),
+                )
+
+
+def _turn(row: sqlite3.Row, events: Sequence[Mapping[str, Any]]) -> Turn:
+    words = [
+        message["text"]
+        for message in json.loads(row["messages"])
+        if message["role"] == "assistant" and message["text"]
+    ]
+    return Turn(
+        number=row["id"],
+        prompt=row["prompt"],
+        agent=row["agent"],
+        model=row["model"],
+        mode=row["mode"],
+        status=row["status"],
+        text="\n\n".join(words),
+        started=datetime.fromtimestamp(row["started"], UTC),
+        duration=row["duration"],
+        notebook=row["notebook"],
+        error=row["error"],
+        fresh=bool(row["fresh"]),
+        files=json.loads(row["files"]),
+        usage=json.loads(row["usage"]),
+        events=events,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list | tuple) else value
