@@ -100,13 +100,16 @@ class VibekitMagics(Magics):
 
     @no_var_expand
     @cell_magic
-    async def _vibekit_awaited(self, line: str, cell: str) -> Result | None:
-        """Run ``%%vibekit`` in a cell that is awaited; :class:`Cells` puts it there."""
+    async def _vibekit_awaited(self, line: str, cell: str) -> None:
+        """Run ``%%vibekit`` in a cell that is awaited; :class:`Cells` puts it there.
+
+        It has no value: a semicolon does not silence a cell that is run without history.
+        """
         options = self._cell_options(line)
         if options is None:
-            return None
+            return
         with plain_errors(debug=options.debug):
-            return await self._start(options, self._cells.prompt(cell), owns_cell=True).awaited()
+            await self._start(options, self._cells.prompt(cell), owns_cell=True).awaited()
 
     def _cell_options(self, line: str) -> Namespace | None:
         options = CELL.parse(split_words(line), self.shell.user_ns)
