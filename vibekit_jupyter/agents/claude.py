@@ -1,8 +1,8 @@
 """The agent ``claude``: Anthropic Messages, spoken with ``anthropic.AsyncAnthropic``.
 
-Importing this module imports the SDK: a second and more. The stream is put together here
-and not by the SDK's helper, which parses a tool call's arguments anew with each delta and
-gives up the answer when they are no JSON.
+Importing this module imports the SDK: a second and more. The answer is put together
+here and not by the SDK's helper, which parses a tool call's arguments anew with each delta
+and gives the answer up when they are no JSON.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from vibekit_jupyter.agents.conversation import (
     json_safe,
     well_formed,
 )
-from vibekit_jupyter.agents.service import CallIds, Service
+from vibekit_jupyter.agents.service import CallIds, Service, http_client
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
+
+    from httpx2 import Timeout
 
     from vibekit_jupyter.config import Model
 
@@ -53,58 +55,61 @@ class Claude:
     """A connection to a service that speaks Messages (see :class:`~.vendor.Vendor`)."""
 
     def __init__(self, model: Model) -> None:
-        self._service = Service(model, anthropic.AnthropicError)
         self._client = anthropic.AsyncAnthropic(
             api_key=None if model.bearer else model.api_key,
             auth_token=model.api_key if model.bearer else None,
             base_url=model.base_url,
-            http_client=self._service.http_client(),
+            http_client=http_client(model),
             open_telemetry=False,
         )
-        # The SDK imports this part of itself on first use; here it is in a thread.
-        self._create = self._client.messages.create
+        self._service = Service(model, self._post, anthropic.AnthropicError)
+
+    async def _post(self, body: dict[str, Any], timeout: Timeout) -> anthropic.AsyncStream[object]:
+        return await self._client.post(
+            "/v1/messages",
+            cast_to=object,
+            body=body,
+            options={"timeout": timeout},
+            stream=True,
+            stream_cls=anthropic.AsyncStream[object],
+        )
 
     async def answer(
         self, request: Request
     ) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
         """Stream one answer."""
         model = self._service.model
-        stream = await self._service.open(
-            self._create,
-            _required(request, model),
-            _optional(request, model),
-            silence=request.silence,
-        )
         blocks: dict[int, _Block] = {}
         counts: dict[str, int] = {}
         stop: str | None = None
         began = ended = False
-        with self._service.failures(silence=request.silence, streaming=True):
-            async with stream:
-                events = aiter(stream)
-                # An event that the SDK does not know has the right type, but the wrong class.
-                async for event in events:
-                    began = True
-                    if event.type == "content_block_delta":
-                        text = blocks[event.index].add(event.delta)
-                        if event.delta.type == "text_delta":
-                            yield TextDelta(text)
-                        elif event.delta.type == "thinking_delta":
-                            yield ThinkingDelta(text)
-                    elif event.type == "content_block_start":
-                        blocks[event.index] = _Block(event.content_block)
-                    elif event.type == "message_start":
-                        counts |= _counts(event.message.usage)
-                    elif event.type == "message_delta":
-                        stop = event.delta.stop_reason or stop
-                        counts |= _counts(event.usage)
-                    elif event.type == "message_stop":
-                        ended = True
-                        break
-                await self._service.drain(events)
+        async with self._service.answer(
+            _required(request, model), _optional(request, model), silence=request.silence
+        ) as events:
+            async for event in events:
+                began = True
+                kind = event["type"]
+                if kind == "content_block_delta":
+                    delta = event["delta"]
+                    text = blocks[event["index"]].add(delta)
+                    if delta["type"] == "text_delta":
+                        yield TextDelta(text)
+                    elif delta["type"] == "thinking_delta":
+                        yield ThinkingDelta(text)
+                elif kind == "content_block_start":
+                    blocks[event["index"]] = _Block(event["content_block"])
+                elif kind == "message_start":
+                    counts |= _counts(event["message"])
+                elif kind == "message_delta":
+                    stop = event["delta"].get("stop_reason") or stop
+                    counts |= _counts(event)
+                elif kind == "message_stop":
+                    ended = True
+                    break
             if not ended:
                 raise self._service.broken_off(began=began)
-            yield _answer(list(blocks.values()), stop, counts, request, model)
+            answer = _answer(list(blocks.values()), stop, counts, request, model)
+        yield answer
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -114,16 +119,16 @@ class Claude:
 class _Block:
     """A content block that grows with its deltas."""
 
-    def __init__(self, start: Any) -> None:
-        self._start: dict[str, Any] = start.to_dict(mode="json", warnings=False)
+    def __init__(self, start: dict[str, Any]) -> None:
+        self._start = start
         self._added: dict[str, list[str]] = {}
 
-    def add(self, delta: Any) -> str:
+    def add(self, delta: dict[str, Any]) -> str:
         """Take a delta; return its text. Citations and unknown kinds are left out."""
-        name = DELTAS.get(delta.type)
+        name = DELTAS.get(delta["type"])
         if name is None:
             return ""
-        text: str = getattr(delta, name)
+        text: str = delta[name]
         self._added.setdefault(name, []).append(text)
         return well_formed(text)
 
@@ -213,16 +218,10 @@ def _blocks(
             }
 
 
-def _counts(usage: Any) -> dict[str, int]:
+def _counts(event: dict[str, Any]) -> dict[str, int]:
     """Return the counts that an event carries; the later ones count the same tokens anew."""
-    names = (
-        "input_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "output_tokens",
-    )
-    counts = {name: getattr(usage, name, None) for name in names}
-    return {name: count for name, count in counts.items() if count is not None}
+    usage = event.get("usage") or {}
+    return {name: count for name, count in usage.items() if isinstance(count, int)}
 
 
 def _answer(

@@ -16,12 +16,14 @@ from vibekit_jupyter.agents.conversation import (
     json_safe,
     well_formed,
 )
-from vibekit_jupyter.agents.service import CallIds, Service
+from vibekit_jupyter.agents.service import CallIds, Service, http_client
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+
+    from httpx2 import Timeout
 
     from vibekit_jupyter.config import Model
 
@@ -36,54 +38,54 @@ class Codex:
     """A connection to a service that speaks Responses (see :class:`~.vendor.Vendor`)."""
 
     def __init__(self, model: Model) -> None:
-        self._service = Service(model, openai.OpenAIError)
         self._client = openai.AsyncOpenAI(
-            api_key=model.api_key,
-            base_url=model.base_url,
-            http_client=self._service.http_client(),
+            api_key=model.api_key, base_url=model.base_url, http_client=http_client(model)
         )
-        # The SDK imports this part of itself on first use; here it is in a thread.
-        self._create = self._client.responses.create
+        self._service = Service(model, self._post, openai.OpenAIError)
+
+    async def _post(self, body: dict[str, Any], timeout: Timeout) -> openai.AsyncStream[object]:
+        return await self._client.post(
+            "/responses",
+            cast_to=object,
+            body=body,
+            options={"timeout": timeout},
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
 
     async def answer(
         self, request: Request
     ) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
         """Stream one answer."""
         model = self._service.model
-        stream = await self._service.open(
-            self._create,
-            _required(request, model),
-            _optional(request, model),
-            silence=request.silence,
-        )
-        items: list[tuple[int, dict[str, Any]]] = []
-        end: Any = None
+        items: list[dict[str, Any]] = []
+        end: dict[str, Any] | None = None
         began = False
-        with self._service.failures(silence=request.silence, streaming=True):
-            async with stream:
-                events = aiter(stream)
-                # An event that the SDK does not know has the right type, but the wrong class.
-                async for event in events:
-                    began = True
-                    if event.type in TEXT_DELTAS:
-                        yield TextDelta(well_formed(event.delta))
-                    elif event.type in THINKING_DELTAS:
-                        yield ThinkingDelta(well_formed(event.delta))
-                    elif event.type == "response.output_item.done":
-                        items.append((event.output_index, _plain(event.item)))
-                    elif event.type in ENDS:
-                        end = event.response
-                        break
-                    elif event.type == "error":
-                        raise self._service.stream_error(event.code, event.message)
-                await self._service.drain(events)
+        async with self._service.answer(
+            _required(request, model), _optional(request, model), silence=request.silence
+        ) as events:
+            async for event in events:
+                began = True
+                kind = event["type"]
+                if kind in TEXT_DELTAS:
+                    yield TextDelta(well_formed(event["delta"]))
+                elif kind in THINKING_DELTAS:
+                    yield ThinkingDelta(well_formed(event["delta"]))
+                elif kind == "response.output_item.done":
+                    items.append(event)
+                elif kind in ENDS:
+                    end = event["response"]
+                    break
+                elif kind == "error":
+                    raise self._service.stream_error(event.get("code"), event.get("message"))
             if end is None:
                 raise self._service.broken_off(began=began)
-            if end.error is not None:
-                raise self._service.stream_error(end.error.code, end.error.message)
-            items.sort(key=lambda item: item[0])
-            output = [item for _, item in items] or [_plain(item) for item in end.output]
-            yield _answer(output, end, request, model)
+            if error := end.get("error"):
+                raise self._service.stream_error(error.get("code"), error.get("message"))
+            items.sort(key=lambda event: event["output_index"])
+            output = [event["item"] for event in items] or end["output"]
+            answer = _answer([json_safe(item) for item in output], end, request, model)
+        yield answer
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -156,11 +158,9 @@ def _said(message: AssistantMessage, model: Model) -> Iterator[dict[str, Any]]:
         }
 
 
-def _plain(item: Any) -> dict[str, Any]:
-    return json_safe(item.to_dict(mode="json", warnings=False))
-
-
-def _answer(output: list[dict[str, Any]], end: Any, request: Request, model: Model) -> Answer:
+def _answer(
+    output: list[dict[str, Any]], end: dict[str, Any], request: Request, model: Model
+) -> Answer:
     ids = CallIds(request.messages)
     texts: list[str] = []
     calls: list[ToolCall] = []
@@ -182,21 +182,22 @@ def _answer(output: list[dict[str, Any]], end: Any, request: Request, model: Mod
     return Answer(
         AssistantMessage("".join(texts), tuple(calls), model.agent, model.name, tuple(native)),
         _stop(end, refused=refused, calls=bool(calls)),
-        _usage(end.usage),
+        _usage(end.get("usage") or {}),
     )
 
 
-def _stop(end: Any, *, refused: bool, calls: bool) -> StopReason:
-    if end.incomplete_details is not None:
-        return "refusal" if end.incomplete_details.reason == "content_filter" else "length"
+def _stop(end: dict[str, Any], *, refused: bool, calls: bool) -> StopReason:
+    if cut := end.get("incomplete_details"):
+        return "refusal" if cut.get("reason") == "content_filter" else "length"
     if calls:
         return "tools"
     return "refusal" if refused else "done"
 
 
-def _usage(usage: Any) -> Usage:
-    if usage is None:
-        return Usage()
-    details = usage.input_tokens_details
-    cached = details.cached_tokens if details is not None else 0
-    return Usage(usage.input_tokens or 0, cached or 0, usage.output_tokens or 0)
+def _usage(usage: dict[str, Any]) -> Usage:
+    details = usage.get("input_tokens_details") or {}
+    return Usage(
+        usage.get("input_tokens") or 0,
+        details.get("cached_tokens") or 0,
+        usage.get("output_tokens") or 0,
+    )

@@ -26,7 +26,9 @@ from vibekit_jupyter.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
-__all__ = ["CallIds", "Service"]
+    Post = Callable[[dict[str, Any], httpx2.Timeout], Awaitable[Any]]
+
+__all__ = ["CallIds", "Service", "http_client"]
 
 CONNECT_TIMEOUT = 10.0
 DRAIN_TIMEOUT = 0.2
@@ -55,54 +57,66 @@ STATUS_OF_CODE = {
 }
 
 
+def http_client(model: Model) -> httpx2.AsyncClient | None:
+    """Return a client that goes around proxies for a local service; None is the SDK's own."""
+    return httpx2.AsyncClient(trust_env=False) if model.is_local else None
+
+
 class Service:
-    """One model service, as an SDK reaches it.
+    """One model service, as an SDK's client reaches it.
 
     Parameters
     ----------
     model
         Where it is.
+    post
+        Sends a request body with a timeout, and returns the stream of its answer. Its events
+        are the JSON objects of the wire: the SDKs' classes are wrong for an event that their
+        version does not know, and several times slower to make.
     sdk_error
         The root of the SDK's errors. Both SDKs let some of their HTTP library's through.
     """
 
-    def __init__(self, model: Model, sdk_error: type[Exception]) -> None:
+    def __init__(self, model: Model, post: Post, sdk_error: type[Exception]) -> None:
         self.model = model
+        self._post = post
         self._caught = (sdk_error, httpx2.HTTPError)
         self._refused: set[str] = set()
 
-    def http_client(self) -> httpx2.AsyncClient | None:
-        """Return a client that goes around proxies for a local service, else the SDK's own."""
-        return httpx2.AsyncClient(trust_env=False) if self.model.is_local else None
-
-    async def open(
-        self,
-        create: Callable[..., Awaitable[Any]],
-        required: Mapping[str, Any],
-        optional: Mapping[str, Any],
-        *,
-        silence: float,
-    ) -> Any:
-        """Send a request, and return the stream of its answer.
+    @contextlib.asynccontextmanager
+    async def answer(
+        self, required: Mapping[str, Any], optional: Mapping[str, Any], *, silence: float
+    ) -> AsyncIterator[AsyncIterator[Any]]:
+        """Send a request, and give the events of its answer.
 
         ``optional`` parameters make an answer better or cheaper. Compatible servers know
         fewer of them than the vendors; one that a server refuses by name is not sent again.
         """
-        timeout = httpx2.Timeout(silence, connect=min(silence, CONNECT_TIMEOUT))
-        with self.failures(silence=silence):
-            while True:
-                wanted = {name: optional[name] for name in optional if name not in self._refused}
-                try:
-                    async with asyncio.timeout(silence):
-                        return await create(**required, **wanted, stream=True, timeout=timeout)
-                except self._caught as error:
-                    said = str(error) if _status(error) in (400, 422) else ""
-                    refused = {name for name in wanted if re.search(rf"\b{name}\b", said)}
-                    if not refused:
-                        raise
-                    self._refused |= refused
+        with self._failures(silence=silence):
+            stream = await self._open(required, optional, silence)
+        with self._failures(silence=silence, streaming=True):
+            async with stream:
+                events = aiter(stream)
+                yield events
+                await self._drain(events)
 
-    async def drain(self, events: AsyncIterator[Any]) -> None:
+    async def _open(
+        self, required: Mapping[str, Any], optional: Mapping[str, Any], silence: float
+    ) -> Any:
+        timeout = httpx2.Timeout(silence, connect=min(silence, CONNECT_TIMEOUT))
+        while True:
+            wanted = {name: optional[name] for name in optional if name not in self._refused}
+            try:
+                async with asyncio.timeout(silence):
+                    return await self._post({**required, **wanted, "stream": True}, timeout)
+            except self._caught as error:
+                said = str(error) if _status(error) in (400, 422) else ""
+                refused = {name for name in wanted if re.search(rf"\b{name}\b", said)}
+                if not refused:
+                    raise
+                self._refused |= refused
+
+    async def _drain(self, events: AsyncIterator[Any]) -> None:
         """Read what follows an answer's end, so that the connection can be used again."""
         with contextlib.suppress(*self._caught, TimeoutError, ValueError):
             async with asyncio.timeout(DRAIN_TIMEOUT):
@@ -110,7 +124,7 @@ class Service:
                     pass
 
     @contextlib.contextmanager
-    def failures(self, *, silence: float, streaming: bool = False) -> Iterator[None]:
+    def _failures(self, *, silence: float, streaming: bool = False) -> Iterator[None]:
         """Raise what the SDK raises as the ``ModelError`` that it means."""
         try:
             yield
@@ -119,7 +133,7 @@ class Service:
             # A server may repeat the key in its refusal, and a cause is shown in a traceback.
             raise failure from (None if self.model.api_key in str(error) else error)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # The SDKs do not check what they parse: it breaks where it is used.
+            # Nobody has checked what the server sent: it breaks where it is used.
             raise self._no_answer() from error
 
     def stream_error(self, code: str | None, message: str | None) -> ModelError:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vibekit_jupyter.sandbox import Sandbox, kill
+from vibekit_jupyter.sandbox import Sandbox
+from vibekit_jupyter.sandbox_service import kill
 from vibekit_jupyter.services.http import request_json
 from vibekit_jupyter.services.local_sandbox import find_or_start, is_current
 

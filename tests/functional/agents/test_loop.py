@@ -270,7 +270,7 @@ async def test_an_answer_that_broke_off_is_noted_and_the_next_turn_works(
 
 
 async def test_a_sandbox_that_is_lost_ends_the_run(agent: AgentName, sandbox: Sandbox) -> None:
-    from vibekit_jupyter.sandbox import kill
+    from vibekit_jupyter.sandbox_service import kill
 
     conversation = Conversation()
     calls = tuple(command("echo hi; sleep 5") for _ in range(3))
