@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -14,6 +15,8 @@ from vibekit_jupyter.local_sandbox import files
 from vibekit_jupyter.local_sandbox.control import Control
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.filesystem import FilesystemService
+from vibekit_jupyter.local_sandbox.interpreter import INTERPRETER_PORT, Interpreter
+from vibekit_jupyter.local_sandbox.ports import preview_target, serve_preview
 from vibekit_jupyter.local_sandbox.process import ProcessService
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class Application:
         self._stop = stop
         self._processes = ProcessService()
         self._filesystem = FilesystemService()
+        self._interpreter = Interpreter()
         self.served = web.Application(middlewares=[self._answer])
         self.served.add_routes(self._routes(Control(sandboxes, f"localhost:{port}")))
 
@@ -83,7 +87,11 @@ class Application:
         self._processes.close()
 
     def _routes(self, control: Control) -> list[web.RouteDef]:
-        routes = control.routes()
+        # A client that leaves must not leave a sandbox half made, half paused or half killed.
+        routes = [
+            web.route(route.method, route.path, _to_its_end(route.handler))
+            for route in control.routes()
+        ]
         routes += [
             web.get("/health", self._with_sandbox(_health)),
             web.get("/files", self._files(files.download)),
@@ -91,6 +99,17 @@ class Application:
             web.get("/vibekit/server", self._server),
             web.post("/vibekit/server/stop", self._server_stop),
         ]
+        interpreter = self._interpreter
+        for route, interpret in {
+            "POST /execute": interpreter.execute,
+            "GET /contexts": interpreter.list,
+            "POST /contexts": interpreter.create,
+            "DELETE /contexts/{context}": interpreter.remove,
+            "POST /contexts/{context}/restart": interpreter.restart,
+        }.items():
+            method, _space, path = route.partition(" ")
+            handler = self._with_sandbox(interpret, INTERPRETER_PORT)
+            routes.append(web.route(method, path, handler))
         services = {
             "process.Process": self._processes.methods(),
             "filesystem.Filesystem": self._filesystem.methods(),
@@ -107,6 +126,8 @@ class Application:
         self.under_way += 1
         self.last_request = time.monotonic()
         try:
+            if target := preview_target(request.headers.get("Host", "")):
+                return await serve_preview(request, self.sandboxes, *target)
             self._must_be_ours(request)
             return await handler(request)
         except ProtocolError as error:
@@ -149,18 +170,16 @@ class Application:
             status=status or error.status, body=body, content_type="application/json"
         )
 
-    def _with_sandbox(self, handler: SandboxHandler) -> Handler:
-        """Find the sandbox that an envd request names, and check its token."""
+    def _with_sandbox(self, handler: SandboxHandler, own_port: str = ENVD_PORT) -> Handler:
+        """Find the sandbox that a request of a service on ``own_port`` names, check its token."""
 
         async def found(request: web.Request) -> web.StreamResponse:
             sandbox_id = request.headers.get("E2b-Sandbox-Id", "")
             port = request.headers.get("E2b-Sandbox-Port", ENVD_PORT)
-            if port != ENVD_PORT:
+            if port != own_port:
                 raise ProtocolError("unavailable", f"The sandbox's port is not open: {port}")
-            known = self.sandboxes.all.get(sandbox_id.partition("-")[0])
-            token = request.headers.get("X-Access-Token", "").encode()
-            if known and not hmac.compare_digest(token, known.record.token.encode()):
-                raise ProtocolError("unauthenticated", "The access token is missing or wrong.")
+            if known := self.sandboxes.all.get(sandbox_id.partition("-")[0]):
+                _must_know(request, known, traffic=own_port != ENVD_PORT)
             return await handler(request, await self.sandboxes.awake(sandbox_id))
 
         return found
@@ -204,6 +223,23 @@ class Application:
             )
         self._stop()
         return web.json_response({"stopping": True})
+
+
+def _to_its_end(handler: Any) -> Handler:
+    async def shielded(request: web.Request) -> web.StreamResponse:
+        return await asyncio.shield(asyncio.ensure_future(handler(request)))
+
+    return shielded
+
+
+def _must_know(request: web.Request, sandbox: Sandbox, *, traffic: bool) -> None:
+    """Refuse whoever does not know the sandbox's token, or its token for ``traffic``."""
+    pairs = [(request.headers.get("X-Access-Token"), sandbox.record.token)]
+    if traffic:
+        given = request.headers.get("E2b-Traffic-Access-Token")
+        pairs.append((given, sandbox.record.traffic_token))
+    if not any(given and hmac.compare_digest(given.encode(), own.encode()) for given, own in pairs):
+        raise ProtocolError("unauthenticated", "The access token is missing or wrong.")
 
 
 async def _health(_request: web.Request, _sandbox: Sandbox) -> web.StreamResponse:

@@ -123,6 +123,10 @@ class Command:
         Set once it has ended and its output is out.
     reason
         Why a limit ended it.
+    overdue
+        It was its time limit.
+    service
+        It belongs to the server, not to a client: it is not listed, and makes nobody busy.
     """
 
     pid: int
@@ -130,6 +134,8 @@ class Command:
     pipes: Pipes
     tag: str | None = None
     reason: str = ""
+    overdue: bool = False
+    service: bool = False
     end: Event | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _exited: asyncio.Event = field(default_factory=asyncio.Event)
@@ -138,6 +144,11 @@ class Command:
     _waiting: set[asyncio.Future[None]] = field(default_factory=set)
     _input: asyncio.Lock = field(default_factory=asyncio.Lock)
     _task: asyncio.Task[None] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a client's command runs here."""
+        return not self.service and not self.ended.is_set()
 
     def begin(self) -> None:
         """Begin to read its output."""
@@ -149,6 +160,12 @@ class Command:
         self._exited.set()
         for waiting in self._waiting:
             _finish(waiting)
+
+    async def wait_for_exit(self, seconds: float) -> None:
+        """Wait until it has exited, ``seconds`` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
 
     async def abandon(self) -> None:
         """Let go of it: its sandbox is gone. Listeners hear no end."""

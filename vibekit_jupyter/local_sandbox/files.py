@@ -13,7 +13,7 @@ import os
 import re
 import time
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -21,12 +21,13 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.rpc import known_user, user_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 
 __all__ = ["download", "find_signed", "upload"]
 
+Result = TypeVar("Result")
 CHUNK = 256 * 1024
 METADATA_HEADER = "X-Metadata-"
 XATTR = "user.e2b."
@@ -81,7 +82,7 @@ async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse
             response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)
             compressor = zlib.compressobj(wbits=GZIP, level=1)
-            while data := await asyncio.to_thread(os.read, file, CHUNK):
+            while data := await _read(file, CHUNK):
                 await response.write(compressor.compress(data))
             await response.write(compressor.flush())
         elif size:
@@ -99,7 +100,17 @@ async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse
 
 
 async def _read(file: int, size: int) -> bytes:
-    return await asyncio.to_thread(os.read, file, size)
+    return await _in_thread(os.read, file, size)
+
+
+async def _in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
+    """Do blocking work on a descriptor; even a cancelled caller keeps it open to the end."""
+    task = asyncio.create_task(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _disposition(name: str) -> str:
@@ -163,10 +174,10 @@ async def _write(
                             "not_enough_space",
                             f"a file may hold {limit // 2**20} MiB, the sandbox's limit",
                         )
-                    await asyncio.to_thread(_write_all, file, waiting)
+                    await _in_thread(_write_all, file, waiting)
                     waiting = bytearray()
             if waiting:
-                await asyncio.to_thread(_write_all, file, waiting)
+                await _in_thread(_write_all, file, waiting)
             _set_metadata(file, metadata)
         except OSError as error:
             raise ProtocolError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.rpc import EventStream, abort, unary, user_of
+from vibekit_jupyter.local_sandbox.rpc import EventStream, sandbox_gone, unary, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -87,8 +87,7 @@ class FilesystemService:
                     await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
                     if not event.done():
                         event.cancel()
-                        abort(request)
-                        raise ConnectionResetError("the sandbox is gone")
+                        raise sandbox_gone()
                     if overflow.is_set():
                         raise ProtocolError(
                             "resource_exhausted", f"more than {MOST_EVENTS} events wait to be read"
@@ -128,7 +127,8 @@ class FilesystemService:
 
     async def watcher_events(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Return what was collected since the last call."""
-        _number, events = self._watcher(sandbox, await unary(request))
+        number, events = self._watcher(sandbox, await unary(request))
+        await sandbox.request("flush", watch=number)
         found = list(events)
         events.clear()
         return web.json_response({"events": found})

@@ -20,12 +20,15 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
     python_prefixes,
 
 )
+from vibekit_jupyter.local_sandbox.egress import PROXY_PORT, proxy_environment
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.nursery import Nursery
-    from vibekit_jupyter.local_sandbox.store import Store
+    from vibekit_jupyter.local_sandbox.landlock import landlock_paths
+from vibekit_jupyter.local_sandbox.store import Store
 
 __all__ = ["LEVELS", "Confinement", "Limits", "confine"]
 
@@ -107,7 +110,8 @@ class Confinement:
             "level": self.level,
             "limits": asdict(self.limits),
             "real": {} if self.level == "bubblewrap" else real,
-            "whole": self.level == "bubblewrap",
+            "whole": False,
+            "ports": [],
             "foreign": python_prefixes(),
             "environment": self._environment(real),
         }
@@ -122,6 +126,11 @@ class Confinement:
                 boot_id=boot_id,
                 hidden=[self.store_root],
             )
+            if record.internet:
+                plan["environment"] |= proxy_environment(PROXY_PORT)
+        elif self.level == "landlock":
+            own = [folder / name for name in FOLDERS.values()]
+            plan["paths"] = landlock_paths(own, self.store_root / "bin", self.store_root)
         return plan
 
     def _environment(self, real: dict[str, str]) -> dict[str, str]:
@@ -188,8 +197,6 @@ async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> st
         return f"it exists on Linux only, and this is {sys.platform}."
     if confinement.level == "bubblewrap" and not confinement.binary:
         return "bubblewrap is not installed."
-    if confinement.level == "landlock":
-        return "not built yet."
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 
     record = SandboxRecord(id=f"probe{secrets.token_hex(4)}")

@@ -7,7 +7,7 @@ import base64
 import binascii
 import contextlib
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -16,21 +16,23 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.rpc import (
     STREAM_TYPE,
     EventStream,
-    abort,
     messages,
+    sandbox_gone,
     unary,
     user_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from vibekit_jupyter.local_sandbox.commands import Command, Listener
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 
 __all__ = ["ProcessService"]
 
+Result = TypeVar("Result")
 KEEPALIVE = {"event": {"keepalive": {}}}
+KILL_SECONDS = 2.0
 SIGNALS = {
     "SIGNAL_SIGTERM": signal.SIGTERM,
     "SIGNAL_SIGKILL": signal.SIGKILL,
@@ -43,7 +45,7 @@ class ProcessService:
     """Handlers of ``process.Process``; each gets the sandbox that the request is for."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def methods(self) -> dict[str, Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]]:
         """Return the handlers by method name."""
@@ -62,45 +64,51 @@ class ProcessService:
         """Start a command and stream what it does; its time limit is kept here."""
         user = user_of(request)
         async with EventStream(request, KEEPALIVE) as stream:
-            message = stream.message
-            config = _config(message)
-            size = (message.get("pty") or {}).get("size")
-            command = await sandbox.spawn(
-                config,
-                user=user,
-                stdin=message.get("stdin", True) is not False,
-                terminal=(int(size.get("cols") or 80), int(size.get("rows") or 24))
-                if size
-                else None,
-                tag=message.get("tag"),
+            deadline = request.headers.get("Connect-Timeout-Ms")
+            # A client that leaves just now has started it nevertheless.
+            command, listener = await asyncio.shield(
+                self._keep(self._begin(sandbox, stream.message, user, deadline))
             )
-            listener = command.listen()
-            command.begin()
-            self._keep(sandbox.forget_later(command))
-            if milliseconds := request.headers.get("Connect-Timeout-Ms"):
-                self._keep(self._limit_time(sandbox, command, float(milliseconds) / 1000))
-            await self._tell(request, stream, command, listener)
+            await self._tell(stream, command, listener)
         return stream.response
+
+    async def _begin(
+        self, sandbox: Sandbox, message: dict[str, Any], user: str, deadline: str | None
+    ) -> tuple[Command, Listener]:
+        size = (message.get("pty") or {}).get("size")
+        command = await sandbox.spawn(
+            _config(message),
+            user=user,
+            stdin=message.get("stdin", True) is not False,
+            terminal=(int(size.get("cols") or 80), int(size.get("rows") or 24)) if size else None,
+            tag=message.get("tag"),
+        )
+        listener = command.listen()
+        command.begin()
+        self._keep(sandbox.forget_later(command))
+        if deadline:
+            self._keep(self._limit_time(sandbox, command, float(deadline) / 1000))
+        return command, listener
 
     async def connect(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stream what a running command does from now on."""
         async with EventStream(request, KEEPALIVE) as stream:
             command = sandbox.command(stream.message.get("process") or {})
-            await self._tell(request, stream, command, command.listen())
+            await self._tell(stream, command, command.listen())
         return stream.response
 
-    async def _tell(
-        self, request: web.Request, stream: EventStream, command: Command, listener: Listener
-    ) -> None:
+    @staticmethod
+    async def _tell(stream: EventStream, command: Command, listener: Listener) -> None:
         try:
             await stream.send({"event": {"start": {"pid": command.pid}}})
             ended = False
             while (event := await listener.get()) is not None:
                 ended = "end" in event
+                if ended and command.overdue:
+                    raise ProtocolError("deadline_exceeded", command.reason)
                 await stream.send({"event": event})
             if not ended:
-                abort(request)
-                raise ConnectionResetError("the sandbox is gone")
+                raise sandbox_gone()
         finally:
             listener.close()
 
@@ -110,14 +118,16 @@ class ProcessService:
             async with asyncio.timeout(seconds):
                 await command.ended.wait()
                 return
+        command.overdue = True
         command.reason = f"killed: its time limit of {seconds:g} seconds is over"
         with contextlib.suppress(ProtocolError):
             await sandbox.request("signal", pid=command.pid, signal=signal.SIGKILL)
 
-    def _keep(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _keep(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def close(self) -> None:
         """Drop what waits in the background."""
@@ -135,7 +145,7 @@ class ProcessService:
                         **({"tag": command.tag} if command.tag else {}),
                     }
                     for command in sandbox.commands.values()
-                    if not command.ended.is_set()
+                    if command.active
                 ]
             }
         )
@@ -184,6 +194,8 @@ class ProcessService:
         if number is None:
             raise ProtocolError("invalid_argument", f"unknown signal {message.get('signal')}")
         await sandbox.request("signal", pid=command.pid, signal=int(number))
+        if number == signal.SIGKILL:
+            await command.wait_for_exit(KILL_SECONDS)  # who asks next finds no such process
         return web.json_response({})
 
     async def close_stdin(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:

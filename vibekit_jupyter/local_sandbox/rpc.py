@@ -22,7 +22,7 @@ from vibekit_jupyter.local_sandbox.sandbox import USERS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["EventStream", "abort", "messages", "unary", "user_of"]
+__all__ = ["EventStream", "messages", "sandbox_gone", "unary", "user_of"]
 
 STREAM_TYPE = "application/connect+json"
 DEFAULT_PING_SECONDS = 90.0
@@ -75,10 +75,16 @@ def known_user(user: str) -> str:
     return user or USERS[0]
 
 
-def abort(request: web.Request) -> None:
-    """Cut the connection: the client then asks whether the sandbox is still there."""
-    if request.transport is not None:
-        request.transport.abort()
+def sandbox_gone() -> ProtocolError:
+    """Return the error that ends a stream whose sandbox was killed or paused.
+
+    Its words are those by which the SDKs recognise it.
+    """
+    return ProtocolError(
+        "unavailable",
+        "The sandbox was not found: the sandbox was killed or reached its end of life "
+        "while the request was in flight",
+    )
 
 
 class EventStream:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import socket
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.commands import Command, Pipes
+from vibekit_jupyter.local_sandbox.egress import (
+    PROXY_PORT,
+    Policy,
+    proxy_environment,
+    serve_egress,
+)
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 
 if TYPE_CHECKING:
@@ -60,6 +67,7 @@ class Sandbox:
         self._numbers = itertools.count(1)
         self._early_exits: dict[int, int] = {}
         self._lock = asyncio.Lock()
+        self._egress: asyncio.Server | None = None
 
     @property
     def id(self) -> str:
@@ -74,7 +82,7 @@ class Sandbox:
     @property
     def busy(self) -> bool:
         """Whether a command runs in it."""
-        return any(not command.ended.is_set() for command in self.commands.values())
+        return any(command.active for command in self.commands.values())
 
     @property
     def expired(self) -> bool:
@@ -94,14 +102,37 @@ class Sandbox:
         async with self._lock:
             if self._line is None:
                 plan = self.confinement.plan(self.folder, self.record)
+                outside = self._listen_outside(plan)
                 self._line = await self._nursery.supervisor(
                     self.id, plan, self._heard, self._ended
                 )
+                if self.record.internet:
+                    await self._open_egress(outside)
+
+    def _listen_outside(self, plan: dict[str, Any]) -> socket.socket | None:
+        """Without a network of its own, the sandbox finds its proxy on the machine's loopback."""
+        if not self.record.internet or self.confinement.level != "landlock":
+            return None
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        plan["ports"] = [port]
+        plan["environment"] |= proxy_environment(port)
+        return listener
+
+    async def _open_egress(self, outside: socket.socket | None) -> None:
+        if self.confinement.level == "bubblewrap":
+            _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
+            outside = socket.socket(fileno=descriptor)
+        if outside is not None:
+            self._egress = await serve_egress(outside, Policy.of(self.record.network))
 
     async def stop(self) -> None:
         """End its supervisor and every process; the files stay."""
         async with self._lock:
             line, self._line = self._line, None
+            if self._egress is not None:
+                self._egress.close()
+                self._egress = None
             if line is not None:
                 self._nursery.end(self.id)
                 line.close()

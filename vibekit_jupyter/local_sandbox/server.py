@@ -35,7 +35,12 @@ __all__ = ["PROTOCOL", "Settings", "process_started", "serve"]
 
 PROTOCOL = 1
 SCHEMA = 1
-LARGEST_BODY = 64 * 1024 * 1024
+# A handler ends when its client leaves: a run of a kernel is interrupted, a listener goes.
+RUNNER: dict[str, Any] = {
+    "access_log": None,
+    "shutdown_timeout": 2.0,
+    "handler_cancellation": True,
+}
 log = logging.getLogger("vibekit.local_sandbox")
 
 
@@ -100,7 +105,7 @@ class Server:
                 status=self._status,
                 stop=self.stopping.set,
             )
-            runner = web.AppRunner(application.served, access_log=None, shutdown_timeout=2.0)
+            runner = web.AppRunner(application.served, **RUNNER)
             await runner.setup()
             await web.SockSite(runner, listener).start()
             url = f"http://{settings.host}:{port}"

@@ -71,7 +71,8 @@ class Files:
             except FileNotFoundError:
                 continue  # removed between the listing and the look
             yield entry
-            if depth > 1 and entry["type"] == "FILE_TYPE_DIRECTORY" and not entry["isSymlink"]:
+            is_link = "symlinkTarget" in entry
+            if depth > 1 and entry["type"] == "FILE_TYPE_DIRECTORY" and not is_link:
                 yield from self._walk(child, depth - 1)
 
     def make_dir(self, path: str, user: str) -> dict[str, Any]:
@@ -171,7 +172,6 @@ class Files:
             "modifiedTime": datetime.fromtimestamp(found.st_mtime, UTC)
             .isoformat()
             .replace("+00:00", "Z"),
-            "isSymlink": is_link,
         }
         if is_link:
             info["symlinkTarget"] = self.view.resolved(real)

@@ -57,8 +57,12 @@ class Supervisor:
             },
             "remove": lambda m: _none(self.files.remove(m["path"], m["user"])),
             "open": self.open,
+            "connect": self.connect,
+            "listen": self.listen,
             "watch": self.watch,
             "unwatch": self.unwatch,
+            # Whatever waits to be told of a watcher goes ahead of any answer.
+            "flush": lambda _m: {},
             "pause": lambda _m: _none(self.processes.stop_all()),
             "resume": lambda _m: _none(self.processes.continue_all()),
             "usage": lambda _m: self.meter.measure(self.processes.descendants()),
@@ -108,6 +112,9 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
         try:
+            # A new folder is watched before anything else is done in it.
+            for number, watcher in self.watchers.items():
+                self._seen(number, watcher)
             self.channel.send(reply, descriptors)
         finally:
             for descriptor in descriptors:
@@ -149,6 +156,23 @@ class Supervisor:
         else:
             descriptor, entry = self.files.open_to_read(message["path"], message["user"])
         return {"entry": entry}, [descriptor]
+
+    @staticmethod
+    def connect(message: Message) -> Answer:
+        """Connect to a port inside the sandbox; the socket goes to the server."""
+        try:
+            inside = socket.create_connection(("localhost", message["port"]), timeout=2.0)
+        except OSError as error:
+            raise OperationError(
+                "unavailable", f"The sandbox is running but port is not open: {message['port']}"
+            ) from error
+        inside.settimeout(None)
+        return {}, [inside.detach()]
+
+    @staticmethod
+    def listen(message: Message) -> Answer:
+        """Listen on a port of the sandbox's own loopback; the socket goes to the server."""
+        return {}, [socket.create_server(("127.0.0.1", message["port"])).detach()]
 
     def watch(self, message: Message) -> dict[str, Any]:
         """Begin to send ``watch`` events of a folder under the number given."""

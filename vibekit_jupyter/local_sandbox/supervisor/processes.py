@@ -56,6 +56,9 @@ class Processes:
         """
         user = request.get("user", "user")
         argv = [str(part) for part in request["argv"]]
+        if self.view.real and argv[0].endswith("/bash"):
+            # A login shell would read the machine's own profile, and lose this PATH over it.
+            argv = [argv[0], *(word for word in argv[1:3] if word != "-l"), *argv[3:]]
         folder = self.view.absolute(request.get("cwd") or HOMES[user], user)
         real_folder = self.view.to_real(folder)
         if not os.path.isdir(real_folder):

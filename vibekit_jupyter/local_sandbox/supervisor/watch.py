@@ -83,10 +83,9 @@ class Watcher:
             return  # gone again, or the user's limit on watches is reached: others go on
         self._folders[number] = below
         if self.recursive:
-            with os.scandir(real) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        self._add(entry.path, f"{below}{entry.name}/")
+            for entry in _entries(real):
+                if entry.is_dir(follow_symlinks=False):
+                    self._add(entry.path, f"{below}{entry.name}/")
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what has happened, as envd's FilesystemEvent."""
@@ -109,6 +108,9 @@ class Watcher:
         seen = f"{self.seen.rstrip('/')}/{name}"
         if self.recursive and mask & IN_ISDIR and mask & (IN_CREATE | IN_MOVED_TO):
             self._add(self.files.view.to_real(seen), f"{name}/")
+            inside = self._inside(self.files.view.to_real(seen), f"{name}/")
+        else:
+            inside = iter(())
         for bits, event_type in EVENT_TYPES:
             if mask & bits:
                 event: dict[str, Any] = {"name": name, "type": event_type}
@@ -118,3 +120,19 @@ class Watcher:
                     except OSError:
                         pass
                 yield event
+        yield from inside
+
+    def _inside(self, real: str, below: str) -> Iterator[dict[str, Any]]:
+        """Yield what was in a new folder before it could be watched."""
+        for entry in _entries(real):
+            yield {"name": below + entry.name, "type": "EVENT_TYPE_CREATE"}
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._inside(entry.path, f"{below}{entry.name}/")
+
+
+def _entries(real: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(real) as entries:
+            return list(entries)
+    except OSError:
+        return []  # gone again, or closed to us

@@ -20,9 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor import rooms
 from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
+from vibekit_jupyter.local_sandbox.supervisor.landlock import restrict
 from vibekit_jupyter.local_sandbox.supervisor.limits import set_limits
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
 from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
+from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
+    Sockets,
+    build_filter,
+    install_filter,
+    this_machine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,13 +203,31 @@ def _become_supervisor(
         rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         set_limits(plan["limits"], own_users=room.keeper is not None)
         os.chdir(plan["real"].get("/home/user", "/home/user"))
-        rooms.drop_privileges()
+        confine(plan)
         Supervisor(channel, plan).run()
     except BaseException as error:  # noqa: BLE001  whatever it is, the server must hear it
         with contextlib.suppress(OSError):
             channel.send({"event": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(1)
     os._exit(0)
+
+
+def confine(plan: dict[str, Any]) -> None:
+    """Take from this process, for good, what its sandbox must not have."""
+    if plan["level"] == "none":
+        return
+    rooms.drop_privileges()
+    namespaces = plan["level"] == "bubblewrap"
+    abi = 0 if namespaces else restrict(plan["paths"], plan["ports"])
+    sockets = Sockets(
+        # Before ABI 9, Landlock does not ask who listens behind a socket in the file system.
+        unix=namespaces or abi >= 9,
+        internet="all" if namespaces else "connect" if plan["ports"] else "none",
+    )
+    install_filter(
+        build_filter(this_machine(), namespaces=namespaces, sockets=sockets, landlock_abi=abi)
+    )
+    plan["whole"] = namespaces or abi >= 6
 
 
 def main() -> None:

@@ -1,0 +1,197 @@
+"""``PORT-ID.localhost``: what a sandbox serves on its ports, for whoever has its traffic token.
+
+A name of its own per port keeps what runs there away from Jupyter's origin and from other
+sandboxes. Cookies are renamed on their way, so that only those set by the same port of the same
+sandbox ever come back to it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import socket
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import web
+
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+    from vibekit_jupyter.local_sandbox.sandboxes import Sandboxes
+
+__all__ = ["preview_target", "serve_preview"]
+
+NAME = re.compile(r"(?P<port>[1-9][0-9]{0,4})-(?P<id>[a-z0-9]+)\.localhost\Z")
+TOKEN_HEADER = "E2B-Traffic-Access-Token"
+TOKEN_QUERY = "vibekit_traffic_token"
+TOKEN_COOKIE = "vibekit-traffic"
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+NOT_FORWARDED = HOP_BY_HOP | {
+    "cookie",
+    "host",
+    "content-length",
+    TOKEN_HEADER.lower(),
+    "x-access-token",
+    "x-api-key",
+}
+NOT_RETURNED = HOP_BY_HOP | {"set-cookie", "content-length"}
+
+
+def preview_target(host: str) -> tuple[int, str] | None:
+    """Return port and sandbox that a Host header names, or nothing."""
+    found = NAME.match(host.rpartition(":")[0].lower() if ":" in host else host.lower())
+    if found is None or int(found["port"]) > 65_535:
+        return None
+    return int(found["port"]), found["id"]
+
+
+async def serve_preview(
+    request: web.Request, sandboxes: Sandboxes, port: int, sandbox_id: str
+) -> web.StreamResponse:
+    """Answer a request for a port of a sandbox.
+
+    Raises
+    ------
+    ProtocolError
+        The token is missing, the sandbox is not there, or nobody listens on the port.
+    """
+    known = sandboxes.all.get(sandbox_id)
+    if known is None:
+        raise ProtocolError("unavailable", "The sandbox was not found")
+    if _matches(request.query.get(TOKEN_QUERY), known):
+        return _welcome(request, known)
+    if not _matches(request.headers.get(TOKEN_HEADER), known) and not _matches(
+        request.cookies.get(TOKEN_COOKIE), known
+    ):
+        raise ProtocolError("forbidden", "The traffic access token is missing or wrong.")
+    sandbox = await sandboxes.awake(sandbox_id)
+    prefix = f"vibekit-{port}-{sandbox_id}-"
+    async with aiohttp.ClientSession(
+        connector=_Inside(sandbox, port), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        headers = _forwarded(request, prefix)
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await _websocket(request, session, headers)
+        body = request.content if request.body_exists else None
+        async with session.request(
+            request.method,
+            f"http://localhost:{port}{request.rel_url}",
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as answer:
+            response = web.StreamResponse(status=answer.status, reason=answer.reason)
+            for name, value in answer.headers.items():
+                if name.lower() not in NOT_RETURNED:
+                    response.headers.add(name, value)
+            for value in answer.headers.getall("Set-Cookie", []):
+                _set_cookies(response, value, prefix)
+            await response.prepare(request)
+            async for data in answer.content.iter_any():
+                await response.write(data)
+            await response.write_eof()
+            return response
+
+
+def _matches(given: str | None, sandbox: Sandbox) -> bool:
+    token = sandbox.record.traffic_token
+    return bool(given) and hmac.compare_digest(str(given).encode(), token.encode())
+
+
+def _welcome(request: web.Request, sandbox: Sandbox) -> web.Response:
+    """Turn a token in the URL into a cookie of this host name alone, and out of the URL."""
+    query = {name: value for name, value in request.query.items() if name != TOKEN_QUERY}
+    response = web.Response(status=303, headers={"Location": str(request.rel_url.with_query(query))})
+    response.set_cookie(
+        TOKEN_COOKIE, sandbox.record.traffic_token, httponly=True, samesite="Lax", path="/"
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _forwarded(request: web.Request, prefix: str) -> dict[str, str]:
+    headers = {
+        name: value for name, value in request.headers.items() if name.lower() not in NOT_FORWARDED
+    }
+    headers["Host"] = request.headers.get("Host", "")
+    cookies = {
+        name.removeprefix(prefix): value
+        for name, value in request.cookies.items()
+        if name.startswith(prefix)
+    }
+    if cookies:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return headers
+
+
+def _set_cookies(response: web.StreamResponse, text: str, prefix: str) -> None:
+    try:
+        parsed = SimpleCookie(text)
+    except CookieError:
+        return
+    for name, morsel in parsed.items():
+        morsel["domain"] = ""
+        morsel.set(prefix + name, morsel.value, morsel.coded_value)
+        response.headers.add("Set-Cookie", morsel.OutputString())
+
+
+async def _websocket(
+    request: web.Request, session: aiohttp.ClientSession, headers: dict[str, str]
+) -> web.StreamResponse:
+    import asyncio
+
+    kept = {n: v for n, v in headers.items() if not n.lower().startswith("sec-websocket-")}
+    protocols = [
+        word.strip()
+        for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        if word.strip()
+    ]
+    async with session.ws_connect(
+        f"http://localhost{request.rel_url}", headers=kept, protocols=protocols
+    ) as inner:
+        outer = web.WebSocketResponse(protocols=[inner.protocol] if inner.protocol else [])
+        await outer.prepare(request)
+        await asyncio.wait(
+            {asyncio.create_task(_pass(inner, outer)), asyncio.create_task(_pass(outer, inner))},
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        await outer.close()
+        return outer
+
+
+async def _pass(source: Any, target: Any) -> None:
+    async for message in source:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            await target.send_str(message.data)
+        elif message.type is aiohttp.WSMsgType.BINARY:
+            await target.send_bytes(message.data)
+
+
+class _Inside(aiohttp.BaseConnector):
+    """Connections to one port of a sandbox, made by its supervisor in its own network."""
+
+    def __init__(self, sandbox: Sandbox, port: int) -> None:
+        super().__init__(force_close=True)
+        self._sandbox = sandbox
+        self._port = port
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109, ARG002  aiohttp's signature
+        _answer, (descriptor,) = await self._sandbox.request("connect", port=self._port)
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        _transport, protocol = await self._loop.create_connection(self._factory, sock=sock)
+        return protocol
