@@ -102,14 +102,14 @@ class Application:
         interpreter = self._interpreter
         for route, interpret in {
             "POST /execute": interpreter.execute,
-            "GET /contexts": interpreter.list,
+            "GET /contexts": interpreter.contexts,
             "POST /contexts": interpreter.create,
             "DELETE /contexts/{context}": interpreter.remove,
             "POST /contexts/{context}/restart": interpreter.restart,
         }.items():
             method, _space, path = route.partition(" ")
-            handler = self._with_sandbox(interpret, INTERPRETER_PORT)
-            routes.append(web.route(method, path, handler))
+            served = self._with_sandbox(interpret, INTERPRETER_PORT)
+            routes.append(web.route(method, path, served))
         services = {
             "process.Process": self._processes.methods(),
             "filesystem.Filesystem": self._filesystem.methods(),
@@ -219,7 +219,8 @@ class Application:
     async def _server_stop(self, request: web.Request) -> web.StreamResponse:
         if self.busy and request.query.get("force") != "1":
             raise ProtocolError(
-                "conflict", "The server is busy: a command runs in a sandbox. Use force=1 to stop it."
+                "conflict",
+                "The server is busy: a command runs in a sandbox. Use force=1 to stop it.",
             )
         self._stop()
         return web.json_response({"stopping": True})

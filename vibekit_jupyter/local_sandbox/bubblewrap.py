@@ -20,10 +20,11 @@ UID = 1000
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 # Named one by one: /etc as a whole holds secrets that the server's user may read.
 ETC = (
-    "alternatives ca-certificates crypto-policies debian_version fonts gai.conf inputrc java "
-    "ld.so.cache ld.so.conf ld.so.conf.d localtime magic mime.types os-release pki protocols "
-    "services ssl/certs ssl/openssl.cnf terminfo timezone"
-).split()
+    *("alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "gai.conf"),
+    *("inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic"),
+    *("mime.types", "os-release", "pki", "protocols", "services", "ssl/certs", "ssl/openssl.cnf"),
+    *("terminfo", "timezone"),
+)
 # Under the prefix of a Python, these may hold tokens.
 SECRETS_OF_PREFIX = ("etc", "share/jupyter/runtime")
 SECRET_FILES_OF_PREFIX = ("pip.conf", ".condarc", "condarc", "conda-meta/state", ".netrc")

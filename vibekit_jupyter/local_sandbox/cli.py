@@ -1,21 +1,28 @@
-"""The command line: serve, status, list, stop, prune."""
+"""An E2B-compatible sandbox server for this machine: serve, status, list, stop, prune."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import secrets
 import socket
 import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from vibekit_jupyter.errors import ConfigurationError, VibeKitError
+from vibekit_jupyter.errors import ConfigurationError, SandboxError, VibeKitError
 from vibekit_jupyter.home import vibekit_home
 
 __all__ = ["main"]
 
 KEY_VARIABLE = "VIBEKIT_SANDBOX_API_KEY"
+ANSWER_SECONDS = 30.0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,33 +30,68 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m vibekit_jupyter.local_sandbox", description=__doc__
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="run a sandbox server")
+    serve = commands.add_parser("serve", help="run a server")
     serve.add_argument("--root", type=Path, help="folder of the sandboxes")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    serve.add_argument("--state-file", type=Path, help="where clients find the URL and the key")
+    serve.add_argument("--port", type=int, default=0, help="0 (the default) takes any free one")
     serve.add_argument("--ready-fd", type=int, help="descriptor told once the server listens")
     serve.add_argument(
-        "--confine", choices=["auto", "bubblewrap", "landlock", "none"], default="auto"
+        "--confine",
+        choices=["auto", "bubblewrap", "landlock", "none"],
+        default="auto",
+        help="auto (the default) takes the best level that works here",
     )
-    serve.add_argument("--idle-exit", type=float, default=1800.0, metavar="SECONDS")
     serve.add_argument(
-        "--api-key-file", type=Path, help=f"file with the key (else {KEY_VARIABLE}, else random)"
+        "--idle-exit",
+        type=float,
+        default=1800.0,
+        metavar="SECONDS",
+        help="end when nothing runs and nobody asks for so long (1800)",
     )
+    serve.add_argument(
+        "--disk-mib", type=int, default=10 * 1024, help="what all sandboxes may hold (10240)"
+    )
+    serve.add_argument("--api-key-file", type=Path, help=f"holds the key (else {KEY_VARIABLE})")
+    status = commands.add_parser("status", help="show what the running server does")
+    listing = commands.add_parser("list", help="list its sandboxes")
+    stop = commands.add_parser("stop", help="end it; what runs is paused to its files")
+    stop.add_argument("--force", action="store_true", help="also while commands run")
+    prune = commands.add_parser("prune", help="kill paused sandboxes, for good")
+    prune.add_argument(
+        "--older-than", type=float, default=0.0, metavar="DAYS", help="only those so old"
+    )
+    for command in (serve, status, listing, stop, prune):
+        command.add_argument(
+            "--state-file", type=Path, help="where the server's URL and key are written"
+        )
     return parser
 
 
 def main() -> int:
     """Run one command; return the exit status."""
     arguments = _parser().parse_args()
+    run = {"serve": _serve, "status": _status, "list": _list, "stop": _stop, "prune": _prune}
     try:
-        return _serve(arguments)
+        run[arguments.command](arguments)
     except VibeKitError as error:
-        print(error, file=sys.stderr)  # noqa: T201  a command line speaks by printing
+        _say(str(error), sys.stderr)
         return 1
+    return 0
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _say(text: str, stream: Any = None) -> None:
+    print(text, file=stream or sys.stdout)
+
+
+def _state_file(arguments: argparse.Namespace) -> Path:
+    given: Path | None = arguments.state_file
+    return given or vibekit_home() / f"server-{socket.gethostname()}.json"
+
+
+# -- serve ----------------------------------------------------------------------------------------
+
+
+def _serve(arguments: argparse.Namespace) -> None:
     key = os.environ.pop(KEY_VARIABLE, "")
     # The zygote comes first: before threads, before heavy imports.
     from vibekit_jupyter.local_sandbox.nursery import Nursery
@@ -58,24 +100,26 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         from vibekit_jupyter.local_sandbox.server import Settings, serve
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        home = vibekit_home()
+        logging.basicConfig(
+            level=logging.INFO,
+            format='{"time":"%(asctime)s","level":"%(levelname)s","message":"%(message)s"}',
+        )
         serve(
             Settings(
-                root=arguments.root or home / "local-sandbox",
-                state_file=arguments.state_file or home / f"server-{socket.gethostname()}.json",
+                root=arguments.root or vibekit_home() / "local-sandbox",
+                state_file=_state_file(arguments),
                 key=_key(key, arguments.api_key_file),
                 host=arguments.host,
                 port=arguments.port,
                 ready_fd=arguments.ready_fd,
                 confine=arguments.confine,
                 idle_exit=arguments.idle_exit,
+                disk_mib=arguments.disk_mib,
             ),
             nursery,
         )
     finally:
         nursery.close()
-    return 0
 
 
 def _key(given: str, file: Path | None) -> str:
@@ -85,3 +129,70 @@ def _key(given: str, file: Path | None) -> str:
         except OSError as error:
             raise ConfigurationError(f"The key file {file} cannot be read: {error}.") from error
     return given or f"e2b_{secrets.token_hex(20)}"
+
+
+# -- asking a running server ------------------------------------------------------------------------
+
+
+def _ask(arguments: argparse.Namespace, method: str, path: str) -> tuple[Any, dict[str, str]]:
+    file = _state_file(arguments)
+    try:
+        state = json.loads(file.read_text())
+        request = urllib.request.Request(  # noqa: S310  the URL is our own server's
+            state["url"] + path, method=method, headers={"X-API-Key": state["key"]}
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"No sandbox server is known: {file} cannot be read.",
+            hint="Start one with: python -m vibekit_jupyter.local_sandbox serve",
+        ) from error
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=ANSWER_SECONDS) as answer:
+            return json.loads(answer.read() or b"null"), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            message = json.loads(error.read() or b"{}").get("message", error.reason)
+        raise SandboxError(str(message)) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"The sandbox server at {state['url']} does not answer.",
+            hint=f"If it is gone, remove {file}.",
+        ) from error
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    status, _headers = _ask(arguments, "GET", "/vibekit/server")
+    _say(json.dumps(status, indent=2))
+
+
+def _sandboxes(arguments: argparse.Namespace, query: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    start: str | None = "0"
+    while start is not None:
+        page, headers = _ask(arguments, "GET", f"/v2/sandboxes?nextToken={start}{query}")
+        found += page
+        start = headers.get("x-next-token")
+    return found
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    for sandbox in _sandboxes(arguments):
+        name = sandbox["metadata"].get("vibekit_name", "")
+        told = (sandbox["sandboxID"], f"{sandbox['state']:7}", sandbox["startedAt"], name)
+        _say("  ".join(told).rstrip())
+
+
+def _stop(arguments: argparse.Namespace) -> None:
+    _ask(arguments, "POST", f"/vibekit/server/stop{'?force=1' if arguments.force else ''}")
+    _say("The sandbox server is ending.")
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    latest = time.time() - arguments.older_than * 86_400
+    pruned = 0
+    for sandbox in _sandboxes(arguments, "&state=paused"):
+        if datetime.fromisoformat(sandbox["startedAt"]).timestamp() <= latest:
+            _ask(arguments, "DELETE", f"/sandboxes/{sandbox['sandboxID']}")
+            pruned += 1
+    _say(f"Killed {pruned} paused sandbox{'' if pruned == 1 else 'es'}.")

@@ -306,7 +306,7 @@ def _texts(value: Any, name: str) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ProtocolError("invalid_argument", f"{name} must map texts to texts")
-    if any("\0" in key + text or "=" in key and name == "envVars" for key, text in value.items()):
+    if any("\0" in key + text or ("=" in key and name == "envVars") for key, text in value.items()):
         raise ProtocolError("invalid_argument", f"{name} cannot hold NUL bytes, nor = in a name")
     return dict(value)
 
@@ -319,7 +319,9 @@ def _metadata_filter(text: str) -> dict[str, str]:
     }
 
 
-def _page(found: list[Any], limit: str | None, token: str | None) -> tuple[list[Any], dict[str, str]]:
+def _page(
+    found: list[Any], limit: str | None, token: str | None
+) -> tuple[list[Any], dict[str, str]]:
     try:
         start, size = int(token or 0), max(1, min(int(limit or LARGEST_PAGE), LARGEST_PAGE))
     except ValueError as error:

@@ -30,7 +30,9 @@ CONNECT_SECONDS = 15.0
 CHUNK = 65_536
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Some clouds answer for their metadata on addresses that count as public.
-METADATA = frozenset({ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("100.100.100.200")})
+METADATA = frozenset(
+    {ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("100.100.100.200")}
+)
 log = logging.getLogger("vibekit.local_sandbox")
 
 
@@ -97,7 +99,7 @@ def _named(entries: tuple[str, ...], host: str, address: IPAddress) -> bool:
             if address in ipaddress.ip_network(entry, strict=False):
                 return True
         name = entry.lower().rstrip(".")
-        if host == name or name == "*" or (name.startswith("*.") and host.endswith(name[1:])):
+        if name in {host, "*"} or (name.startswith("*.") and host.endswith(name[1:])):
             return True
     return False
 
@@ -116,7 +118,7 @@ def proxy_environment(port: int) -> dict[str, str]:
 
 async def serve_egress(listener: socket.socket, policy: Policy) -> asyncio.Server:
     """Serve the proxy on a listening socket, until the server returned is closed."""
-    listener.setblocking(False)
+    listener.settimeout(0)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -144,7 +146,9 @@ async def _serve_client(
         await _answer(writer, "403 Forbidden", f"The sandbox's proxy refuses: {error}.")
         return
     except asyncio.LimitOverrunError:
-        await _answer(writer, "431 Request Header Fields Too Large", "The request head is too long.")
+        await _answer(
+            writer, "431 Request Header Fields Too Large", "The request head is too long."
+        )
         return
     except OSError as error:
         await _answer(writer, "502 Bad Gateway", f"The destination cannot be reached: {error}.")

@@ -15,7 +15,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiohttp import web
+from aiohttp import MultipartReader, web
 
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.rpc import known_user, user_of
@@ -57,7 +57,11 @@ def find_signed(request: web.Request, sandboxes: Iterable[Sandbox]) -> Sandbox:
     operation = "read" if request.method == "GET" else "write"
     for sandbox in sandboxes:
         expected = signature(
-            query.get("path", ""), operation, query.get("username", ""), sandbox.record.token, expires
+            query.get("path", ""),
+            operation,
+            query.get("username", ""),
+            sandbox.record.token,
+            expires,
         )
         if hmac.compare_digest(given.encode(), expected.encode()):
             if expires and not (expires.isdigit() and int(expires) >= time.time()):
@@ -67,12 +71,17 @@ def find_signed(request: web.Request, sandboxes: Iterable[Sandbox]) -> Sandbox:
 
 
 def _user(request: web.Request) -> str:
-    return known_user(request.query["username"]) if "username" in request.query else user_of(request)
+    return (
+        known_user(request.query["username"]) if "username" in request.query else user_of(request)
+    )
 
 
 async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     """Send a file, compressed where exactly that is asked for."""
-    async with sandbox.opened(request.query.get("path", ""), _user(request), "read") as (file, entry):
+    async with sandbox.opened(request.query.get("path", ""), _user(request), "read") as (
+        file,
+        entry,
+    ):
         response = web.StreamResponse()
         response.content_type = "application/octet-stream"
         response.headers["Content-Disposition"] = _disposition(entry["name"])
@@ -128,7 +137,7 @@ async def upload(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     if kind == "multipart/form-data":
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
-            if not hasattr(part, "read_chunk"):
+            if isinstance(part, MultipartReader):
                 raise ProtocolError("invalid_argument", "nested multipart bodies are not supported")
             name = path or _part_name(part.headers.get("Content-Disposition", "")) or part.filename
             if part.name != "file" or not name:

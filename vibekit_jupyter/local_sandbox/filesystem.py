@@ -34,7 +34,7 @@ class FilesystemService:
             "MakeDir": self._asks("make_dir", "path"),
             "Move": self._asks("move", "source", "destination"),
             "Remove": self._asks("remove", "path"),
-            "ListDir": self.list,
+            "ListDir": self.list_folder,
             "WatchDir": self.watch,
             "CreateWatcher": self.create_watcher,
             "GetWatcherEvents": self.watcher_events,
@@ -47,13 +47,13 @@ class FilesystemService:
     ) -> Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
             message = await unary(request)
-            fields = {name: _path(message, name) for name in names}
+            fields: dict[str, Any] = {name: _path(message, name) for name in names}
             answer, _none = await sandbox.request(operation, user=user_of(request), **fields)
             return web.json_response(answer)
 
         return handler
 
-    async def list(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    async def list_folder(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """List a folder."""
         message = await unary(request)
         answer, _none = await sandbox.request(

@@ -108,7 +108,7 @@ class Interpreter:
                     if line["type"] == "done":
                         return
 
-    async def list(self, _request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    async def contexts(self, _request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """List the contexts of a sandbox."""
         return web.json_response(
             [c.describe() for (owner, _id), c in self._contexts.items() if owner == sandbox.id]

@@ -21,9 +21,9 @@ __all__ = ["landlock_paths"]
 
 # Besides those every sandbox reads: without stand-ins, the machine's own.
 MORE_ETC = (
-    "bash.bashrc fonts gitconfig group host.conf hosts nsswitch.conf passwd profile profile.d "
-    "resolv.conf"
-).split()
+    *("bash.bashrc", "gitconfig", "group", "host.conf", "hosts", "nsswitch.conf", "passwd"),
+    *("profile", "profile.d", "resolv.conf"),
+)
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 KERNEL = (
     "/proc",

@@ -8,7 +8,6 @@ import secrets
 import sys
 import uuid
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError
@@ -18,7 +17,6 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
     find_bubblewrap,
     namespace_arguments,
     python_prefixes,
-
 )
 from vibekit_jupyter.local_sandbox.egress import PROXY_PORT, proxy_environment
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
@@ -26,8 +24,9 @@ from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vibekit_jupyter.local_sandbox.nursery import Nursery
-    from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import Store
 
 __all__ = ["LEVELS", "Confinement", "Limits", "confine"]
@@ -203,7 +202,9 @@ async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> st
     sandbox = Sandbox(record, store.create(record), confinement, nursery)
     try:
         await sandbox.start()
-        command = await sandbox.spawn({"cmd": "/bin/sh", "args": ["-c", "exit 0"]}, user="user", stdin=False)
+        command = await sandbox.spawn(
+            {"cmd": "/bin/sh", "args": ["-c", "exit 0"]}, user="user", stdin=False
+        )
         command.begin()
         async with asyncio.timeout(10):
             await command.ended.wait()

@@ -43,7 +43,7 @@ class Line:
         on_end: Callable[[], None],
     ) -> None:
         self._socket = sock
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         self._on_event = on_event
         self._on_end = on_end
         self._buffer = FrameBuffer()
@@ -97,7 +97,7 @@ class Line:
     async def _writable(self) -> None:
         ready = self._loop.create_future()
         self._loop.add_writer(
-            self._socket.fileno(), lambda: ready.done() or ready.set_result(None)
+            self._socket.fileno(), lambda: None if ready.done() else ready.set_result(None)
         )
         try:
             await ready

@@ -82,7 +82,9 @@ class Nursery:
         ours, theirs = socket.socketpair()
         line = Line(ours, event, end)
         with theirs:
-            self._channel.send({"op": "create", "sandbox": sandbox, "plan": plan}, [theirs.fileno()])
+            self._channel.send(
+                {"op": "create", "sandbox": sandbox, "plan": plan}, [theirs.fileno()]
+            )
         try:
             async with asyncio.timeout(START_SECONDS):
                 await started

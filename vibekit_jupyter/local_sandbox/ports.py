@@ -115,7 +115,9 @@ def _matches(given: str | None, sandbox: Sandbox) -> bool:
 def _welcome(request: web.Request, sandbox: Sandbox) -> web.Response:
     """Turn a token in the URL into a cookie of this host name alone, and out of the URL."""
     query = {name: value for name, value in request.query.items() if name != TOKEN_QUERY}
-    response = web.Response(status=303, headers={"Location": str(request.rel_url.with_query(query))})
+    response = web.Response(
+        status=303, headers={"Location": str(request.rel_url.with_query(query))}
+    )
     response.set_cookie(
         TOKEN_COOKIE, sandbox.record.traffic_token, httponly=True, samesite="Lax", path="/"
     )
@@ -189,9 +191,9 @@ class _Inside(aiohttp.BaseConnector):
         self._sandbox = sandbox
         self._port = port
 
-    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109, ARG002  aiohttp's signature
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ARG002  aiohttp's signature
         _answer, (descriptor,) = await self._sandbox.request("connect", port=self._port)
         sock = socket.socket(fileno=descriptor)
-        sock.setblocking(False)
+        sock.settimeout(0)
         _transport, protocol = await self._loop.create_connection(self._factory, sock=sock)
         return protocol

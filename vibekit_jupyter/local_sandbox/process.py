@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ProcessService"]
 
 Result = TypeVar("Result")
-KEEPALIVE = {"event": {"keepalive": {}}}
+KEEPALIVE: dict[str, Any] = {"event": {"keepalive": {}}}
 KILL_SECONDS = 2.0
 SIGNALS = {
     "SIGNAL_SIGTERM": signal.SIGTERM,

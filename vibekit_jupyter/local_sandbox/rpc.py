@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
@@ -109,7 +109,7 @@ class EventStream:
         self._written = asyncio.get_running_loop().time()
         self._pinger: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> EventStream:
+    async def __aenter__(self) -> Self:
         # Clients of HTTP/1.1 stop sending when an answer begins: the request is read first.
         self.message = await first_message(self._request)
         await self._response.prepare(self._request)
@@ -137,7 +137,9 @@ class EventStream:
         await self._response.write(encode_envelope(message))
 
     async def _ping(self) -> None:
-        seconds = float(self._request.headers.get("Keepalive-Ping-Interval") or DEFAULT_PING_SECONDS)
+        seconds = float(
+            self._request.headers.get("Keepalive-Ping-Interval") or DEFAULT_PING_SECONDS
+        )
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while True:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from vibekit_jupyter.local_sandbox.line import Line
     from vibekit_jupyter.local_sandbox.levels import Confinement
+    from vibekit_jupyter.local_sandbox.line import Line
     from vibekit_jupyter.local_sandbox.nursery import Nursery
     from vibekit_jupyter.local_sandbox.store import SandboxRecord
     from vibekit_jupyter.local_sandbox.supervisor.frames import Message
@@ -103,9 +103,7 @@ class Sandbox:
             if self._line is None:
                 plan = self.confinement.plan(self.folder, self.record)
                 outside = self._listen_outside(plan)
-                self._line = await self._nursery.supervisor(
-                    self.id, plan, self._heard, self._ended
-                )
+                self._line = await self._nursery.supervisor(self.id, plan, self._heard, self._ended)
                 if self.record.internet:
                     await self._open_egress(outside)
 

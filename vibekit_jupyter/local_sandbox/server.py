@@ -1,4 +1,4 @@
-"""The server's life: one per root, found by its state file, ended by a word, a signal or idleness."""
+"""The server's life: one per root, found by its state file, ended by a word or by idleness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ class Settings:
     confine: str = "auto"
     idle_exit: float = 1800.0
     disk_mib: int = 10 * 1024
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 class Server:

@@ -19,11 +19,13 @@ import shutil
 import subprocess
 import time
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vibekit_jupyter.home import private_directory, write_private
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ def set_limits(limits: dict[str, int], *, own_users: bool) -> None:
     counts all tasks of the user on this machine, so that those of today are added.
     """
     processes = limits["processes"] + (0 if own_users else _tasks_of_user())
-    for what, amount in (
+    for what, wanted in (
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_FSIZE, limits["file_mib"] * MIB),
         (resource.RLIMIT_DATA, limits["memory_mib"] * MIB),
@@ -32,8 +32,7 @@ def set_limits(limits: dict[str, int], *, own_users: bool) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _soft, hard = resource.getrlimit(what)
-        if hard != resource.RLIM_INFINITY:
-            amount = min(amount, hard)
+        amount = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(what, (amount, amount))
 
 
@@ -93,7 +92,9 @@ class Meter:
         if len(descendants) > self.limits["processes"]:
             return f"killed: more than {self.limits['processes']} processes, the sandbox's limit"
         if sum(map(_resident_bytes, descendants)) > self.limits["memory_mib"] * MIB:
-            return f"killed: more than {self.limits['memory_mib']} MiB of memory, the sandbox's limit"
+            return (
+                f"killed: more than {self.limits['memory_mib']} MiB of memory, the sandbox's limit"
+            )
         if self.disk_bytes() > self.limits["disk_mib"] * MIB:
             return f"killed: more than {self.limits['disk_mib']} MiB on disk, the sandbox's limit"
         return ""

@@ -10,7 +10,6 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor.files import Files, OperationError
-from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
 from vibekit_jupyter.local_sandbox.supervisor.limits import Meter
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES, View
 from vibekit_jupyter.local_sandbox.supervisor.processes import Processes
@@ -18,6 +17,8 @@ from vibekit_jupyter.local_sandbox.supervisor.watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
 
 __all__ = ["Supervisor"]
 
@@ -48,14 +49,12 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.operations: dict[str, Callable[[Message], Answer | dict[str, Any]]] = {
             "spawn": self.spawn,
-            "signal": lambda m: _none(self.processes.signal(m["pid"], m["signal"])),
+            "signal": self.signal,
             "stat": lambda m: {"entry": self.files.stat(m["path"], m["user"])},
             "list": lambda m: {"entries": self.files.list(m["path"], m["user"], m["depth"])},
             "make_dir": lambda m: {"entry": self.files.make_dir(m["path"], m["user"])},
-            "move": lambda m: {
-                "entry": self.files.move(m["source"], m["destination"], m["user"])
-            },
-            "remove": lambda m: _none(self.files.remove(m["path"], m["user"])),
+            "move": lambda m: {"entry": self.files.move(m["source"], m["destination"], m["user"])},
+            "remove": self.remove,
             "open": self.open,
             "connect": self.connect,
             "listen": self.listen,
@@ -63,8 +62,8 @@ class Supervisor:
             "unwatch": self.unwatch,
             # Whatever waits to be told of a watcher goes ahead of any answer.
             "flush": lambda _m: {},
-            "pause": lambda _m: _none(self.processes.stop_all()),
-            "resume": lambda _m: _none(self.processes.continue_all()),
+            "pause": self.pause,
+            "resume": self.resume,
             "usage": lambda _m: self.meter.measure(self.processes.descendants()),
         }
 
@@ -72,7 +71,7 @@ class Supervisor:
         """Serve until the server is gone or says ``end``; leave no process behind."""
         wake, ring = socket.socketpair()
         for end in (wake, ring):
-            end.setblocking(False)
+            end.settimeout(0)
         signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         self.selector.register(self.channel, selectors.EVENT_READ, self._requests)
@@ -147,6 +146,26 @@ class Supervisor:
             raise OperationError("resource_exhausted", reason)
         return {"pid": self.processes.spawn(message, message["fds"])}
 
+    def signal(self, message: Message) -> dict[str, Any]:
+        """Signal a command."""
+        self.processes.signal(message["pid"], message["signal"])
+        return {}
+
+    def pause(self, _message: Message) -> dict[str, Any]:
+        """Stop every process."""
+        self.processes.stop_all()
+        return {}
+
+    def resume(self, _message: Message) -> dict[str, Any]:
+        """Let every process go on."""
+        self.processes.continue_all()
+        return {}
+
+    def remove(self, message: Message) -> dict[str, Any]:
+        """Remove a file or a folder."""
+        self.files.remove(message["path"], message["user"])
+        return {}
+
     def open(self, message: Message) -> Answer:
         """Open a file; its descriptor goes back to the server."""
         if message["mode"] == "write":
@@ -200,7 +219,3 @@ class Supervisor:
             self.selector.unregister(watcher.descriptor)
             watcher.close()
         return {}
-
-
-def _none(_result: None) -> dict[str, Any]:
-    return {}

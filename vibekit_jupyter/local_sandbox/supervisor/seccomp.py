@@ -27,7 +27,7 @@ AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_STREAM, SOCK_TYPE_MASK, IPPROTO_TCP = 1, 0xF, 6
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
-# name: (x86_64, aarch64)
+# By name: the number on x86_64, and on aarch64.
 ALWAYS_REFUSED = {
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),

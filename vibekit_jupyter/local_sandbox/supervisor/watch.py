@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -115,10 +116,8 @@ class Watcher:
             if mask & bits:
                 event: dict[str, Any] = {"name": name, "type": event_type}
                 if self.include_entry:
-                    try:
+                    with contextlib.suppress(OSError):
                         event["entry"] = self.files.entry(seen)
-                    except OSError:
-                        pass
                 yield event
         yield from inside
 

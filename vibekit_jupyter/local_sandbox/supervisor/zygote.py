@@ -70,7 +70,7 @@ class Zygote:
         """Serve until the server is gone; then end every sandbox."""
         rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for end in (self.wake, self.ring):
-            end.setblocking(False)
+            end.settimeout(0)
         signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
