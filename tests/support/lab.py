@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-import nbformat
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -74,7 +72,9 @@ class Lab:
         config = root / "config"
         (config / "labconfig").mkdir(parents=True)
         (config / "labconfig" / "page_config.json").write_text(
-            json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
+            json.dumps(
+                {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+            )
         )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -124,13 +124,25 @@ class Lab:
 
     def write(self, name: str, cells: Sequence[str]) -> Path:
         """Write a notebook of code cells, and return its path."""
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        notebook = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{number}",
+                    "metadata": {},
+                    "execution_count": None,
+                    "outputs": [],
+                    "source": source,
+                }
+                for number, source in enumerate(cells)
+            ],
             # Without it JupyterLab asks which kernel to take.
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        )
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
         path = self.notebooks / name
-        nbformat.write(notebook, path)
+        path.write_text(json.dumps(notebook), encoding="utf-8")
         return path
 
     def open(self, context: BrowserContext, path: Path) -> NotebookPage:
@@ -231,10 +243,11 @@ class NotebookPage:
         self.start(index)
         self.wait(index, timeout)
 
-    def save(self) -> nbformat.NotebookNode:
-        """Save the notebook, and return what is in its file."""
+    def save(self) -> list[dict[str, Any]]:
+        """Save the notebook, and return the cells of its file."""
         self.page.evaluate(f"() => {PANEL}.context.save()")
-        return nbformat.read(self.path, as_version=4)
+        cells: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
+        return cells
 
     def interrupt(self) -> None:
         """Press the stop button."""

@@ -168,4 +168,5 @@ def _captioned(shown: FileShown, body: str) -> str:
 
 
 def _named(shown: FileShown, reason: str) -> str:
-    return f'<div style="{style.QUIET};margin:6px 0">{escape(f"{short_path(shown.path)}: {reason}")}</div>'
+    text = escape(f"{short_path(shown.path)}: {reason}")
+    return f'<div style="{style.QUIET};margin:6px 0">{text}</div>'

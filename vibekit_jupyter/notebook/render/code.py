@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.lexers.special import TextLexer
-from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
 from vibekit_jupyter.notebook.render import style
@@ -56,9 +56,9 @@ def highlighted(code: str, lexer: Lexer) -> list[str]:
 def code_html(code: str, language: str = "") -> str:
     """Return a block of code of a language that may be unknown."""
     try:
-        lexer = get_lexer_by_name(language.strip().lower(), **_EXACT)
+        lexer = get_lexer_by_name(language.lower(), stripnl=False, ensurenl=False)
     except ClassNotFound:
-        lexer = TextLexer(**_EXACT)
+        lexer = TextLexer(stripnl=False, ensurenl=False)
     return "\n".join(highlighted(code.rstrip("\n"), lexer))
 
 
@@ -67,18 +67,15 @@ def diff_lines(diff: str, path: str) -> list[str]:
 
     Each is a block of its own, so that they are joined by nothing.
     """
-    lines = [line for line in diff.split("\n") if not line.startswith("\\ No newline")]
-    if lines and not lines[-1]:
-        lines.pop()
+    lines = [line for line in diff.rstrip("\n").split("\n") if not line.startswith("\\ No newline")]
+    if lines and _is_hunk(lines[0]):
+        del lines[0]
     try:
-        lexer = get_lexer_for_filename(path, **_EXACT)
+        lexer = get_lexer_for_filename(path, stripnl=False, ensurenl=False)
     except ClassNotFound:
-        lexer = TextLexer(**_EXACT)
+        lexer = TextLexer(stripnl=False, ensurenl=False)
     bodies = highlighted("\n".join("" if _is_hunk(line) else line[1:] for line in lines), lexer)
     return [_diff_line(line, body) for line, body in zip(lines, bodies, strict=True)]
-
-
-_EXACT: Final = {"stripnl": False, "ensurenl": False}
 
 
 def _is_hunk(line: str) -> bool:
@@ -92,14 +89,10 @@ def _diff_line(line: str, body: str) -> str:
     background = {"+": style.ADDED, "-": style.REMOVED}.get(line[:1])
     if background:
         css += f"background-color:{background}"
-    sign = {"-": "−"}.get(line[:1], escape(line[:1]) or " ")
+    sign = {"-": "−"}.get(line[:1], escape(line[:1]) or " ")  # noqa: RUF001  # as wide as a plus
     return style.span(css, f"{sign} {body}")
 
 
 def _color(kind: _TokenType) -> str:
-    while kind is not Token:
-        if kind in _COLORS:
-            return _COLORS[kind]
-        assert kind.parent is not None
-        kind = kind.parent
-    return ""
+    known = (_COLORS[ancestor] for ancestor in reversed(kind.split()) if ancestor in _COLORS)
+    return next(known, "")

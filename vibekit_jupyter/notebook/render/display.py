@@ -28,6 +28,7 @@ from vibekit_jupyter.notebook.render.transcript import Transcript
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.events import Event
@@ -98,7 +99,9 @@ def run_display(
     from IPython.core.displaypub import CapturingDisplayPublisher
 
     watched = not isinstance(shell.display_pub, CapturingDisplayPublisher)
-    return RichDisplay(owns_cell=owns_cell and watched, live=watched, private=private)
+    return RichDisplay(
+        shell.display_pub, owns_cell=owns_cell and watched, live=watched, private=private
+    )
 
 
 def rendered(transcript: Transcript, *, private: bool = False) -> Rendered:
@@ -179,6 +182,8 @@ class RichDisplay:
 
     Parameters
     ----------
+    publisher
+        Where outputs go: the shell's.
     owns_cell
         The cell's outputs are all ours.
     live
@@ -189,6 +194,7 @@ class RichDisplay:
 
     def __init__(
         self,
+        publisher: DisplayPublisher,
         *,
         owns_cell: bool = False,
         live: bool = True,
@@ -196,13 +202,14 @@ class RichDisplay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.transcript = Transcript()
+        self._publisher = publisher
         self._owns_cell = owns_cell
         self._live = live
         self._private = private
         self._clock = clock
         self._began = clock()
         self._due_at = self._began
-        self._pending = False
+        self._running: dict[int, float] = {}
         self._shown: dict[int, tuple[str, int]] = {}
         self._piece = 1
         self._complete = ""
@@ -211,7 +218,6 @@ class RichDisplay:
     def feed(self, event: Event) -> None:
         """Take an event in, and draw if the last drawing is long enough ago."""
         self.transcript.add(event)
-        self._pending = True
         if self._clock() >= self._due_at:
             self.tick()
 
@@ -221,9 +227,8 @@ class RichDisplay:
         if not self._live or self.transcript.started is None or now < self._due_at:
             return
         self._show(0, head_html(self.transcript, elapsed=now - self._began))
-        if self._pending:
-            self._pending = False
-            self._due_at = now + (INTERVAL if self._draw() < LARGE else LARGE_INTERVAL)
+        size = self._draw(now)
+        self._due_at = now + (INTERVAL if size < LARGE else LARGE_INTERVAL)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Put the static card in the place of the live one."""
@@ -232,24 +237,26 @@ class RichDisplay:
         _close(self.transcript, self._clock() - self._began, error)
         final = rendered(self.transcript, private=self._private)
         if self._owns_cell:
-            from IPython.display import clear_output
-
-            clear_output(wait=True)
-            _publish(final.bundle(), final.metadata)
+            self._publisher.clear_output(wait=True)  # type: ignore[no-untyped-call]  # IPython's own
+            self._publish(final.bundle(), final.metadata)
             return
-        first, *rest = [display_id for display_id, _ in self._shown.values()] or [None]
-        _publish(final.bundle(), final.metadata, display_id=first, update=first is not None)
-        for display_id in rest:
-            _publish({}, {}, display_id=display_id, update=True)
+        ids = [display_id for display_id, _ in self._shown.values()]
+        self._publish(
+            final.bundle(), final.metadata, display_id=next(iter(ids), None), update=bool(ids)
+        )
+        for display_id in ids[1:]:
+            self._publish({}, {}, display_id=display_id, update=True)
 
-    def _draw(self) -> int:
+    def _draw(self, now: float) -> int:
         """Draw the piece that is still growing; return its size."""
-        growing = []
+        growing: list[str] = []
         for block in self.transcript.since(self._number):
-            html = block_html(block, LIVE_LIMIT)
+            began = self._running.setdefault(block.number, now)
+            html = block_html(block, LIVE_LIMIT, elapsed=now - began)
             if block.closed and not growing:
                 self._complete += html
                 self._number = block.number + 1
+                del self._running[block.number]
             else:
                 growing.append(html)
         if len(self._complete) > PIECE_LIMIT * self._piece:
@@ -268,24 +275,22 @@ class RichDisplay:
             return
         data = {"text/html": card(self.transcript, body), "text/plain": ""}
         if display_id:
-            _publish(data, {}, display_id=display_id, update=True)
+            self._publish(data, {}, display_id=display_id, update=True)
         else:
             display_id = uuid4().hex
-            _publish(data, {}, display_id=display_id)
+            self._publish(data, {}, display_id=display_id)
         self._shown[piece] = (display_id, hash(body))
 
-
-def _publish(
-    data: dict[str, str],
-    metadata: dict[str, Any],
-    *,
-    display_id: str | None = None,
-    update: bool = False,
-) -> None:
-    from IPython.display import publish_display_data
-
-    transient = {"display_id": display_id} if display_id else {}
-    publish_display_data(data, metadata, transient=transient, update=update)
+    def _publish(
+        self,
+        data: dict[str, str],
+        metadata: dict[str, Any],
+        *,
+        display_id: str | None = None,
+        update: bool = False,
+    ) -> None:
+        transient = {"display_id": display_id} if display_id else {}
+        self._publisher.publish(data, metadata, transient=transient, update=update)
 
 
 def _close(transcript: Transcript, elapsed: float, error: BaseException | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.events import FileChange
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.summary import (
     facts,
@@ -28,8 +29,6 @@ from vibekit_jupyter.notebook.render.words import clock, plural, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from vibekit_jupyter.events import FileChange
 
 __all__ = ["block_html", "card", "foot_html", "head_html", "to_html"]
 
@@ -103,23 +102,37 @@ def foot_html(transcript: Transcript) -> str:
     return "".join(parts)
 
 
-def block_html(block: Block, limit: int = OUTPUT_SHARE[1]) -> str:
-    """Return one block; one that is still growing is drawn without Markdown, and its end only."""
+def block_html(block: Block, limit: int = OUTPUT_SHARE[1], *, elapsed: float | None = None) -> str:
+    """Return one block.
+
+    One that is still growing is drawn without Markdown, and its ends only.
+
+    Parameters
+    ----------
+    block
+        What to draw.
+    limit
+        How many characters of a long output are shown.
+    elapsed
+        For how many seconds a tool has been running.
+    """
+    drawn = ""
     match block:
         case Text():
-            return _text(block)
+            drawn = _text(block)
         case Thinking():
-            return _thinking(block, limit)
+            drawn = _thinking(block, limit)
+        case ToolCall(change=FileChange() as change) if block.fine:
+            drawn = _change(change)
         case ToolCall():
-            return _change(block.change) if block.fine and block.change else _call(block, limit)
+            drawn = _call(block, limit, elapsed)
         case Warned():
-            return _aside(block.text)
+            drawn = _aside(block.text)
         case Artifact():
             from vibekit_jupyter.notebook.render.artifact import artifact_html
 
-            return artifact_html(block.shown)
-        case _:
-            return ""
+            drawn = artifact_html(block.shown)
+    return drawn
 
 
 def _text(block: Text) -> str:
@@ -140,19 +153,19 @@ def _thinking(block: Thinking, limit: int) -> str:
     if not text:
         return ""
     if block.closed:
-        label = style.span(style.DIM, "thinking")
+        label = style.span(style.DIM, "▸ thinking")
     else:
         last_line = text.rsplit("\n", 1)[-1][-200:]
-        label = style.span(style.DIM, f"thinking … {escape(last_line)}")
+        label = style.span(style.DIM, f"▸ thinking … {escape(last_line)}")
     body = f'<div style="{style.OUTPUT};{style.DIM}">{escape(text)}</div>'
     return _details(style.span(style.LABEL, label), body)
 
 
-def _call(block: ToolCall, limit: int) -> str:
+def _call(block: ToolCall, limit: int, elapsed: float | None) -> str:
     first, *rest = block.label.split("\n", 1)
     label = escape(first[:300] + (" …" if rest or len(first) > 300 else ""))
     failed = block.finished is not None and not block.finished.ok
-    color, aside = _state(block)
+    color, aside = _state(block, elapsed)
     summary = (
         style.dot(color)
         + style.span(style.LABEL, label)
@@ -170,10 +183,12 @@ def _call(block: ToolCall, limit: int) -> str:
     return _details(summary, "".join(body), opened=not block.fine)
 
 
-def _state(block: ToolCall) -> tuple[str, str]:
+def _state(block: ToolCall, elapsed: float | None) -> tuple[str, str]:
     """Return the colour of a call's dot, and the words at the end of its row."""
     if block.finished is None:
-        return (style.NEUTRAL, "stopped") if block.closed else (style.WARN, "…")
+        if block.closed:
+            return style.NEUTRAL, "stopped"
+        return style.WARN, f"{clock(elapsed)} …" if elapsed and elapsed >= 1 else "…"
     time = seconds(block.finished.duration)
     if block.finished.ok:
         return style.OK, time
@@ -201,24 +216,24 @@ def _change(change: FileChange) -> str:
     if change.added:
         sums.append(style.span(f"color:{style.OK}", f"+{change.added}"))
     if change.removed:
-        sums.append(style.span(f"color:{style.BAD}", f"−{change.removed}"))
+        sums.append(style.span(f"color:{style.BAD}", f"−{change.removed}"))  # noqa: RUF001  # as wide as a plus
     head = (
         f'<div style="display:flex;gap:8px;justify-content:space-between;padding:3px 8px;'
         f'background-color:{style.SOFT};{style.MONO};line-height:1.5">'
         f"{style.span(style.LABEL, escape(short_path(change.path)))}"
         f"{style.span('white-space:nowrap', ' · '.join(sums))}</div>"
     )
-    pre = f"margin:0;padding:0;{style.MONO};line-height:1.45;white-space:pre-wrap;overflow-wrap:anywhere;border:0;background-color:transparent"
     lines = diff_lines(change.diff, change.path) if change.diff else []
     shown, folded = lines[:DIFF_SHOWN], lines[DIFF_SHOWN:]
     if len(folded) == 1:
         shown, folded = lines, []
-    parts = [head, f'<pre style="{pre}">{"".join(shown)}</pre>' if shown else ""]
+    parts = [head, f'<pre style="{style.DIFF}">{"".join(shown)}</pre>' if shown else ""]
     if folded:
         more = f'<span style="{style.QUIET}">… {plural(len(folded), "more line")}</span>'
         parts.append(
-            f'<details style="margin:0"><summary style="cursor:pointer;padding:1px 8px">{more}</summary>'
-            f'<pre style="{pre}">{"".join(folded)}</pre></details>'
+            '<details style="margin:0"><summary style="cursor:pointer;padding:1px 8px">'
+            f"{more}</summary>"
+            f'<pre style="{style.DIFF}">{"".join(folded)}</pre></details>'
         )
     box = f"border:{style.LINE};border-radius:4px;overflow:hidden;margin:6px 0"
     return f'<div style="{box}">{"".join(parts)}</div>'

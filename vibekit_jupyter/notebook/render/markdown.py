@@ -40,19 +40,25 @@ _STYLES: Final = {
     "p": style.SPEECH,
     "ul": "margin:6px 0;padding-left:22px",
     "ol": "margin:6px 0;padding-left:22px",
-    "blockquote": f"margin:6px 0;padding:0 0 0 10px;border-left:3px solid {style.NEUTRAL};border-right:0",
+    "blockquote": (
+        f"margin:6px 0;padding:0 0 0 10px;border-left:3px solid {style.NEUTRAL};border-right:0"
+    ),
     "table": "border-collapse:collapse;margin:6px 0;font-size:12px;table-layout:auto",
     "th": f"{_CELL};{style.DIM};font-weight:600",
     "td": _CELL,
     "hr": f"border:0;border-top:{style.LINE};margin:10px 0",
 }
-_TAGS: Final = frozenset(
-    "a blockquote br code del div em hr li ol p pre s span strong table tbody td th thead tr ul".split()
-)
+_TAGS: Final = frozenset(_STYLES) | {
+    *("a", "br", "code", "del", "div", "em", "li", "pre", "s", "span", "strong"),
+    *("tbody", "thead", "tr"),
+}
 _PROPERTIES: Final = frozenset(
-    "background-color border border-bottom border-collapse border-left border-radius border-right "
-    "border-top color font-family font-size font-style font-weight line-height margin opacity "
-    "overflow-wrap padding padding-left table-layout text-align white-space".split()
+    {
+        *("background-color", "border", "border-bottom", "border-collapse", "border-left"),
+        *("border-radius", "border-right", "border-top", "color", "font-family", "font-size"),
+        *("font-style", "font-weight", "line-height", "margin", "opacity", "overflow-wrap"),
+        *("padding", "padding-left", "table-layout", "text-align", "white-space"),
+    }
 )
 _ATTRIBUTES: Final = {"*": {"style"}, "a": {"href", "title"}, "ol": {"start"}}
 

@@ -30,10 +30,8 @@ class Rendered:
         """Return the data as a MIME bundle."""
         return {"text/html": self.html, "text/plain": self.plain}
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, str], dict[str, Any]]:
-        """Give IPython both forms; it filters by ``include`` and ``exclude`` itself."""
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
+        """Give IPython both forms; it filters by what it includes and excludes itself."""
         return self.bundle(), self.metadata
 
     def __repr__(self) -> str:

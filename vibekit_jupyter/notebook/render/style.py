@@ -37,14 +37,20 @@ OUTPUT: Final = (
     f"margin:0;padding:6px 8px 6px 24px;{MONO};line-height:1.45;white-space:pre-wrap;"
     "overflow-wrap:anywhere;max-height:26em;overflow:auto;border:0;background-color:transparent"
 )
+DIFF: Final = (
+    f"margin:0;padding:0;{MONO};line-height:1.45;white-space:pre-wrap;overflow-wrap:anywhere;"
+    "border:0;background-color:transparent"
+)
 SPEECH: Final = "margin:6px 0"
 PILL: Final = (
     f"border:{LINE};border-radius:10px;padding:0 7px;font-size:11px;{DIM};white-space:nowrap"
 )
-TABLE: Final = f"border-collapse:collapse;width:100%;margin:2px 0;{SANS};font-size:12px"
+TABLE: Final = (
+    f"border-collapse:collapse;table-layout:auto;width:100%;margin:2px 0;{SANS};font-size:12px"
+)
 TABLE_CELL: Final = (
     f"text-align:left;padding:4px 12px 4px 0;border:0;border-bottom:{LINE};font-weight:400;"
-    "vertical-align:top;overflow-wrap:anywhere"
+    "vertical-align:top"
 )
 
 

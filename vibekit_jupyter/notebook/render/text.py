@@ -21,10 +21,10 @@ _VISIBLE: Final[dict[int, str]] = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n\r"},
     ord("\r"): "",
     0x7F: "␡",
-    **{code: "\N{REPLACEMENT CHARACTER}" for code in range(0x80, 0xA0)},
+    **dict.fromkeys(range(128, 160), "�"),
     **{code: f"\\u{code:04x}" for code in BIDI},
     **dict.fromkeys(TAGS, ""),
-    **{code: "\N{REPLACEMENT CHARACTER}" for code in range(0xD800, 0xE000)},
+    **dict.fromkeys(range(55296, 57344), "�"),
 }
 
 # JupyterLab typesets TeX in HTML outputs, also inside words about money ("$5 and $6"); a tag
