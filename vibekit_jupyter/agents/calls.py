@@ -10,11 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from vibekit_jupyter.agents.conversation import ToolCall, ToolResult
-from vibekit_jupyter.agents.tools import Toolbox, arguments_of
+from vibekit_jupyter.agents.tool_specs import arguments_of
 from vibekit_jupyter.events import CommandOutput, Event, ToolCallFinished, ToolCallStarted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
+
+    from vibekit_jupyter.agents.tools import Toolbox
 
 __all__ = ["run_calls"]
 

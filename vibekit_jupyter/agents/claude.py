@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 
+from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
     ToolCall,
     ToolResults,
     UserMessage,
-    json_object,
-    json_safe,
-    well_formed,
 )
-from vibekit_jupyter.agents.service import CallIds, Service, http_client
+from vibekit_jupyter.agents.service import Service, http_client
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
+from vibekit_jupyter.agents.wire_text import json_object, json_safe, well_formed
 from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Claude:
                     ended = True
                     break
             if not ended:
-                raise self._service.broken_off(began=began)
+                raise self._service.failures.broken_off(began=began)
             answer = _answer(list(blocks.values()), stop, counts, request, model)
         yield answer
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
+from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
     ToolCall,
     ToolResults,
-    json_safe,
-    well_formed,
 )
-from vibekit_jupyter.agents.service import CallIds, Service, http_client
+from vibekit_jupyter.agents.service import Service, http_client
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
+from vibekit_jupyter.agents.wire_text import json_safe, well_formed
 from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Codex:
         self, request: Request
     ) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
         """Stream one answer."""
-        model = self._service.model
+        model, failures = self._service.model, self._service.failures
         items: list[dict[str, Any]] = []
         end: dict[str, Any] | None = None
         began = False
@@ -77,11 +77,13 @@ class Codex:
                     end = event["response"]
                     break
                 elif kind == "error":
-                    raise self._service.stream_error(event.get("code"), event.get("message"))
+                    raise self._service.failures.stream_error(
+                        event.get("code"), event.get("message")
+                    )
             if end is None:
-                raise self._service.broken_off(began=began)
+                raise failures.broken_off(began=began)
             if error := end.get("error"):
-                raise self._service.stream_error(error.get("code"), error.get("message"))
+                raise failures.stream_error(error.get("code"), error.get("message"))
             items.sort(key=lambda event: event["output_index"])
             output = [event["item"] for event in items] or end["output"]
             answer = _answer([json_safe(item) for item in output], end, request, model)

@@ -6,10 +6,11 @@ and model get them back verbatim (reasoning stays valid), any other gets the neu
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.agents.wire_text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +23,6 @@ __all__ = [
     "ToolResult",
     "ToolResults",
     "UserMessage",
-    "json_object",
-    "json_safe",
-    "well_formed",
 ]
 
 
@@ -202,44 +200,3 @@ def _message(data: Mapping[str, Any]) -> Message:
                 data["model"],
                 tuple(data["native"]),
             )
-
-
-def well_formed(text: str) -> str:
-    """Return the text as UTF-8 can carry it.
-
-    JSON can spell halves of a surrogate pair, and a server may cut a delta between them.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def json_safe(item: dict[str, Any]) -> dict[str, Any]:
-    """Return a dictionary of JSON values as UTF-8 can carry it."""
-    copy: dict[str, Any] = json.loads(well_formed(json.dumps(item, ensure_ascii=False)))
-    return copy
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Read what a model wrote as a JSON object.
-
-    Raises
-    ------
-    ValueError
-        It is none, or one that is nested too deeply to read.
-    """
-    try:
-        spelled = json.loads(text or "{}", parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError("the arguments are nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"the arguments are not JSON: {error}") from error
-    if not isinstance(spelled, dict):
-        raise ValueError("the arguments are not a JSON object")  # noqa: TRY004  (a value's kind)
-    return json_safe(spelled)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"the arguments hold {name}, which JSON has not")

@@ -11,32 +11,37 @@ import posixpath
 import tempfile
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from vibekit_jupyter.agents.conversation import json_object
 from vibekit_jupyter.agents.diff import file_change
-from vibekit_jupyter.agents.vendor import ToolSpec
+from vibekit_jupyter.agents.tool_specs import (
+    COMMAND_TIMEOUT,
+    MOST_COMMAND_TIMEOUT,
+    READING,
+    SPECS,
+    WRITING,
+    arguments_of,
+    checked_arguments,
+)
 from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import SandboxLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from types import UnionType
+    from collections.abc import Callable, Sequence
 
     from vibekit_jupyter.agents.conversation import ToolCall
+    from vibekit_jupyter.agents.vendor import ToolSpec
     from vibekit_jupyter.config import Mode
     from vibekit_jupyter.events import CommandResult, FileChange
     from vibekit_jupyter.sandbox import Sandbox
 
     OnOutput = Callable[[Literal["stdout", "stderr"], str], None]
 
-__all__ = ["Outcome", "Toolbox", "arguments_of"]
+__all__ = ["Outcome", "Toolbox"]
 
 HOME = "/home/user"
 OUTPUT_FOLDER = "/tmp/vibekit"  # noqa: S108  (a folder of the sandbox, where nobody else is)
 
-COMMAND_TIMEOUT = 120
-MOST_COMMAND_TIMEOUT = 3600
 # Characters: what the model is told of an output or a file, and what the person is shown.
 MOST_TOLD = 16_000
 MOST_READ = 50_000
@@ -46,65 +51,6 @@ MOST_ENTRIES = 1000
 MOST_FILE = 8 * 1024**2
 MOST_SAVED = 128 * 1024**2
 IN_MEMORY = 1024**2
-
-
-def _spec(
-    name: str, description: str, required: Mapping[str, str], **optional: tuple[str, str]
-) -> ToolSpec:
-    properties = {
-        **{field: {"type": "string", "description": text} for field, text in required.items()},
-        **{field: {"type": kind, "description": text} for field, (kind, text) in optional.items()},
-    }
-    return ToolSpec(
-        name,
-        description,
-        {
-            "type": "object",
-            "properties": properties,
-            "required": list(required),
-            "additionalProperties": False,
-        },
-    )
-
-
-PATH = "Absolute, or relative to /home/user."
-SPECS = (
-    _spec(
-        "run_command",
-        "Run bash source in the sandbox, in /home/user, and return its output and exit code. "
-        "There is no terminal and no input. Long output is cut in the middle.",
-        {"command": "The bash source."},
-        timeout=(
-            "number",
-            (
-                f"Seconds until it is ended; {COMMAND_TIMEOUT} unless given, at most "
-                f"{MOST_COMMAND_TIMEOUT}."
-            ),
-        ),
-    ),
-    _spec(
-        "read_file",
-        "Return a text file's lines as they are.",
-        {"path": PATH},
-        offset=("integer", "The first line to return, counted from 1."),
-        limit=("integer", "How many lines to return."),
-    ),
-    _spec(
-        "write_file",
-        "Write a text file, with the folders above it. An existing file is replaced.",
-        {"path": PATH, "content": "The whole new content."},
-    ),
-    _spec(
-        "edit_file",
-        "Replace a piece of a text file. The piece must occur exactly once, so give enough of "
-        "the lines around it.",
-        {"path": PATH, "old": "The piece as it stands there.", "new": "What comes in its place."},
-    ),
-    _spec("list_files", "List a folder.", {"path": PATH}),
-)
-READING = ("read_file", "list_files")
-WRITING = ("write_file", "edit_file")
-TYPES: Mapping[str, type | UnionType] = {"string": str, "number": int | float, "integer": int}
 
 
 @dataclass(frozen=True)
@@ -155,7 +101,7 @@ class Toolbox:
             The sandbox service failed, or the sandbox is gone.
         """
         try:
-            given = self._checked(call)
+            given = checked_arguments(call, self.specs)
             match call.name:
                 case "run_command":
                     return await self._run_command(on_output, **given)
@@ -169,23 +115,6 @@ class Toolbox:
                     return await self._list_files(**given)
         except (OSError, ValueError) as error:
             return Outcome(f"Error: {error}", ok=False)
-
-    def _checked(self, call: ToolCall) -> dict[str, Any]:
-        """Return a call's arguments, or raise ``ValueError`` with what is wrong with them."""
-        spec = next((spec for spec in self.specs if spec.name == call.name), None)
-        if spec is None:
-            names = ", ".join(spec.name for spec in self.specs)
-            raise ValueError(f"there is no tool {call.name!r} in this run; there are: {names}")
-        given = json_object(call.arguments)
-        properties = spec.parameters["properties"]
-        if unknown := [name for name in given if name not in properties]:
-            raise ValueError(f"{call.name} has no argument {unknown[0]!r}")
-        given = {name: value for name, value in given.items() if value is not None}
-        if missing := [name for name in spec.parameters["required"] if name not in given]:
-            raise ValueError(f"{call.name} needs the argument {missing[0]!r}")
-        return {
-            name: _value(name, value, properties[name]["type"]) for name, value in given.items()
-        }
 
     async def _run_command(
         self, on_output: OnOutput, command: str, timeout: float = COMMAND_TIMEOUT
@@ -291,24 +220,6 @@ class Toolbox:
         await self._sandbox.write_file(_absolute(path), new)
         change = await asyncio.to_thread(file_change, _absolute(path), old, new)
         return Outcome(f"{change.kind} {path} (+{change.added} -{change.removed})", change=change)
-
-
-def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """Return a call's arguments to look at, empty where they are no JSON object."""
-    try:
-        return json_object(call.arguments)
-    except ValueError:
-        return {}
-
-
-def _value(name: str, value: Any, kind: str) -> Any:
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, TYPES[kind]) or isinstance(value, bool):
-        raise ValueError(f"{name} is not of type {kind}")  # noqa: TRY004  (the model's mistake)
-    if name == "path" and (value == "" or "\0" in str(value)):
-        raise ValueError("path is empty or holds a NUL character")
-    return value
 
 
 def _absolute(path: str) -> str:

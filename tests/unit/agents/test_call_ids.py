@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import AssistantMessage, ToolCall
-from vibekit_jupyter.agents.service import CallIds
 
 given_ids = st.lists(
     st.none() | st.text(max_size=80) | st.sampled_from(["call_1", "x" * 70, "a.b"]), max_size=12

@@ -15,9 +15,8 @@ from vibekit_jupyter.agents.conversation import (
     ToolResult,
     ToolResults,
     UserMessage,
-    json_object,
-    well_formed,
 )
+from vibekit_jupyter.agents.wire_text import json_object, well_formed
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
