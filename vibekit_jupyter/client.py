@@ -16,7 +16,9 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.events import RunStarted
+from vibekit_jupyter.redact import Redactor, secrets_of
 from vibekit_jupyter.run import Ready, Run
+from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.session_verbs import SessionVerbs
 from vibekit_jupyter.workspace import Workspace, current_user
 
@@ -232,7 +234,8 @@ class VibeKit(SessionVerbs):
         session_id, _ = await self._workspace.current_or_new()
         sandbox = await self._workspace.connect(session_id)
         with self._workspace.explained():
-            result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
+            async with kept_alive(sandbox):
+                result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
         if result.exit_code != 0:
             raise CommandError(result, session_id=session_id)
         return result
@@ -287,7 +290,8 @@ class VibeKit(SessionVerbs):
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
-        return await Run(started, tell).go(
+        run = Run(started, tell, Redactor(secrets_of(settings)))
+        return await run.go(
             prepare,
             workspace.book.registry,
             explain=workspace.explain,

@@ -29,6 +29,7 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
     Usage,
 )
+from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.services.process import own_mark
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.events import Status
+    from vibekit_jupyter.redact import Redactor
     from vibekit_jupyter.sandbox import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Session
@@ -65,12 +67,18 @@ class Run:
     started
         What the run begins with, told at once.
     tell
-        Called with every event.
+        Called with every event, when secrets were taken out of it.
+    redactor
+        Knows the secrets. The model is asked with the prompt as it is; what is told, written
+        down or raised is without them.
     """
 
-    def __init__(self, started: RunStarted, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, started: RunStarted, tell: Callable[[Event], None], redactor: Redactor
+    ) -> None:
         self._prompt = started
         self._tell = tell
+        self._redactor = redactor
         self._clock = time.monotonic()
         self._log = EventLog()
         self._session_id = started.session_id
@@ -105,6 +113,8 @@ class Run:
                 error.session_id = error.session_id or self._session_id
                 error.result = self._result(status)
                 explain(error)
+                error.message = self._redactor.text(error.message)
+                error.args = (error.message,)
             sentence = str(error) or type(error).__name__
             raise
         finally:
@@ -125,7 +135,7 @@ class Run:
         turn = registry.begin_turn(
             session.service_id,
             session.id,
-            prompt=self._prompt.prompt,
+            prompt=self._redactor.text(self._prompt.prompt),
             agent=self._prompt.agent,
             model=self._prompt.model,
             mode=self._prompt.mode,
@@ -144,11 +154,11 @@ class Run:
                 mode=self._prompt.mode,
                 limits=limits,
             )
-            async with contextlib.aclosing(events):
+            async with kept_alive(ready.sandbox), contextlib.aclosing(events):
                 async for event in events:
                     self._note(event)
                     if isinstance(event, StepFinished):
-                        registry.update_turn(turn, **_said(conversation, before))
+                        registry.update_turn(turn, **self._said(conversation, before))
         except BaseException as error:
             status, sentence = _status(error), str(error)
             raise
@@ -156,16 +166,21 @@ class Run:
             registry.update_turn(
                 turn,
                 self._log.to_dicts(),
-                **_said(conversation, before),
+                **self._said(conversation, before),
                 status=status,
-                error=sentence,
+                error=self._redactor.text(sentence),
                 usage=dataclasses.asdict(self._usage),
                 files=sorted(self._files),
                 duration=self._elapsed(),
             )
 
     def _note(self, event: Event) -> None:
-        self._log.add(event)
+        for told in self._redactor.event(event):
+            self._log.add(told)
+            self._collect(told)
+            self._tell(told)
+
+    def _collect(self, event: Event) -> None:
         match event:
             case TextDelta():
                 self._words.append(event.text)
@@ -179,7 +194,17 @@ class Run:
                     self._words.append(PARAGRAPH)
                 self._steps = event.step
                 self._usage += event.usage
-        self._tell(event)
+
+    def _said(self, conversation: Conversation, before: Sequence[Message]) -> dict[str, Any]:
+        """Return what the turn adds to its session's record.
+
+        A conversation that was compacted in the turn starts anew with it.
+        """
+        data = conversation.to_dict()
+        columns = {"tokens": data["tokens"]}
+        if tuple(conversation.messages[: len(before)]) != tuple(before):
+            return columns | {"messages": self._redactor.value(data["messages"]), "fresh": 1}
+        return columns | {"messages": self._redactor.value(data["messages"][len(before) :])}
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock
@@ -217,15 +242,3 @@ def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conver
         part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
         messages.extend(part.messages)
     return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)
-
-
-def _said(conversation: Conversation, before: Sequence[Message]) -> dict[str, Any]:
-    """Return what a turn adds to its session's record.
-
-    A conversation that was compacted in the turn starts anew with it.
-    """
-    data = conversation.to_dict()
-    columns = {"tokens": data["tokens"]}
-    if tuple(conversation.messages[: len(before)]) != tuple(before):
-        return columns | {"messages": data["messages"], "fresh": 1}
-    return columns | {"messages": data["messages"][len(before) :]}

@@ -22,13 +22,13 @@ from vibekit_jupyter.sandbox_errors import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox_sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     import e2b
 
     from vibekit_jupyter.config import Service
 
-__all__ = ["Entry", "Sandbox", "missing_files"]
+__all__ = ["Entry", "Sandbox", "kept_alive", "missing_files"]
 
 # Every process of a command inherits this mark, however it detaches itself, and is found by it.
 MARK = "VIBEKIT_RUN"
@@ -47,6 +47,9 @@ done <<< "$VIBEKIT_PATHS"
 END_TIMEOUT = 5.0
 # The service ends a command this long after we should have: for a kernel that was killed.
 GRACE = 30.0
+# What goes on in a sandbox gets it SPAN more seconds when fewer than MARGIN are left.
+MARGIN = 60.0
+SPAN = 300.0
 
 
 @dataclass(frozen=True)
@@ -290,6 +293,26 @@ class Sandbox:
         with sandbox_errors(self.service, self.id):
             await self._sdk.connect(timeout=int(seconds))  # setting a timeout would cut it
         self.ends_at = max(self.ends_at, ends_at)
+
+
+@contextlib.asynccontextmanager
+async def kept_alive(sandbox: Sandbox) -> AsyncIterator[None]:
+    """Keep a sandbox from pausing while something goes on in it."""
+
+    async def keep() -> None:
+        while True:
+            left = sandbox.ends_at - datetime.now(UTC)
+            await asyncio.sleep(max(left.total_seconds() - MARGIN, 1))
+            # A service that is down is told by the work itself, not by this.
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                await sandbox.keep_alive(SPAN)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]:

@@ -31,6 +31,8 @@ __all__ = ["SessionBook"]
 
 # What E2B's ids look like; anything else is asked for by name.
 ID = re.compile(r"[a-z0-9]{12,64}(-[a-z0-9]{1,32})?")
+# What may become a part of a URL's path: the SDK puts it there as it is.
+POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class SessionBook:
@@ -131,7 +133,7 @@ class SessionBook:
         if matches:
             return matches[0]
         other = self.registry.by_id(text) or next(
-            (one for one in self.remembered() if one.name == text), None
+            (one for one in self.remembered() if one.name == text and one.state != "gone"), None
         )
         return other and dataclasses.replace(self.marked(other), state="elsewhere")
 
@@ -153,11 +155,13 @@ class SessionBook:
         )
 
     def check_reachable(self, session_id: str, service_id: str) -> None:
-        """Raise ``SessionElsewhereError`` for a session that another service has."""
+        """Raise for a session that another service has, or that no service can have."""
         session = self.registry.get(service_id, session_id)
         other = None if session else self.registry.by_id(session_id)
         if other is not None:
             raise elsewhere(other)
+        if not POSSIBLE_ID.fullmatch(session_id):
+            raise self.not_found(session_id)
 
     def explain(self, error: VibeKitError, service_id: str) -> None:
         """Add to an error about a session that is gone when it was last seen, and what remains."""

@@ -113,11 +113,11 @@ def test_a_turn_is_there_from_its_first_moment(registry: Registry) -> None:
     )
     with closing(Registry()) as other:
         (running,) = other.turns(HERE.id, session.id)
-    assert (running["status"], running["messages"]) == ("running", [])
+    assert (running.status, running.text) == ("running", "")
     registry.update_turn(turn, [{"type": "notice", "text": "x"}], status="done", files=["a", "b"])
     with closing(Registry()) as other:
         (done,) = other.turns(HERE.id, session.id)
-    assert (done["status"], done["files"]) == ("done", ["a", "b"])
+    assert (done.status, done.files) == ("done", ["a", "b"])
     assert registry.events(turn) == [{"type": "notice", "text": "x"}]
     counted = registry.get(HERE.id, session.id)
     assert counted is not None
@@ -131,7 +131,7 @@ def test_a_prompt_is_kept_byte_for_byte(
 ) -> None:
     registry = Registry(tmp_path_factory.mktemp("registry") / "sessions.sqlite")
     registry.begin_turn("local", "i1", prompt=text, agent="codex", model="m", mode="code")
-    assert registry.turns("local", "i1")[0]["prompt"] == text
+    assert registry.turns("local", "i1")[0].prompt == text
     registry.close()
 
 

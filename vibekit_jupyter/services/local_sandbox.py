@@ -37,9 +37,6 @@ SCHEMA = 1
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
 
-# The servers that this process started: they outlive it, and are its children until then.
-_started: list[subprocess.Popen[bytes]] = []
-
 
 @dataclass(frozen=True)
 class ServerRecord:
@@ -188,7 +185,7 @@ def _start() -> Service:
             )
         finally:
             os.close(ready_write)
-        _started.append(process)
+        process.returncode = 0  # it outlives this process, which is not to wait for it
         said = _first_line(ready)
     if "error" in said:
         raise SandboxError(

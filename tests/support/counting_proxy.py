@@ -1,0 +1,80 @@
+"""A reverse proxy that writes down the requests which pass it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientSession, ClientTimeout, web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CountingProxy", "counting_proxy"]
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "te"}
+
+
+class CountingProxy:
+    """What passed, as ``METHOD /path``, in order."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[str] = []
+
+    async def pass_on(
+        self, target: str, session: ClientSession, request: web.Request
+    ) -> web.StreamResponse:
+        """Send a request on and stream its answer back."""
+        self.requests.append(f"{request.method} {request.path}")
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+        async with session.request(
+            request.method,
+            f"{target}{request.path_qs}",
+            headers=headers,
+            data=await request.read(),
+            auto_decompress=False,
+        ) as answer:
+            passed = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
+            response = web.StreamResponse(status=answer.status, headers=passed)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+
+@contextlib.contextmanager
+def counting_proxy(target: str) -> Iterator[CountingProxy]:
+    """Run a proxy before ``target`` on a loopback port of its own."""
+    proxy = CountingProxy()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> tuple[web.AppRunner, ClientSession]:
+        session = ClientSession(timeout=ClientTimeout(total=None))
+        app = web.Application(client_max_size=2**30)
+        app.router.add_route("*", "/{path:.*}", partial(proxy.pass_on, target, session))
+        runner = web.AppRunner(app, shutdown_timeout=0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return runner, session
+
+    async def stop(runner: web.AppRunner, session: ClientSession) -> None:
+        await runner.cleanup()
+        await session.close()
+
+    started = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    try:
+        yield proxy
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(*started), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
