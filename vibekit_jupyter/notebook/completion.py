@@ -123,15 +123,19 @@ class Completion:
 def _match(context: Any) -> dict[str, Any]:
     from IPython.core.completer import SimpleCompletion
 
-    lines = context.full_text.split("\n")
-    if context.cursor_line and re.match(r"\s*%%vibekit(\s|$)", lines[0]):
-        return {"completions": [], "suppress": True}  # a prompt is not Python
-    found = candidates(context.line_with_cursor[: context.cursor_position])
-    if found is None:
-        return {"completions": [], "suppress": False}
-    fragment, words = found
+    if context.cursor_line and re.match(r"\s*%%vibekit\s", context.full_text):
+        fragment, words = context.token, []  # a prompt is not Python
+    else:
+        found = candidates(context.line_with_cursor[: context.cursor_position])
+        if found is None:
+            return {"completions": [], "suppress": False}
+        fragment, words = found
     return {
-        "completions": [SimpleCompletion(text=word, type="vibekit") for word in words],
+        # The word itself where nothing is known: only a matcher with a completion can keep
+        # the others from theirs, which are Python's.
+        "completions": [
+            SimpleCompletion(text=word, type="vibekit") for word in words or [fragment]
+        ],
         "matched_fragment": fragment,
         "suppress": True,
         "ordered": True,

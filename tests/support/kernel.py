@@ -1,0 +1,182 @@
+"""A real IPython kernel, driven as a frontend drives it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any, Self
+
+from jupyter_client.manager import KernelManager
+
+from tests.conftest import is_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Cell", "Kernel", "stop_local_server"]
+
+DEADLINE = 30.0
+
+
+@dataclass
+class Cell:
+    """What a cell left behind.
+
+    Attributes
+    ----------
+    status
+        ``ok``, ``error`` or ``aborted``, as the kernel replied.
+    displays
+        The data of each output that is no stream, with updates and ``clear_output`` applied.
+    error
+        The lines of the error output, None without one.
+    """
+
+    status: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    displays: list[dict[str, Any]] = field(default_factory=list)
+    error: list[str] | None = None
+    ename: str = ""
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Everything a person sees, as plain text."""
+        shown = [str(data.get("text/plain", "")) for data in self.displays]
+        return "\n".join([self.stdout, *shown, *(self.error or ())])
+
+
+class Kernel:
+    """A kernel in a process of its own.
+
+    Parameters
+    ----------
+    home
+        Its ``VIBEKIT_HOME``.
+    environment
+        More environment variables.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not is_setting(name)},
+            "VIBEKIT_HOME": str(home),
+            "IPYTHONDIR": str(home.parent / "ipython"),
+            "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]),
+            **(environment or {}),
+        }
+        self._manager = KernelManager(kernel_name="python3")
+
+    def __enter__(self) -> Self:
+        self._manager.start_kernel(env=self._environment)
+        self._client = self._manager.blocking_client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=DEADLINE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel()
+        self._manager.context.destroy()
+        stop_local_server(self.home)
+
+    def begin(self, code: str, *, stop_on_error: bool = True) -> str:
+        """Send a cell; return its message's id."""
+        return str(self._client.execute(code, stop_on_error=stop_on_error, allow_stdin=False))
+
+    def end(self, message: str) -> Cell:
+        """Wait until a cell has ended."""
+        began = time.monotonic()
+        cell = Cell()
+        ids: dict[str, int] = {}
+        clearing = False
+        for kind, content in self._outputs(message):
+            if kind == "clear_output":
+                clearing = True
+            elif clearing and kind in {"display_data", "stream", "error", "execute_result"}:
+                cell.displays, cell.stdout, cell.stderr, clearing, ids = [], "", "", False, {}
+            display_id = content.get("transient", {}).get("display_id")
+            if kind == "stream" and content["name"] == "stdout":
+                cell.stdout += content["text"]
+            elif kind == "stream":
+                cell.stderr += content["text"]
+            elif kind == "update_display_data" and display_id in ids:
+                cell.displays[ids[display_id]] = content["data"]
+            elif kind in {"display_data", "execute_result"}:
+                if display_id:
+                    ids[display_id] = len(cell.displays)
+                cell.displays.append(content["data"])
+            elif kind == "error":
+                cell.error, cell.ename = content["traceback"], content["ename"]
+        while True:
+            reply = self._client.get_shell_msg(timeout=DEADLINE)
+            if reply["parent_header"].get("msg_id") == message:
+                break
+        cell.status = reply["content"]["status"]
+        cell.seconds = time.monotonic() - began
+        return cell
+
+    def _outputs(self, message: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield a cell's messages until the kernel is idle again."""
+        while True:
+            try:
+                output = self._client.get_iopub_msg(timeout=DEADLINE)
+            except Empty:
+                raise TimeoutError("the cell did not end") from None
+            if output["parent_header"].get("msg_id") != message:
+                continue
+            kind, content = output["msg_type"], output["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                return
+            yield kind, content
+
+    def wait_for(self, message: str, text: str) -> None:
+        """Wait until a cell that is running has shown a text. Its outputs until then are lost."""
+        for _, content in self._outputs(message):
+            if text in json.dumps(content):
+                return
+        raise TimeoutError(f"the cell ended without {text!r}")
+
+    def run(self, code: str, *, stop_on_error: bool = True) -> Cell:
+        """Run a cell to its end."""
+        return self.end(self.begin(code, stop_on_error=stop_on_error))
+
+    def run_all(self, *cells: str) -> list[Cell]:
+        """Send all cells at once, as Run All does, and wait for them."""
+        return [self.end(message) for message in [self.begin(cell) for cell in cells]]
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self._manager.interrupt_kernel()
+
+    def complete(self, code: str) -> list[str]:
+        """Return the completions at the code's end."""
+        reply = self._client.complete(code, reply=True, timeout=DEADLINE)
+        return list(reply["content"]["matches"])
+
+
+def stop_local_server(home: Path) -> None:
+    """End the local sandbox server of a home, and wait until it has ended."""
+    for record in home.glob("server-*.json"):
+        pid = json.loads(record.read_text())["pid"]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + DEADLINE
+            while time.monotonic() < deadline and _is_running(pid):
+                time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
