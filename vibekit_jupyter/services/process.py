@@ -6,6 +6,10 @@ import os
 import re
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["boot_id", "host_name", "is_running", "own_mark", "start_time", "was_running"]
 
@@ -25,16 +29,11 @@ def boot_id() -> str:
 
 def start_time(pid: int) -> str:
     """Return when a process started, in the kernel's ticks; empty where that is unknown."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    # The name, in parentheses, may hold anything; field 22 is counted from behind it.
-    return stat.rpartition(")")[2].split()[19]
+    return _fields(pid)[19]
 
 
 def is_running(pid: int, started: str, boot: str) -> bool:
-    """Whether the process that was recorded so is still running."""
+    """Whether the process that was recorded so is still running, and no zombie."""
     if boot != boot_id():
         return False
     try:
@@ -43,7 +42,18 @@ def is_running(pid: int, started: str, boot: str) -> bool:
         return False
     except PermissionError:
         pass
-    return start_time(pid) == started
+    fields = _fields(pid)
+    return fields[19] == started and fields[0] not in {"Z", "X"}
+
+
+def _fields(pid: int) -> Sequence[str]:
+    """Return what ``/proc`` says of a process from its state on; empty texts off Linux."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return [""] * 20
+    # The name, in parentheses, may hold anything.
+    return stat.rpartition(")")[2].split()
 
 
 def own_mark() -> str:
