@@ -29,11 +29,14 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     import httpx
 
     name = service.title
+    # Older SDKs (2.45) do not tell these from their neighbours.
+    not_running = getattr(e2b, "SandboxNotRunningException", e2b.SandboxNotFoundException)
+    busy = getattr(e2b, "ServiceBusyException", e2b.TimeoutException)
     try:
         yield
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service
-    except (e2b.SandboxNotFoundException, e2b.SandboxNotRunningException) as error:
+    except (e2b.SandboxNotFoundException, not_running) as error:
         raise SessionNotFoundError(
             f"The session {session_id} is gone: its sandbox was killed or expired.",
             hint="Start a new one with %vibekit_session new.",
@@ -53,10 +56,10 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         raise SandboxError(
             f"The sandbox service ({name}) refused: {error}", session_id=session_id
         ) from error
-    except (e2b.TimeoutException, e2b.ServiceBusyException, httpx.TransportError, OSError) as error:
+    except (e2b.TimeoutException, busy, httpx.TransportError, OSError) as error:
         raise _unreachable(name, session_id) from error
     except e2b.SandboxException as error:
-        if error.status_code == 400 and session_id is not None:
+        if str(error).startswith("400:") and session_id is not None:
             raise SessionNotFoundError(
                 f"{session_id[:80]!r} is not the id of a session of {name}.",
                 hint="%vibekit_session list shows the sessions that there are.",
