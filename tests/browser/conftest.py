@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.conftest import PROXIES, VENDOR_PREFIXES
 from tests.support.lab import BROWSER_ARGUMENTS, Lab, NotebookPage, browser_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from playwright.sync_api import Browser, BrowserContext
 
@@ -49,14 +50,24 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+class OpenNotebook(Protocol):
+    """Open a new notebook in JupyterLab."""
+
+    def __call__(
+        self, cells: Sequence[str], *, outputs: Sequence[Mapping[str, Any]] = ()
+    ) -> NotebookPage:
+        """Open these cells; ``outputs``, as a file holds them, are the last cell's."""
+
+
 @pytest.fixture
 def open_notebook(
     lab: Lab, context: BrowserContext, request: pytest.FixtureRequest
-) -> Iterator[Callable[[Sequence[str]], NotebookPage]]:
-    """Open a new notebook with these cells; its kernel ends with the test."""
+) -> Iterator[OpenNotebook]:
+    """Notebooks of the test's own, whose kernels end with it."""
+    names = (f"{request.node.name}-{number}.ipynb" for number in itertools.count())
 
-    def opened(cells: Sequence[str]) -> NotebookPage:
-        return lab.open(context, lab.write(f"{request.node.name}.ipynb", cells))
+    def opened(cells: Sequence[str], *, outputs: Sequence[Mapping[str, Any]] = ()) -> NotebookPage:
+        return lab.open(context, lab.write(next(names), cells, outputs))
 
     yield opened
     lab.end_kernels()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from playwright.sync_api import BrowserContext, Locator, Page
 
@@ -37,16 +37,13 @@ BROWSER_ARGUMENTS = (
 
 # The kernel indicator is idle before the session is connected; a cell run then is lost.
 PANEL = "[...window.jupyterapp.shell.widgets('main')].find(widget => widget.sessionContext)"
-READY = f"""async () => {{
+READY = f"""() => {{
     const panel = window.jupyterapp?.shell && {PANEL};
-    if (!panel?.context) return false;
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    const kernel = panel.sessionContext.session?.kernel;
-    if (!kernel) return false;
-    await kernel.info;
-    return kernel.connectionStatus === 'connected' && kernel.status === 'idle';
+    const kernel = panel?.sessionContext.session?.kernel;
+    return panel?.context.isReady && panel.sessionContext.isReady
+        && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }}"""
+KERNEL_INFO = f"() => {PANEL}.sessionContext.session.kernel.info"
 
 
 def browser_path() -> str | None:
@@ -122,8 +119,10 @@ class Lab:
         for session in json.loads(self._request("GET", "/api/sessions")):
             self._request("DELETE", f"/api/sessions/{session['id']}")
 
-    def write(self, name: str, cells: Sequence[str]) -> Path:
-        """Write a notebook of code cells, and return its path."""
+    def write(
+        self, name: str, cells: Sequence[str], outputs: Sequence[Mapping[str, Any]] = ()
+    ) -> Path:
+        """Write a notebook of code cells, the last with these outputs, and return its path."""
         notebook = {
             "cells": [
                 {
@@ -131,7 +130,7 @@ class Lab:
                     "id": f"cell-{number}",
                     "metadata": {},
                     "execution_count": None,
-                    "outputs": [],
+                    "outputs": [*outputs] if number == len(cells) - 1 else [],
                     "source": source,
                 }
                 for number, source in enumerate(cells)
@@ -151,11 +150,8 @@ class Lab:
         opened = NotebookPage(page, self.url, path)
         name = quote(str(path.relative_to(self.notebooks)))
         page.goto(f"{self.url}/doc/tree/{name}?token={self._token}&reset")
-        deadline = time.monotonic() + 60
-        while not page.evaluate(READY):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{path.name} has no kernel after a minute")
-            page.wait_for_timeout(50)
+        page.wait_for_function(READY, timeout=60_000)
+        page.evaluate(KERNEL_INFO)
         return opened
 
     def _wait_until_up(self, log: Path) -> None:

@@ -16,7 +16,14 @@ from vibekit_jupyter.events import (
     ToolCallStarted,
     Usage,
 )
-from vibekit_jupyter.notebook.render import Transcript, event_log, events_of_log, to_html, to_plain
+from vibekit_jupyter.notebook.render import (
+    Transcript,
+    event_log,
+    events_of_log,
+    rendered,
+    to_html,
+    to_plain,
+)
 from vibekit_jupyter.notebook.render.log import LOG_LIMIT
 from vibekit_jupyter.notebook.render.transcript import Text, Thinking, ToolCall
 
@@ -112,6 +119,12 @@ def test_the_log_merges_deltas_and_stays_within_64_kb() -> None:
     assert log["version"] == 1
     assert log["events"][0]["type"] == "run_started"
     assert log["events"][-1]["type"] == "run_finished"
+
+
+def test_half_a_surrogate_pair_can_be_sent_and_saved() -> None:
+    transcript = Transcript.of([*beginning(), TextDelta("half \ud83d"), end()])
+    shown = rendered(transcript)
+    json.dumps([shown.bundle(), shown.metadata], ensure_ascii=False).encode()
 
 
 def test_a_private_run_has_no_prompt_in_its_log() -> None:

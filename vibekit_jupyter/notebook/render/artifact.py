@@ -13,6 +13,7 @@ import csv
 import html
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.notebook.render import style
@@ -37,6 +38,9 @@ _SIGNATURES: Final = {
     "image/gif": (b"GIF87a", b"GIF89a"),
     "image/webp": (b"RIFF",),
 }
+_STYLE_SHEET: Final = re.compile(r"<style\b.*?</style>", re.IGNORECASE | re.DOTALL)
+# A backslash may spell any of the words.
+_FETCHING: Final = re.compile(r"url|image-set|src|@import|\\", re.IGNORECASE)
 POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -111,8 +115,10 @@ def _page(shown: FileShown, data: bytes) -> str:
         clean_content_tags={"script"},
         attributes=attributes,
         url_schemes={"data"},
+        attribute_filter=_without_fetching,
         link_rel=None,
     )
+    page = _STYLE_SHEET.sub(lambda sheet: "" if _FETCHING.search(sheet[0]) else sheet[0], page)
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     return _captioned(
         shown,
@@ -121,6 +127,11 @@ def _page(shown: FileShown, data: bytes) -> str:
         f'style="width:100%;height:320px;border:{style.LINE};border-radius:4px;'
         f'background-color:white;color-scheme:light"></iframe>',
     )
+
+
+def _without_fetching(_tag: str, name: str, value: str) -> str | None:
+    """Drop a style that would fetch; the policy refuses it anyway, but after it was tried."""
+    return None if name == "style" and _FETCHING.search(value) else value
 
 
 def _notebook(shown: FileShown, data: bytes) -> str:

@@ -120,7 +120,7 @@ class PlainDisplay:
         self.transcript = Transcript()
         self._clock = clock
         self._began = clock()
-        self._drawn_at = self._began - INTERVAL
+        self._due_at = self._began
         self._number = -1
         self._printed = 0
 
@@ -132,8 +132,8 @@ class PlainDisplay:
     def tick(self) -> None:
         """Print what is new."""
         now = self._clock()
-        if now - self._drawn_at >= INTERVAL:
-            self._drawn_at = now
+        if now >= self._due_at:
+            self._due_at = now + INTERVAL
             self._draw()
 
     def finish(self, error: BaseException | None = None) -> None:

@@ -57,7 +57,7 @@ def event_log(transcript: Transcript, *, private: bool = False) -> dict[str, Any
     limit = LOG_LIMIT // 4
     while True:
         log = {"version": VERSION, "events": [_shortened(event, limit) for event in events]}
-        if len(json.dumps(log, ensure_ascii=False).encode("utf-8", "replace")) <= LOG_LIMIT:
+        if len(json.dumps(log, ensure_ascii=False).encode()) <= LOG_LIMIT:
             return log
         if limit > SHORTEST:
             limit //= 2
@@ -112,6 +112,9 @@ def _shortened(value: Any, limit: int) -> Any:
         return {key: _shortened(item, limit) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shortened(item, limit) for item in value]
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[: limit // 3]} … {value[-(limit - limit // 3) :]}"
+    if isinstance(value, str):
+        if len(value) > limit:
+            value = f"{value[: limit // 3]} … {value[-(limit - limit // 3) :]}"
+        # Half a surrogate pair cannot be sent to a front end.
+        return value.encode("utf-8", "replace").decode()
     return value

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+from tests.support.runs import beginning, command, end, whole_run
+from vibekit_jupyter.errors import ConfigurationError, ModelError
+from vibekit_jupyter.events import (
+    CommandOutput,
+    Event,
+    RunStarted,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from vibekit_jupyter.notebook.render import Transcript, display_mode, to_plain
+from vibekit_jupyter.notebook.render.display import PlainDisplay, RichDisplay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def publisher() -> CapturingDisplayPublisher:
+    return CapturingDisplayPublisher()  # type: ignore[no-untyped-call]  # IPython's own
+
+
+def left_in_the_cell(publisher: CapturingDisplayPublisher) -> list[dict[str, Any]]:
+    """The outputs that a front end holds in the end: updates applied, empty ones apart."""
+    shown: dict[str, dict[str, Any]] = {}
+    for number, output in enumerate(publisher.outputs):
+        display_id = (output.get("transient") or {}).get("display_id", f"unnamed {number}")
+        shown[display_id] = output
+    return [output for output in shown.values() if output["data"]]
+
+
+@pytest.mark.parametrize("events", [whole_run(), whole_run()[:6], whole_run()[:2]])
+def test_one_static_output_is_left(
+    publisher: CapturingDisplayPublisher, clock: Clock, events: Sequence[Event]
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    for event in events:
+        clock.now += 0.2
+        display.feed(event)
+    display.finish()
+    (final,) = left_in_the_cell(publisher)
+    assert final["data"]["text/plain"] == to_plain(display.transcript)
+    assert final["metadata"]["vibekit"]["events"]
+
+
+def test_a_cell_of_our_own_is_cleared_for_the_final_output(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, owns_cell=True, clock=clock)
+    for event in whole_run():
+        display.feed(event)
+    display.finish()
+    assert len(publisher.outputs) == 1
+
+
+def test_the_first_line_is_drawn_at_once(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    display.feed(beginning()[0])
+    assert "gpt-6-astra" in publisher.outputs[0]["data"]["text/html"]
+
+
+def test_there_are_at_most_ten_redraws_a_second(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    display.feed(beginning()[0])
+    for _ in range(1_000):
+        clock.now += 0.001
+        display.feed(TextDelta("word "))
+    clock.now += 0.2
+    display.tick()
+    assert len(publisher.outputs) <= 1 + 1 + 11
+    assert publisher.outputs[-1]["data"]["text/html"].count("word") == 1_000
+
+
+def test_what_is_complete_is_sent_once(publisher: CapturingDisplayPublisher, clock: Clock) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    for event in beginning():
+        display.feed(event)
+    for number in range(200):
+        for event in command(f"step {number}", "x" * 900, call_id=str(number)):
+            clock.now += 0.3
+            display.feed(event)
+    display.feed(TextDelta("and now"))
+    clock.now += 1
+    display.tick()
+    assert len(publisher.outputs[-1]["data"]["text/html"]) < 60_000
+    pieces = {output["transient"]["display_id"] for output in publisher.outputs}
+    assert len(pieces) < 45
+
+
+def test_a_run_that_nobody_watches_is_drawn_once(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, live=False, clock=clock)
+    for event in whole_run():
+        clock.now += 0.2
+        display.feed(event)
+    display.finish()
+    assert len(publisher.outputs) == 1
+
+
+def test_a_run_that_broke_off_gets_its_error_as_its_end(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    for event in beginning():
+        display.feed(event)
+    display.finish(ModelError("The service is away.", hint="Try again."))
+    (final,) = left_in_the_cell(publisher)
+    assert "The service is away. Try again." in final["data"]["text/plain"]
+
+
+def test_an_error_before_the_run_began_is_left_to_speak_for_itself(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    RichDisplay(publisher, clock=clock).finish(ModelError("No."))
+    assert publisher.outputs == []
+
+
+@given(st.data())
+def test_printed_text_is_the_plain_form_however_the_events_come(data: st.DataObject) -> None:
+    """The ticks fall anywhere, deltas are cut anywhere; what was printed never changes."""
+    clock = Clock()
+    display = PlainDisplay(clock=clock)
+    events: list[Event] = []
+    for event in whole_run():
+        if isinstance(event, (TextDelta, CommandOutput)):
+            cut = data.draw(st.integers(0, len(event.text)))
+            for text in (event.text[:cut], event.text[cut:]):
+                changes = {**event.to_dict(), "text": text}
+                changes.pop("type")
+                events.append(type(event)(**changes))
+        else:
+            events.append(event)
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("builtins.print", lambda text, **_: printed.append(text))
+        for event in events:
+            clock.now += data.draw(st.sampled_from([0.0, 0.2]))
+            display.feed(event)
+        display.finish()
+    assert "".join(printed).strip("\n") == to_plain(Transcript.of(whole_run()))
+
+
+def test_parallel_commands_are_printed_one_after_the_other(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    display = PlainDisplay(clock=clock)
+    events = [
+        *beginning(),
+        ToolCallStarted("a", "run_command", {"command": "first"}),
+        ToolCallStarted("b", "run_command", {"command": "second"}),
+        CommandOutput("b", "stdout", "two\n"),
+        CommandOutput("a", "stdout", "one\n"),
+        ToolCallFinished("b", "run_command", ok=True, output=""),
+        ToolCallFinished("a", "run_command", ok=True, output=""),
+        end(),
+    ]
+    for event in events:
+        clock.now += 0.2
+        display.feed(event)
+    display.finish()
+    assert "$ first\n  one\n\n$ second\n  two\n" in capsys.readouterr().out
+
+
+def test_the_head_waits_for_the_session_and_no_longer(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    display = PlainDisplay(clock=clock)
+    display.feed(RunStarted("codex", "m", "code", "x"))
+    assert capsys.readouterr().out == "codex · m"
+    display.finish(ModelError("No."))
+    assert capsys.readouterr().out.startswith("\n")
+
+
+def test_without_a_kernel_the_display_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = InteractiveShell.instance()
+    assert display_mode(shell) == "plain"
+    monkeypatch.setenv("VIBEKIT_DISPLAY", "rich")
+    assert display_mode(shell) == "rich"
+    monkeypatch.setenv("VIBEKIT_DISPLAY", "colourful")
+    with pytest.raises(ConfigurationError, match="colourful"):
+        display_mode(shell)
