@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["find_bubblewrap", "namespace_arguments", "python_prefixes"]
+__all__ = ["find_bubblewrap", "namespace_arguments", "python_prefixes", "sandbox_uid"]
 
 UID = 1000
+# Nobody's, on any system: above what people and services get, below what containers map.
+ROOTS_SANDBOX_UID = 64_646
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 # Named one by one: /etc as a whole holds secrets that the server's user may read.
 ETC = (
@@ -91,14 +93,18 @@ def namespace_arguments(
     hidden
         Folders of the machine that stay empty even where something bound contains them.
     """
-    command = [binary, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    command += ["--unshare-cgroup-try", "--unshare-net"]
-    command += ["--uid", str(UID), "--gid", str(UID), "--hostname", "sandbox"]
+    command = [binary, "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--unshare-net", "--hostname", "sandbox"]
+    if sandbox_uid() is None:
+        command += ["--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += _system()
+    shown = (*folders, *(f"/etc/{name}" for name in ETC), TOOLS, "/sys/devices/system/cpu")
+    for parent in _parents((*shown, *python_prefixes(), "/var/tmp", "/run/x"), tuple(folders)):
+        command += ["--perms", "0755", "--dir", parent]
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--ro-bind", str(boot_id), "/proc/sys/kernel/random/boot_id"]
-    command += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
+    command += ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
     for seen, real in folders.items():
         command += ["--bind", str(real), seen]
     for name in ETC:
@@ -119,6 +125,25 @@ def namespace_arguments(
 
 
 TOOLS = "/opt/sandbox/bin"
+
+
+def sandbox_uid() -> int | None:
+    """Return who sandboxes are on this machine where its root runs the server, else nobody."""
+    return ROOTS_SANDBOX_UID if os.geteuid() == 0 else None
+
+
+def _parents(paths: Iterable[str], folders: tuple[str, ...]) -> list[str]:
+    """Return the folders above ``paths`` that must be made, above before below."""
+    found: dict[str, None] = {}
+    for path in paths:
+        above = [str(parent) for parent in reversed(Path(path).parents)][1:]
+        found |= dict.fromkeys(
+            parent
+            for parent in above
+            if not _in_system(parent)
+            and not any(parent == folder or parent.startswith(folder + "/") for folder in folders)
+        )
+    return list(found)
 
 
 def _system() -> Iterator[str]:

@@ -161,6 +161,11 @@ class Command:
         for waiting in self._waiting:
             _finish(waiting)
 
+    def cut(self) -> None:
+        """End every listener without an end: the sandbox went away, or to sleep."""
+        for listener in list(self._listeners):
+            listener.close()
+
     async def wait_for_exit(self, seconds: float) -> None:
         """Wait until it has exited, ``seconds`` at most."""
         with contextlib.suppress(TimeoutError):
@@ -190,8 +195,7 @@ class Command:
                     if not pump.result():
                         group.create_task(self._swallow(name))
         finally:
-            for listener in list(self._listeners):
-                listener.close()
+            self.cut()
             self.pipes.close()
             self.pipes = Pipes([], {}, None)
 

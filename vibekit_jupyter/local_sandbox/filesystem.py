@@ -14,7 +14,7 @@ from vibekit_jupyter.local_sandbox.rpc import EventStream, sandbox_gone, unary, 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+    from vibekit_jupyter.local_sandbox.sandbox import Report, Sandbox
 
 __all__ = ["FilesystemService"]
 
@@ -67,34 +67,25 @@ class FilesystemService:
     async def watch(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stream what happens in a folder, until the client leaves."""
         user = user_of(request)
-        events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        async with EventStream(request, {"keepalive": {}}) as stream:
-            overflow = asyncio.Event()
+        events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
-            def report(found: list[dict[str, Any]]) -> None:
-                if events.qsize() > MOST_EVENTS:
-                    overflow.set()
-                    return
-                for event in found:
+        def report(found: list[dict[str, Any]] | None) -> None:
+            for event in [None] if found is None else found:
+                if event is None or events.qsize() <= MOST_EVENTS:
                     events.put_nowait(event)
 
-            gone = asyncio.create_task(sandbox.gone.wait())
+        async with EventStream(request, {"keepalive": {}}) as stream:
             number = await self._begin(sandbox, stream.message, user, report)
             try:
                 await stream.send({"start": {}})
-                while True:
-                    event = asyncio.create_task(events.get())
-                    await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
-                    if not event.done():
-                        event.cancel()
-                        raise sandbox_gone()
-                    if overflow.is_set():
+                while (event := await events.get()) is not None:
+                    if events.qsize() >= MOST_EVENTS:
                         raise ProtocolError(
                             "resource_exhausted", f"more than {MOST_EVENTS} events wait to be read"
                         )
-                    await stream.send({"filesystem": event.result()})
+                    await stream.send({"filesystem": event})
+                raise sandbox_gone()
             finally:
-                gone.cancel()
                 await sandbox.unwatch(number)
         return stream.response
 
@@ -103,7 +94,7 @@ class FilesystemService:
         sandbox: Sandbox,
         message: dict[str, Any],
         user: str,
-        report: Callable[[list[dict[str, Any]]], None],
+        report: Report,
     ) -> int:
         return await sandbox.watch(
             _path(message, "path"),
@@ -117,8 +108,8 @@ class FilesystemService:
         """Begin to collect what happens in a folder."""
         events: list[dict[str, Any]] = []
 
-        def report(found: list[dict[str, Any]]) -> None:
-            events.extend(found[: MOST_EVENTS - len(events)])
+        def report(found: list[dict[str, Any]] | None) -> None:
+            events.extend((found or [])[: MOST_EVENTS - len(events)])
 
         number = await self._begin(sandbox, await unary(request), user_of(request), report)
         name = secrets.token_hex(8)

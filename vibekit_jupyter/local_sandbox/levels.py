@@ -17,6 +17,7 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
     find_bubblewrap,
     namespace_arguments,
     python_prefixes,
+    sandbox_uid,
 )
 from vibekit_jupyter.local_sandbox.egress import PROXY_PORT, proxy_environment
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
@@ -110,6 +111,7 @@ class Confinement:
             "limits": asdict(self.limits),
             "real": {} if self.level == "bubblewrap" else real,
             "whole": False,
+            "uid": sandbox_uid() if self.level == "bubblewrap" else None,
             "ports": [],
             "foreign": python_prefixes(),
             "environment": self._environment(real),
@@ -117,6 +119,7 @@ class Confinement:
         if self.level == "bubblewrap":
             boot_id = folder / "boot_id"
             boot_id.write_text(f"{uuid.uuid4()}\n")
+            self._own(folder)
             plan["bubblewrap"] = namespace_arguments(
                 self.binary,
                 folders={seen: folder / name for seen, name in FOLDERS.items()},
@@ -132,11 +135,23 @@ class Confinement:
             plan["paths"] = landlock_paths(own, self.store_root / "bin", self.store_root)
         return plan
 
+    def _own(self, folder: Path) -> None:
+        """Make the folders the sandbox user's, with room for what is mounted below them."""
+        uid = sandbox_uid()
+        for seen, name in FOLDERS.items():
+            for prefix in python_prefixes():
+                if prefix.startswith(seen + "/"):
+                    (folder / name / prefix.removeprefix(seen + "/")).mkdir(
+                        parents=True, exist_ok=True
+                    )
+            if uid is not None:
+                os.chown(folder / name, uid, uid)
+
     def _environment(self, real: dict[str, str]) -> dict[str, str]:
-        python = [f"{prefix}/bin" for prefix in (sys.prefix, sys.base_prefix)]
+        own, base = (f"{prefix}/bin" for prefix in (sys.prefix, sys.base_prefix))
         tools = TOOLS if self.level == "bubblewrap" else str(self.store_root / "bin")
         environment = {
-            "PATH": ":".join([*dict.fromkeys(python), tools, SYSTEM_PATH]),
+            "PATH": ":".join(dict.fromkeys([own, tools, base, *SYSTEM_PATH.split(":")])),
             "LANG": "C.UTF-8",
         }
         if self.level != "bubblewrap":

@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from vibekit_jupyter.local_sandbox.egress import (
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from vibekit_jupyter.local_sandbox.levels import Confinement
@@ -33,6 +34,7 @@ __all__ = ["USERS", "Sandbox"]
 
 USERS = ("user", "root")
 REMEMBER_SECONDS = 30.0
+Report = Callable[[list[dict[str, Any]] | None], None]
 
 
 class Sandbox:
@@ -59,9 +61,8 @@ class Sandbox:
         self.folder = folder
         self.confinement = confinement
         self.commands: dict[int, Command] = {}
-        self.watchers: dict[int, Callable[[list[dict[str, Any]]], None]] = {}
+        self.watchers: dict[int, Report] = {}
         self.samples: list[dict[str, Any]] = []
-        self.gone = asyncio.Event()
         self._nursery = nursery
         self._line: Line | None = None
         self._numbers = itertools.count(1)
@@ -139,8 +140,9 @@ class Sandbox:
     async def freeze(self) -> None:
         """Stop every process where it stands; streams are cut."""
         await self.request("pause")
-        self.gone.set()
-        self.gone = asyncio.Event()
+        for command in self.commands.values():
+            command.cut()
+        self._end_watchers()
 
     async def thaw(self) -> bool:
         """Let every process go on; return False where a new supervisor had to be started."""
@@ -151,12 +153,15 @@ class Sandbox:
         return True
 
     async def _let_go(self) -> None:
-        self.gone.set()
-        self.gone = asyncio.Event()
+        self._end_watchers()
         commands, self.commands = self.commands, {}
-        self.watchers.clear()
         for command in commands.values():
             await command.abandon()
+
+    def _end_watchers(self) -> None:
+        watchers, self.watchers = self.watchers, {}
+        for report in watchers.values():
+            report(None)
 
     def _ended(self) -> None:
         """Note that the supervisor went away by itself: its processes are lost."""
@@ -281,9 +286,12 @@ class Sandbox:
         user: str,
         recursive: bool,
         include_entry: bool,
-        report: Callable[[list[dict[str, Any]]], None],
+        report: Report,
     ) -> int:
-        """Begin to watch a folder; return the watcher's number."""
+        """Begin to watch a folder; return the watcher's number.
+
+        ``report`` is called with what happens, and with ``None`` when the sandbox goes away.
+        """
         number = next(self._numbers)
         self.watchers[number] = report
         try:

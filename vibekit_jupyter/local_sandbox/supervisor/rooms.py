@@ -11,9 +11,11 @@ import fcntl
 import os
 from typing import Any
 
-__all__ = ["drop_privileges", "join_namespaces", "kernel_call"]
+__all__ = ["become_nobody", "drop_privileges", "join_namespaces", "kernel_call"]
 
 NS_GET_USERNS = 0xB701
+CLONE_NEWUSER = 0x10000000
+INSIDE_UID = 1000
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -39,19 +41,45 @@ def kernel_call(name: str, *arguments: Any) -> int:
 def join_namespaces(pid: int) -> None:
     """Enter the namespaces in which process ``pid`` lives; the next fork is inside for good.
 
-    bubblewrap nests two user namespaces: an outer one that owns the others, and an inner one
-    in which the sandbox's user is not root. Both are entered, in this order.
+    For an ordinary user, bubblewrap nests two user namespaces: an outer one that owns the
+    others, and an inner one in which the sandbox's user is not root. Both are entered, in this
+    order. For root there is neither (see :func:`become_nobody`).
     """
     doors = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in NAMESPACES]
     inner = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     outer = fcntl.ioctl(doors[0], NS_GET_USERNS)
-    kernel_call("setns", outer, 0)
+    here = os.stat("/proc/self/ns/user").st_ino
+    between, within = os.fstat(outer).st_ino, os.fstat(inner).st_ino
+    if between != here:
+        kernel_call("setns", outer, 0)
     for door in doors:
         kernel_call("setns", door, 0)
-    if os.fstat(outer).st_ino != os.fstat(inner).st_ino:
+    if within != between:
         kernel_call("setns", inner, 0)
     for door in (*doors, inner, outer):
         os.close(door)
+
+
+def become_nobody(uid: int) -> None:
+    """Stop being the machine's root: be ``uid``, which owns nothing but the sandbox's folders.
+
+    A user namespace of its own makes it 1000 inside, and makes the kernel count the sandbox's
+    processes apart from others of the same ``uid``. Without this step a process without any
+    capability would still own all that root owns, ``/proc/sys`` included.
+    """
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    kernel_call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its own /proc entries are root's
+    kernel_call("unshare", CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", uid_map(uid)), ("gid_map", uid_map(uid))):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def uid_map(uid: int) -> str:
+    """Return the line that maps ``uid`` to the sandbox's user."""
+    return f"{INSIDE_UID} {uid} 1"
 
 
 def drop_privileges() -> None:

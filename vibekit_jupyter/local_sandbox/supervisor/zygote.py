@@ -200,6 +200,8 @@ def _become_supervisor(
             rooms.join_namespaces(room.inside)
             if os.fork():
                 os._exit(0)
+            if plan["uid"]:
+                rooms.become_nobody(plan["uid"])
         rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         set_limits(plan["limits"], own_users=room.keeper is not None)
         os.chdir(plan["real"].get("/home/user", "/home/user"))

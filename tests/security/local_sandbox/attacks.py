@@ -1,0 +1,554 @@
+"""Runs inside a sandbox: tries to get out of it. Standard library only.
+
+``python attacks.py NAME`` with what is worth attacking as JSON on stdin. Prints ``succeeded`` or
+``denied: REASON``. A function returns something true only where the attack worked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+ATTACKS = {}
+libc = ctypes.CDLL(None, use_errno=True)
+X86 = os.uname().machine == "x86_64"
+
+
+def attack(function):
+    ATTACKS[function.__name__] = function
+    return function
+
+
+def call(*arguments):
+    """Make a system call; raise where it fails."""
+    result = libc.syscall(*arguments)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+# -- reading what is not one's own ----------------------------------------------------------------
+
+
+@attack
+def read_keys_of_the_home(bait):
+    return [path for path in bait["secrets"] if Path(path).read_text()]
+
+
+@attack
+def read_one_key(bait):
+    return any(_readable(path) for path in bait["secrets"])
+
+
+@attack
+def list_the_home(bait):
+    return os.listdir(bait["home"])
+
+
+@attack
+def read_through_a_symlink(bait):
+    Path("link").symlink_to(bait["secrets"][0])
+    return Path("link").read_text()
+
+
+@attack
+def read_through_a_hardlink(bait):
+    os.link(bait["secrets"][0], "hard")
+    return Path("hard").read_text()
+
+
+@attack
+def read_through_proc_self_root(bait):
+    return Path("/proc/self/root" + bait["secrets"][0]).read_text()
+
+
+@attack
+def read_through_the_root_of_a_process(bait):
+    return Path(f"/proc/{bait['victim']}/root{bait['secrets'][0]}").read_text()
+
+
+@attack
+def read_through_any_process(bait):
+    for entry in Path("/proc").iterdir():
+        for way in ("root", "cwd"):
+            if entry.name.isdigit() and _readable(f"{entry}/{way}{bait['secrets'][0]}"):
+                return True
+    return False
+
+
+@attack
+def read_another_sandbox(bait):
+    return Path(bait["other_sandbox"]).read_text()
+
+
+@attack
+def read_the_servers_state(bait):
+    return _readable(bait["state_file"]) or _readable(f"{bait['root']}/.lock")
+
+
+@attack
+def read_the_shadow_file(_bait):
+    return "root:" in Path("/etc/shadow").read_text()
+
+
+@attack
+def read_secrets_of_the_python_prefix(bait):
+    return any(_readable(path) for path in bait["prefix_secrets"])
+
+
+@attack
+def find_a_key_in_any_environment(bait):
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if bait["key"].encode() in (entry / "environ").read_bytes():
+                return True
+    return False
+
+
+@attack
+def find_the_key_in_any_command_line(bait):
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if bait["key"].encode() in (entry / "cmdline").read_bytes():
+                return True
+    return False
+
+
+# -- writing what is not one's own -----------------------------------------------------------------
+
+
+@attack
+def write_into_the_home(bait):
+    Path(bait["home"], "planted").write_text("x")
+    return True
+
+
+@attack
+def write_a_startup_file(bait):
+    for name in (".bashrc", ".zshrc", ".profile", ".gitconfig", ".mcp.json", ".vscode/tasks.json"):
+        with contextlib.suppress(OSError):
+            Path(bait["home"], name).write_text("planted")
+    return False  # the test looks for what was planted
+
+
+@attack
+def write_upwards(bait):
+    for depth in range(1, 12):
+        with contextlib.suppress(OSError):
+            Path("../" * depth + bait["home"].lstrip("/"), "planted").write_text("x")
+    return False
+
+
+@attack
+def write_into_the_machines_tmp(bait):
+    Path(bait["tmp"], "planted").write_text("x")
+    return True
+
+
+@attack
+def write_into_the_python_prefix(bait):
+    Path(bait["prefix"], "planted").write_text("x")
+    return True
+
+
+@attack
+def write_into_site_packages(bait):
+    Path(bait["site_packages"], "planted.pth").write_text("import os")
+    return True
+
+
+@attack
+def truncate_a_foreign_file(bait):
+    os.truncate(bait["secrets"][0], 0)
+    return True
+
+
+@attack
+def remove_a_foreign_file(bait):
+    Path(bait["secrets"][0]).unlink()
+    return True
+
+
+@attack
+def rename_a_folder_out(bait):
+    os.rename(bait["home"], bait["home"] + "-moved")
+    return True
+
+
+@attack
+def write_through_a_swapped_symlink(bait):
+    os.mkdir("swap")
+    os.rmdir("swap")
+    os.symlink(bait["home"], "swap")
+    Path("swap/planted").write_text("x")
+    return True
+
+
+@attack
+def write_into_usr(_bait):
+    Path("/usr/bin/planted").write_text("x")
+    return True
+
+
+# -- other processes -------------------------------------------------------------------------------
+
+
+@attack
+def kill_a_foreign_process(bait):
+    os.kill(bait["victim"], signal.SIGCONT)
+    return True
+
+
+@attack
+def kill_by_pidfd(bait):
+    signal.pidfd_send_signal(os.pidfd_open(bait["victim"]), signal.SIGCONT)
+    return True
+
+
+@attack
+def read_memory_of_a_foreign_process(bait):
+    return Path(f"/proc/{bait['victim']}/maps").read_text()
+
+
+@attack
+def read_environment_of_a_foreign_process(bait):
+    return b"BAIT" in Path(f"/proc/{bait['victim']}/environ").read_bytes()
+
+
+@attack
+def trace_a_process(bait):
+    call(101 if X86 else 117, 16, bait["victim"], 0, 0)
+    return True
+
+
+@attack
+def read_with_process_vm_readv(bait):
+    call(310 if X86 else 270, bait["victim"], 0, 0, 0, 0, 0)
+    return True
+
+
+@attack
+def change_limits_of_a_foreign_process(bait):
+    import resource
+
+    resource.prlimit(bait["victim"], resource.RLIMIT_CPU, (1, 1))
+    return True
+
+
+@attack
+def renice_a_foreign_process(bait):
+    os.setpriority(os.PRIO_PROCESS, bait["victim"], 19)
+    return True
+
+
+@attack
+def read_environment_of_the_supervisor(_bait):
+    return [Path(f"/proc/{pid}/environ").read_bytes() for pid in _supervisors()]
+
+
+@attack
+def read_memory_of_the_supervisor(_bait):
+    return [Path(f"/proc/{pid}/maps").read_text() for pid in _supervisors()]
+
+
+def _supervisors():
+    """Return the pids of the supervisor, the zygote and the server, as far as they are seen."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and b"local_sandbox" in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+    return found
+
+
+# -- becoming more -----------------------------------------------------------------------------------
+
+
+@attack
+def have_capabilities(_bait):
+    status = Path("/proc/self/status").read_text()
+    masks = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
+    return any(int(mask, 16) for mask in masks)
+
+
+@attack
+def lack_no_new_privs(_bait):
+    return "NoNewPrivs:\t1" not in Path("/proc/self/status").read_text()
+
+
+@attack
+def gain_by_a_setuid_copy(_bait):
+    shutil.copy("/usr/bin/id", "id")
+    os.chmod("id", 0o6755)
+    shown = subprocess.run(["./id", "-u"], capture_output=True, text=True, check=True)
+    return shown.stdout.strip() != str(os.getuid())
+
+
+@attack
+def become_root_by_su(_bait):
+    shown = subprocess.run(
+        ["su", "-c", "id -u"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    return shown.stdout.strip() == "0"
+
+
+@attack
+def set_uid_zero(_bait):
+    os.setuid(0)
+    os.setgroups([0])
+    return True
+
+
+@attack
+def make_a_device(_bait):
+    os.mknod("disk", 0o60666, os.makedev(254, 0))
+    return True
+
+
+@attack
+def make_a_user_namespace(_bait):
+    call(272 if X86 else 97, 0x10000000)
+    return True
+
+
+@attack
+def clone_into_a_user_namespace(_bait):
+    pid = call(56 if X86 else 220, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        os._exit(0)
+    return True
+
+
+@attack
+def mount_something(_bait):
+    call(165 if X86 else 40, b"none", b"/tmp", b"tmpfs", 0, None)
+    return True
+
+
+@attack
+def change_root(_bait):
+    os.chroot("/")
+    return True
+
+
+@attack
+def use_io_uring(_bait):
+    call(425, 8, ctypes.create_string_buffer(120))
+    return True
+
+
+@attack
+def use_userfaultfd(_bait):
+    call(323 if X86 else 282, 0)
+    return True
+
+
+@attack
+def use_bpf(_bait):
+    call(321 if X86 else 280, 0, ctypes.create_string_buffer(64), 64)
+    return True
+
+
+@attack
+def use_the_keyring(_bait):
+    call(250 if X86 else 219, 0, -3, 0)
+    return True
+
+
+@attack
+def open_by_handle(_bait):
+    call(304 if X86 else 265, -100, ctypes.create_string_buffer(16), 0)
+    return True
+
+
+@attack
+def type_into_the_terminal(_bait):
+    import fcntl
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, 0x5412, b"x")
+    return True
+
+
+@attack
+def write_to_kernel_settings(_bait):
+    setting = Path("/proc/sys/kernel/core_pattern")
+    setting.write_text(setting.read_text())  # harmless where it works
+    return True
+
+
+@attack
+def read_the_kernel_log(_bait):
+    return call(103 if X86 else 116, 3, ctypes.create_string_buffer(64), 64)
+
+
+# -- the network -----------------------------------------------------------------------------------
+
+
+def _connect(host, port, family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        attempt.settimeout(2)
+        attempt.connect((host, port))
+    return True
+
+
+@attack
+def connect_to_the_machines_loopback(bait):
+    return _connect("127.0.0.1", bait["port"])
+
+
+@attack
+def connect_to_the_machines_loopback_v6(bait):
+    return _connect("::1", bait["port"], socket.AF_INET6)
+
+
+@attack
+def connect_to_the_control_plane(bait):
+    return _connect("127.0.0.1", bait["server_port"])
+
+
+@attack
+def connect_to_own_address(bait):
+    return any(_connect(address, bait["port"]) for address in bait["own_addresses"])
+
+
+@attack
+def connect_by_mptcp(bait):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as attempt:
+        attempt.settimeout(2)
+        attempt.connect(("127.0.0.1", bait["port"]))
+    return True
+
+
+@attack
+def connect_by_fast_open(bait):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        attempt.settimeout(2)
+        return attempt.sendto(b"x", 0x20000000, ("127.0.0.1", bait["port"]))
+
+
+@attack
+def send_udp_to_the_machine(bait):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attempt:
+        attempt.settimeout(2)
+        attempt.connect(("127.0.0.1", bait["udp_port"]))
+        attempt.send(b"ping")
+        return attempt.recv(16)
+
+
+@attack
+def connect_to_metadata(_bait):
+    return _connect("169.254.169.254", 80)
+
+
+@attack
+def fetch_from_the_internet(_bait):
+    return urllib.request.urlopen("http://example.com/", timeout=2).read()
+
+
+@attack
+def use_bash_dev_tcp(bait):
+    command = f"exec 3<>/dev/tcp/127.0.0.1/{bait['port']}"
+    return subprocess.run(["bash", "-c", command], capture_output=True).returncode == 0
+
+
+@attack
+def connect_to_an_abstract_socket(bait):
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.connect("\0" + bait["abstract"])
+    return True
+
+
+@attack
+def connect_to_a_socket_file(bait):
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.connect(bait["socket_file"])
+    return True
+
+
+@attack
+def open_a_raw_socket(_bait):
+    socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
+    return True
+
+
+@attack
+def open_a_packet_socket(_bait):
+    socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    return True
+
+
+@attack
+def open_a_vsock(_bait):
+    socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+    return True
+
+
+@attack
+def attach_shared_memory_of_the_machine(bait):
+    if libc.shmget(bait["shm_key"], 0, 0) == -1:
+        raise OSError(ctypes.get_errno(), "shmget")
+    return True
+
+
+# -- what Landlock concedes --------------------------------------------------------------------------
+
+
+@attack
+def see_that_a_file_exists(bait):
+    return os.stat(bait["secrets"][0])
+
+
+@attack
+def change_permissions_of_a_foreign_file(bait):
+    os.chmod(bait["victim_file"], 0o600)
+    return True
+
+
+@attack
+def list_foreign_processes(bait):
+    return str(bait["victim"]) in os.listdir("/proc")
+
+
+@attack
+def read_a_foreign_file_in_shared_memory(bait):
+    return Path(bait["shm_file"]).read_text() == "BAIT"
+
+
+@attack
+def watch_the_home(bait):
+    descriptor = libc.inotify_init1(0)
+    if libc.inotify_add_watch(descriptor, bait["home"].encode(), 0x100) == -1:
+        raise OSError(ctypes.get_errno(), "inotify_add_watch")
+    return True
+
+
+def _readable(path):
+    with contextlib.suppress(OSError):
+        with open(path, "rb") as file:
+            return bool(file.read(1))
+    return False
+
+
+def main():
+    bait = json.load(sys.stdin)
+    os.chdir(tempfile.mkdtemp(dir=os.environ["HOME"]))
+    try:
+        outcome = "succeeded" if ATTACKS[sys.argv[1]](bait) else "denied: nothing came of it"
+    except Exception as error:
+        outcome = f"denied: {type(error).__name__}: {error}"
+    print(outcome)
+
+
+if __name__ == "__main__":
+    main()

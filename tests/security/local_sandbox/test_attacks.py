@@ -1,0 +1,112 @@
+"""Every attack, at every level that confines; and what must still work there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.security.local_sandbox.attacks import ATTACKS
+
+if TYPE_CHECKING:
+    from tests.security.local_sandbox.conftest import Machine
+
+pytestmark = pytest.mark.attack
+
+SOURCE = Path(__file__).with_name("attacks.py")
+# SECURITY.md says why, and what it means.
+CONCEDED = {
+    "bubblewrap": frozenset[str](),
+    "landlock": frozenset(
+        {
+            "see_that_a_file_exists",
+            "change_permissions_of_a_foreign_file",
+            "list_foreign_processes",
+            "read_a_foreign_file_in_shared_memory",
+            "watch_the_home",
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_an_attack_is_denied(machine: Machine, name: str) -> None:
+    if name in CONCEDED[machine.level]:
+        pytest.skip(f"{machine.level} concedes it")
+    machine.sandbox.files.write("attacks.py", SOURCE.read_text())
+    machine.sandbox.files.write("bait.json", json.dumps(machine.bait))
+    shown = machine.sandbox.commands.run(
+        f"python3 ~/attacks.py {name} < ~/bait.json", timeout=30
+    ).stdout
+    assert shown.startswith("denied"), shown
+    assert "BAIT" not in shown
+    home = Path(machine.bait["home"])
+    assert not list(home.rglob("planted*"))
+    assert all("planted" not in path.read_text() for path in home.glob(".*") if path.is_file())
+    assert all(Path(path).read_text() == "BAIT" for path in machine.bait["secrets"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../../../etc/shadow",
+        "/etc/shadow",
+        "~root/.ssh/id_rsa",
+        "~/../../etc/shadow",
+    ],
+)
+def test_the_file_api_reads_nothing_of_the_machine(machine: Machine, path: str) -> None:
+    from e2b import SandboxException
+
+    with pytest.raises(SandboxException):
+        machine.sandbox.files.read(path)
+
+
+def test_the_file_api_follows_no_link_out_of_the_sandbox(machine: Machine) -> None:
+    from e2b import SandboxException
+
+    secret = machine.bait["secrets"][0]
+    machine.sandbox.commands.run(f"ln -sfn {Path(secret).parent} ~/out && ln -sf {secret} ~/key")
+    for way in ("/home/user/key", f"/home/user/out/{Path(secret).name}"):
+        with pytest.raises(SandboxException):
+            machine.sandbox.files.read(way)
+        with pytest.raises(SandboxException):
+            machine.sandbox.files.write(way, "overwritten")
+    assert Path(secret).read_text() == "BAIT"
+
+
+CONTROLS = {
+    "numpy": "python3 -c 'import numpy; print(numpy.arange(3).sum())'",
+    "git": "git init -q g && cd g && git -c user.name=a -c user.email=b@c commit -q --allow-empty -m x",
+    "pip, offline": "python3 -m pip --version",
+    "threads": "python3 -c 'import threading; t = threading.Thread(target=print); t.start(); t.join()'",
+    "processes": 'python3 -c \'from multiprocessing import get_context as g; p = g("fork").Pool(2);'
+    " print(p.map(abs, [-1, 2])); p.close(); p.join()'",
+    "the user database": "python3 -c 'import os, pwd; print(pwd.getpwuid(os.getuid()))'",
+    "a named pipe": "rm -f f && mkfifo f && (echo hello > f & cat f)",
+    "process substitution": "cat <(echo hello)",
+    "sqlite": 'python3 -c \'import sqlite3; sqlite3.connect("x.db").execute("create table t(a)")\'',
+    "a temporary file": "python3 -c 'import tempfile; tempfile.NamedTemporaryFile().write(b\"x\")'",
+    "tar": "tar cf x.tar --files-from /dev/null && tar tf x.tar",
+}
+NEEDS_SOCKETS = {
+    "a server of one's own": "python3 -m http.server 8123 >/dev/null 2>&1 & sleep 0; for i in $(seq 50);"
+    " do python3 -c 'import urllib.request as u; print(u.urlopen(\"http://localhost:8123\").status)'"
+    " 2>/dev/null && break; sleep 0.1; done; kill %1",
+    "processes by a fork server": "python3 -c 'from multiprocessing import get_context as g;"
+    ' p = g("forkserver").Pool(1); print(p.map(abs, [-1])); p.close(); p.join()\'',
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONTROLS))
+def test_honest_work_is_not_disturbed(machine: Machine, name: str) -> None:
+    assert machine.sandbox.commands.run(f"cd $(mktemp -d -p ~) && {CONTROLS[name]}").exit_code == 0
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_SOCKETS))
+def test_a_sandbox_has_a_network_of_its_own(machine: Machine, name: str) -> None:
+    if machine.level == "landlock":
+        pytest.skip("Landlock has no network of its own")
+    assert machine.sandbox.commands.run(NEEDS_SOCKETS[name]).exit_code == 0
