@@ -52,11 +52,13 @@ def test_a_run_is_seen_while_it_goes_on_and_left_as_one_output(
         outputs = [stream]
     else:
         assert "".join(stream["text"]) == "before\n"
-    final, *rest = [output for output in outputs if output["data"]]
+    final, *rest = [output for output in outputs if any(output["data"]["text/html"])]
     assert rest == []
     assert set(final["data"]) == {"text/html", "text/plain"}
     assert final["metadata"]["vibekit"]["version"] == 1
     assert page.output(1).get_by_text("codex").count() == 1
+    boxes = [page.outputs(1).nth(number).bounding_box() for number in range(len(outputs))]
+    assert sum(bool(box and box["height"] > 1) for box in boxes) == 1 + (owns == "False")
 
 
 def test_a_reopened_untrusted_card_looks_the_same(open_notebook: OpenNotebook) -> None:

@@ -51,7 +51,7 @@ def left_in_the_cell(publisher: CapturingDisplayPublisher) -> list[dict[str, Any
     for number, output in enumerate(publisher.outputs):
         display_id = (output.get("transient") or {}).get("display_id", f"unnamed {number}")
         shown[display_id] = output
-    return [output for output in shown.values() if output["data"]]
+    return [output for output in shown.values() if output["data"]["text/html"]]
 
 
 @pytest.mark.parametrize("events", [whole_run(), whole_run()[:6], whole_run()[:2]])

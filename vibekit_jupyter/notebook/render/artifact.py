@@ -124,7 +124,7 @@ def _page(shown: FileShown, data: bytes) -> str:
         shown,
         f'<iframe sandbox="" srcdoc="{html.escape(policy + page)}" '
         f'title="{html.escape(short_path(shown.path))}" '
-        f'style="width:100%;height:320px;border:{style.LINE};border-radius:4px;'
+        f'style="box-sizing:border-box;width:100%;height:320px;border:{style.LINE};border-radius:4px;'
         f'background-color:white;color-scheme:light"></iframe>',
     )
 

@@ -44,6 +44,8 @@ PIECE_LIMIT: Final = 4_000
 LARGE: Final = 16_000
 LARGE_INTERVAL: Final = 0.25
 LIVE_LIMIT: Final = 4_000
+# Not no data at all: nbconvert warns of an output that it cannot represent.
+EMPTY: Final = {"text/html": "", "text/plain": ""}
 METADATA_KEY: Final = "vibekit"
 
 
@@ -245,7 +247,7 @@ class RichDisplay:
             final.bundle(), final.metadata, display_id=next(iter(ids), None), update=bool(ids)
         )
         for display_id in ids[1:]:
-            self._publish({}, {}, display_id=display_id, update=True)
+            self._publish(EMPTY, {}, display_id=display_id, update=True)
 
     def _draw(self, now: float) -> int:
         """Draw the piece that is still growing; return its size."""
