@@ -121,6 +121,15 @@ def test_a_notice_and_a_command_that_never_ended_are_told() -> None:
     assert "stopped" in text_of(to_html(transcript))
 
 
+def test_the_full_form_shows_what_the_brief_one_leaves_out() -> None:
+    events = [*beginning(), *command("seq 9999", "\n".join(map(str, range(9_999)))), end()]
+    brief, full = Transcript.of(events), Transcript.of(events, full=True)
+    for form in (to_html, to_plain):
+        assert "characters left out" in form(brief)
+        assert "characters left out" not in form(full)
+        assert "5000" in form(full)
+
+
 def test_markdown_is_rendered_once_it_is_complete() -> None:
     events = [*beginning(), TextDelta("It is **bold**.\n\n| a |\n|---|\n| 1 |\n")]
     assert "**bold**" in to_html(Transcript.of(events))

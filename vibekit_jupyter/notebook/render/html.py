@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +45,8 @@ def to_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
     blocks = [block for block in transcript.blocks if not isinstance(block, Step)]
     calls = sum(isinstance(block, ToolCall) for block in blocks)
     low, high = OUTPUT_SHARE
-    limit = max(low, min(high, OUTPUT_BUDGET // max(1, calls)))
+    budget = OUTPUT_BUDGET // max(1, calls)
+    limit = sys.maxsize if transcript.full else max(low, min(high, budget))
     parts = [head_html(transcript, elapsed=elapsed)]
     if transcript.omitted:
         parts.append(_aside(f"{plural(transcript.omitted, 'earlier part')} left out"))

@@ -162,6 +162,7 @@ class Transcript:
     """
 
     def __init__(self, *, full: bool = False) -> None:
+        self.full = full
         self.blocks: list[Block] = []
         self.omitted = 0
         self.started: RunStarted | None = None
