@@ -20,12 +20,12 @@ from report import Figure, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.support.counting_proxy import counting_proxy  # noqa: E402  # the path comes first
-from tests.support.sandbox_server import sandbox_server  # noqa: E402  # as above
-from vibekit_jupyter import VibeKit  # noqa: E402  # as above
-from vibekit_jupyter.config import Service  # noqa: E402  # as above
-from vibekit_jupyter.sessions.registry import Registry  # noqa: E402  # as above
-from vibekit_jupyter.sessions.session import Session  # noqa: E402  # as above
+from tests.support.counting_proxy import counting_proxy
+from tests.support.sandbox_server import sandbox_server
+from vibekit_jupyter import VibeKit
+from vibekit_jupyter.config import Service
+from vibekit_jupyter.sessions.registry import Registry
+from vibekit_jupyter.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,11 +97,13 @@ async def switching(folder: Path) -> list[Figure]:
             Figure("set_session", statistics.median(times) * 1000, "ms", most=1),
             Figure("set_session, requests", len(proxy.requests), "", most=0),
         ]
-        await client.list()
-        proxy.requests.clear()
-        await client.restore(ids[0])
-        figures.append(Figure("restore, requests beyond the list", len(proxy.requests), "", most=1))
+        await client.execute_command("true")
         await client.aclose()
+        proxy.requests.clear()
+        restarted = VibeKit(agent="codex", environment={"e2b": e2b})
+        await restarted.restore(ids[0])
+        figures.append(Figure("restore, requests", len(proxy.requests), "", most=2))
+        await restarted.aclose()
     return figures
 
 

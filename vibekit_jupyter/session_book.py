@@ -33,6 +33,8 @@ __all__ = ["SessionBook"]
 ID = re.compile(r"[a-z0-9]{12,64}(-[a-z0-9]{1,32})?")
 # What may become a part of a URL's path: the SDK puts it there as it is.
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+# Among how many sessions the nearest names are looked for.
+RECENT = 200
 
 
 class SessionBook:
@@ -123,19 +125,18 @@ class SessionBook:
         )
         if exact is not None:
             return self.marked(exact)
-        mine = [one for one in self.remembered() if one.service_id == service_id]
-        matches = [one for one in mine if text and _begins(one, text)]
+        matches = self.registry.beginning_with(self.user, service_id, text) if text else ()
         if len(matches) > 1:
             raise SessionNameError(
                 f"{_short(text)} is the beginning of several sessions.",
                 hint=f"Say which: {', '.join(one.name for one in matches[:8])}.",
             )
         if matches:
-            return matches[0]
-        other = self.registry.by_id(text) or next(
-            (one for one in self.remembered() if one.name == text and one.state != "gone"), None
+            return self.marked(matches[0])
+        other = self.registry.by_id(text) or self.registry.elsewhere_by_name(
+            self.user, service_id, text
         )
-        return other and dataclasses.replace(self.marked(other), state="elsewhere")
+        return other and dataclasses.replace(other, state="elsewhere")
 
     def remembered(self, *, all_users: bool = False) -> Sequence[Session]:
         """Return the registry's sessions, the last used first."""
@@ -144,7 +145,7 @@ class SessionBook:
 
     def not_found(self, text: str) -> SessionNotFoundError:
         """Return the error for a session that nobody knows, with the nearest names."""
-        names = [session.name for session in self.remembered()]
+        names = [session.name for session in self.registry.sessions(self.user, most=RECENT)]
         near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
         return SessionNotFoundError(
             f"There is no session {_short(text)}.",
@@ -272,10 +273,7 @@ class SessionBook:
         """Record what the service has, and that it has nothing else."""
         for info in infos:
             self.learn(info, service)
-        alive = {info.id for info in infos}
-        for one in self.remembered(all_users=True):
-            if one.service_id == service.id and one.id not in alive and one.state != "gone":
-                self.registry.update(one, state="gone", ends_at=None)
+        self.registry.gone_except(service.id, {info.id for info in infos})
 
     def _placed(self, session: Session, service: Service, *, reachable: bool = True) -> Session:
         """Return a session with its state as seen from a service."""
@@ -287,7 +285,9 @@ class SessionBook:
 
     def marked(self, session: Session) -> Session:
         """Return a session with its mark of being the current one."""
-        return dataclasses.replace(session, current=session.id == self.current)
+        if session.id != self.current:
+            return session
+        return dataclasses.replace(session, current=True)
 
 
 def elsewhere(session: Session) -> SessionElsewhereError:
@@ -302,10 +302,6 @@ def elsewhere(session: Session) -> SessionElsewhereError:
         hint=hint,
         session_id=session.id,
     )
-
-
-def _begins(session: Session, text: str) -> bool:
-    return session.name.startswith(text) or session.id.startswith(text)
 
 
 def _short(text: str) -> str:

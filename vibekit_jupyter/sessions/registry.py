@@ -18,13 +18,14 @@ from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.sessions.turns import TurnRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from vibekit_jupyter.config import Service
 
 __all__ = ["Registry"]
 
-SELECT_SESSION = """
+# A single session is told with its counts; a list of ten thousand would pay for them.
+COUNTED = """
     SELECT session.*,
         (SELECT count(*) FROM turn
             WHERE turn.service = session.service AND turn.session = session.id) AS turns,
@@ -32,6 +33,7 @@ SELECT_SESSION = """
             WHERE turn.service = session.service AND turn.session = session.id) AS files
     FROM session
 """
+LISTED = "SELECT session.*, 0 AS turns, 0 AS files FROM session"
 
 
 class Registry(TurnRecords):
@@ -91,10 +93,56 @@ class Registry(TurnRecords):
         )
         return rows[0] if rows else None
 
-    def sessions(self, user: str | None = None) -> Sequence[Session]:
-        """Return the sessions not forgotten, of one user or of all, the last used first."""
+    def beginning_with(self, user: str, service_id: str, text: str) -> Sequence[Session]:
+        """Return a user's sessions whose name or id begins so."""
+        last = f"{text}\U0010ffff"
+        rows = [
+            one
+            for column in ("name", "id")
+            for one in self._sessions(
+                f"WHERE service = ? AND user = ? AND {column} >= ? AND {column} < ?"
+                " AND NOT forgotten",
+                (service_id, user, text, last),
+                LISTED,
+            )
+        ]
+        return list({one.id: one for one in rows}.values())
+
+    def elsewhere_by_name(self, user: str, service_id: str, name: str) -> Session | None:
+        """Return a user's session of this name that another service has, if it is not gone."""
+        rows = self._sessions(
+            "WHERE user = ? AND name = ? AND service != ? AND state != 'gone' AND NOT forgotten",
+            (user, name, service_id),
+        )
+        return rows[0] if rows else None
+
+    def sessions(self, user: str | None = None, *, most: int | None = None) -> Sequence[Session]:
+        """Return the sessions not forgotten, of one user or of all, the last used first.
+
+        Their turns and files are not counted.
+        """
         where = "WHERE NOT forgotten" + ("" if user is None else " AND user = ?")
-        return self._sessions(f"{where} ORDER BY last_used DESC", () if user is None else (user,))
+        values = () if user is None else (user,)
+        return self._sessions(
+            f"{where} ORDER BY last_used DESC LIMIT ?",
+            (*values, -1 if most is None else most),
+            LISTED,
+        )
+
+    def gone_except(self, service_id: str, alive: Collection[str]) -> None:
+        """Record that a service has no other sessions than those alive."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT id FROM session WHERE service = ? AND state != 'gone'", (service_id,)
+            ).fetchall()
+        gone = [row["id"] for row in rows if row["id"] not in alive]
+        if gone:
+            with self.transaction() as database:
+                database.executemany(
+                    "UPDATE session SET state = 'gone', ends_at = NULL"
+                    " WHERE service = ? AND id = ?",
+                    [(service_id, session_id) for session_id in gone],
+                )
 
     def free_name(self, user: str, service_id: str, notebook: str) -> str:
         """Return a name for a session that nobody named: after its notebook, numbered."""
@@ -169,9 +217,11 @@ class Registry(TurnRecords):
         )
         return rows[0] if rows else None
 
-    def _sessions(self, where: str, values: Sequence[Any]) -> Sequence[Session]:
+    def _sessions(
+        self, where: str, values: Sequence[Any], select: str = COUNTED
+    ) -> Sequence[Session]:
         with self.reading() as database:
-            rows = database.execute(f"{SELECT_SESSION} {where}", values).fetchall()
+            rows = database.execute(f"{select} {where}", values).fetchall()
         return [_session(row) for row in rows]
 
 

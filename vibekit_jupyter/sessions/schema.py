@@ -41,6 +41,7 @@ MIGRATIONS: Sequence[str] = (
     CREATE UNIQUE INDEX session_name ON session (user, service, name) WHERE NOT forgotten;
     CREATE INDEX session_used ON session (user, last_used);
     CREATE INDEX session_id ON session (id);
+    CREATE INDEX session_alive ON session (service) WHERE state != 'gone';
     CREATE TABLE turn (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         service TEXT NOT NULL,

@@ -38,7 +38,7 @@ class Session:
     agent, model
         Who answered the last turn; empty before the first.
     turns, files
-        How many turns it had, and how many files they changed.
+        How many turns it had, and how many files they changed; not counted in a list.
     current
         It is the client's current session.
     continued_from
