@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -15,6 +16,10 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("vibekit", deadline=None)
+settings.load_profile("vibekit")
 
 
 def is_setting(name: str) -> bool:

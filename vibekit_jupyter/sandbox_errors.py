@@ -37,11 +37,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service
     except (e2b.SandboxNotFoundException, not_running) as error:
-        raise SessionNotFoundError(
-            f"The session {session_id} is gone: its sandbox was killed or expired.",
-            hint="Start a new one with %vibekit_session new.",
-            session_id=session_id,
-        ) from error
+        raise _gone(session_id) from error
     except e2b.AuthenticationException as error:
         raise SandboxAuthenticationError(
             f"The sandbox service ({name}) refused the key.",
@@ -57,6 +53,8 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
             f"The sandbox service ({name}) refused: {error}", session_id=session_id
         ) from error
     except (e2b.TimeoutException, busy, httpx.TransportError, OSError) as error:
+        if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
+            raise _gone(session_id) from error
         raise _unreachable(name, session_id) from error
     except e2b.SandboxException as error:
         if str(error).startswith("400:") and session_id is not None:
@@ -79,6 +77,14 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
             raise
         # The SDK's word for a command's stream that ended before the command did.
         raise _unreachable(name, session_id) from error
+
+
+def _gone(session_id: str | None) -> SessionNotFoundError:
+    return SessionNotFoundError(
+        f"The session {session_id} is gone: its sandbox was killed or expired.",
+        hint="Start a new one with %vibekit_session new.",
+        session_id=session_id,
+    )
 
 
 def _unreachable(name: str, session_id: str | None) -> SandboxUnreachableError:

@@ -100,12 +100,12 @@ class Completion:
 
     def install(self) -> None:
         """Hook in."""
-        if not hasattr(self._shell.Completer, "custom_matchers"):  # IPython < 8.6
+        try:
+            from IPython.core.completer import context_matcher
+        except ImportError:  # IPython < 8.6
             for magic in _MAGICS:
                 self._shell.set_hook("complete_command", _complete_command, str_key=magic)  # type: ignore[no-untyped-call]  # IPython's own
             return
-        from IPython.core.completer import context_matcher
-
         # IPython names matchers by an attribute, which a bound method cannot carry.
         self._matcher = context_matcher(identifier="vibekit", priority=100)(_match)
         self._shell.Completer.custom_matchers.append(self._matcher)
