@@ -85,7 +85,7 @@ def namespace_arguments(
     folders
         The sandbox's own writable folders, by the path it sees.
     etc
-        Folder of files that stand in for the machine's ``/etc``.
+        Folder that stands in for the machine's ``/etc``.
     tools
         Folder of small programs put first in ``PATH``.
     boot_id
@@ -99,7 +99,7 @@ def namespace_arguments(
         command += ["--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += _system()
-    shown = (*folders, *(f"/etc/{name}" for name in ETC), TOOLS, "/sys/devices/system/cpu")
+    shown = (*folders, TOOLS, "/sys/devices/system/cpu")
     for parent in _parents((*shown, *python_prefixes(), "/var/tmp", "/run/x"), tuple(folders)):
         command += ["--perms", "0755", "--dir", parent]
     command += ["--proc", "/proc", "--dev", "/dev"]
@@ -107,10 +107,7 @@ def namespace_arguments(
     command += ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
     for seen, real in folders.items():
         command += ["--bind", str(real), seen]
-    for name in ETC:
-        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for file in sorted(etc.iterdir()):
-        command += ["--ro-bind", str(file), f"/etc/{file.name}"]
+    command += ["--ro-bind", str(etc), "/etc"]
     command += ["--ro-bind", str(tools), TOOLS]
     for name in ("cpu", "node"):
         path = f"/sys/devices/system/{name}"

@@ -88,7 +88,7 @@ def _state_file(arguments: argparse.Namespace) -> Path:
     return given or vibekit_home() / f"server-{socket.gethostname()}.json"
 
 
-# -- serve ----------------------------------------------------------------------------------------
+# -- serve -------------------------------------------------------------------------------
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -131,7 +131,7 @@ def _key(given: str, file: Path | None) -> str:
     return given or f"e2b_{secrets.token_hex(20)}"
 
 
-# -- asking a running server ------------------------------------------------------------------------
+# -- asking a running server -------------------------------------------------------------
 
 
 def _ask(arguments: argparse.Namespace, method: str, path: str) -> tuple[Any, dict[str, str]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
+import shutil
 import sys
 import uuid
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.home import private_directory
 from vibekit_jupyter.local_sandbox.bubblewrap import (
+    ETC,
     TOOLS,
     find_bubblewrap,
     namespace_arguments,
@@ -25,8 +29,6 @@ from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vibekit_jupyter.local_sandbox.nursery import Nursery
 from vibekit_jupyter.local_sandbox.store import Store
 
@@ -160,10 +162,16 @@ class Confinement:
 
 
 def write_stand_ins(root: Path) -> None:
-    """Write the files that stand in for ``/etc``, and the small tools, under ``root``."""
+    """Write what stands in for ``/etc``, and the small tools, under ``root``.
+
+    One folder to show instead of thirty mounts makes a sandbox in half the time.
+    """
+    shutil.rmtree(root / "etc", ignore_errors=True)
     etc, tools = private_directory(root / "etc"), private_directory(root / "bin")
     for folder in (etc, tools):
         folder.chmod(0o755)
+    for name in ETC:
+        _copy(Path("/etc", name), etc / name)
     for name, text in {
         "passwd": PASSWD,
         "group": GROUP,
@@ -180,6 +188,15 @@ def write_stand_ins(root: Path) -> None:
         (etc / name).chmod(0o644)
     (tools / "sudo").write_text(SUDO)
     (tools / "sudo").chmod(0o755)
+
+
+def _copy(source: Path, destination: Path) -> None:
+    with contextlib.suppress(OSError, shutil.Error):  # not on this machine, or not for this user
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir() and not source.is_symlink():
+            shutil.copytree(source, destination, symlinks=True)
+        else:
+            shutil.copyfile(source, destination, follow_symlinks=False)
 
 
 async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -> Confinement:

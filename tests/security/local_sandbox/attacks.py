@@ -277,7 +277,8 @@ def _supervisors():
 @attack
 def have_capabilities(_bait):
     status = Path("/proc/self/status").read_text()
-    masks = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
+    held = ("CapInh", "CapPrm", "CapEff", "CapAmb")  # the bounding set gives nothing by itself
+    masks = [line.split()[1] for line in status.splitlines() if line.startswith(held)]
     return any(int(mask, 16) for mask in masks)
 
 
