@@ -83,10 +83,20 @@ class Kernel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.stop_channels()
-        self._manager.shutdown_kernel()
-        self._manager.context.destroy()
+        self.shut_down()
         stop_local_server(self.home)
+
+    def shut_down(self) -> None:
+        """End the kernel as a frontend does, and wait until it has ended."""
+        if self._manager.has_kernel:
+            self._client.stop_channels()
+            self._manager.shutdown_kernel()
+            self._manager.context.destroy()
+
+    @staticmethod
+    def is_running(pid: int) -> bool:
+        """Whether a process runs."""
+        return _is_running(pid)
 
     def begin(self, code: str, *, stop_on_error: bool = True) -> str:
         """Send a cell; return its message's id."""

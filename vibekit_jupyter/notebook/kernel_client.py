@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from vibekit_jupyter.client import VibeKit
-from vibekit_jupyter.notebook.loop import BackgroundLoop, Work
+from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -125,7 +125,7 @@ class SyncClient(_Bridge):
             yield from iter(events.get, None)
             run.wait()
         finally:
-            run.cancel()
+            run.end()
 
 
 class KernelClient(_Bridge):
@@ -175,11 +175,12 @@ class KernelClient(_Bridge):
         run: Work[Result] = self.submit(self.vibekit.generate_code(prompt, on_event=put, **options))
         run.finished.add_done_callback(lambda _: put(None))
         try:
-            while (event := await events.get()) is not None:
-                yield event
+            with interruptible():
+                while (event := await events.get()) is not None:
+                    yield event
             await run.result()
         finally:
-            run.cancel()
+            await run.ended()
 
 
 def _notebook_path(namespace: Mapping[str, Any]) -> str:

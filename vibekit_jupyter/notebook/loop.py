@@ -10,19 +10,24 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures.thread
+import contextlib
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from vibekit_jupyter.errors import VibeKitError
+from vibekit_jupyter.notebook.magic_errors import show_as_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
-__all__ = ["BackgroundLoop", "Work"]
+__all__ = ["CLEANUP_SECONDS", "TICK", "BackgroundLoop", "Work", "interruptible"]
 
 T = TypeVar("T")
+
+TICK = 0.05
+"""Seconds between two looks at work on the background loop."""
 
 CLEANUP_SECONDS = 5.0
 """How long one waits for a cancelled coroutine to end. A person pressed the stop button."""
@@ -70,25 +75,57 @@ class Work(Generic[T]):
         if not self.finished.done():
             self._loop.call_soon_threadsafe(self._cancel)
 
+    def end(self) -> None:
+        """Cancel the coroutine and block until it has ended, if it does so in time."""
+        self.cancel()
+        concurrent.futures.wait([self.finished], timeout=CLEANUP_SECONDS)
+
+    async def ended(self) -> None:
+        """Do the same without blocking the running loop."""
+        self.cancel()
+        await asyncio.wait([asyncio.wrap_future(self.finished)], timeout=CLEANUP_SECONDS)
+
     async def result(self) -> T:
         """Await the result on another loop. Cancelling the waiter cancels the work."""
         settled = asyncio.wrap_future(self.finished)
-        try:
-            await asyncio.wait([settled])
-        except asyncio.CancelledError:
-            self.cancel()
-            await asyncio.wait([settled], timeout=CLEANUP_SECONDS)
-            raise
+        with interruptible():
+            try:
+                await asyncio.wait([settled])
+            except asyncio.CancelledError:
+                await self.ended()
+                raise
         return settled.result()
 
     def wait(self) -> T:
         """Block until the result is there. An interrupt of the waiter cancels the work."""
         try:
             return self.finished.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            concurrent.futures.wait([self.finished], timeout=CLEANUP_SECONDS)
+        except KeyboardInterrupt as error:
+            show_as_one_line(error)
+            self.end()
             raise
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let an interrupt end what awaits here, at once and with one line.
+
+    ipykernel acts on an interrupt in the loop's next round, and a loop that only waits for
+    another thread has none: so keep it going round.
+    """
+
+    async def tick() -> None:
+        while True:  # noqa: ASYNC110  # it waits for nothing: the rounds are the point
+            await asyncio.sleep(TICK)
+
+    ticking = asyncio.ensure_future(tick())
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        show_as_one_line(error)
+        raise
+    finally:
+        ticking.cancel()
 
 
 class BackgroundLoop:

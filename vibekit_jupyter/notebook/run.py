@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.events import SessionReady
-from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS
+from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from vibekit_jupyter.notebook.render.display import RunDisplay
 
 __all__ = ["CellRun"]
-
-TICK = 0.05
-"""Seconds between two looks at what happened; the display decides how often it redraws."""
 
 DOUBLE_PRESS = 0.5
 """Seconds in which a further interrupt is the same press of the button (or an impatient one)."""

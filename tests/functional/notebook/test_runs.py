@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,9 @@ from tests.support.model_server import (
     Stall,
 )
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARK = "31.4159265"
 STALLED = Disturbed(Answer("Thinking about it, for a long time."), Stall(after=3, seconds=60))
@@ -91,6 +94,14 @@ def wait_until_nothing_sleeps() -> None:
     assert sleepers() == []
 
 
+def wait_for_hangup(server: ModelServer, before: int) -> None:
+    """Wait until one answer more was not waited for; it must happen within a second."""
+    deadline = time.monotonic() + 1
+    while server.hangups == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.hangups == before + 1
+
+
 PROMPTS = [
     'it\'s "quoted" `ticks` $(id) ${HOME} $HOME !ls %time ?',
     "{braces} {{double}} {x.__class__} %s {0}",
@@ -148,13 +159,9 @@ def test_an_interrupt_stops_the_model_within_a_second(
     server.wait_for_requests(requests + 1)
     cell = stop(kernel, message)
     assert (cell.status, cell.ename) == ("error", ename)
-    if ename == "RunInterruptedError":
-        assert cell.error is not None
-        assert len(cell.error) == 1
-    deadline = time.monotonic() + 1
-    while server.hangups == hangups and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.hangups == hangups + 1
+    assert cell.error is not None
+    assert len(cell.error) == 1 or ename == "KeyboardInterrupt"
+    wait_for_hangup(server, hangups)
     assert kernel.run("%%vibekit\nhello").status == "ok"
 
 
@@ -170,7 +177,6 @@ def test_an_interrupt_ends_the_command_and_leaves_the_session_usable(
     wait_until_nothing_sleeps()
     assert kernel.run("print((await client.execute_command('echo alive')).stdout)").status == "ok"
     assert kernel.run("%%vibekit\nhello").status == "ok"
-    assert "interrupted" in kernel.run("%vibekit last").text or code
 
 
 @pytest.mark.parametrize(
@@ -194,32 +200,35 @@ def test_an_interrupt_ends_a_persons_own_command(kernel: Kernel, code: str, enam
 def test_impatient_interrupts_leave_the_kernel_usable(
     kernel: Kernel, server: ModelServer, code: str, pause: float
 ) -> None:
-    requests = len(server.requests)
+    requests, hangups = len(server.requests), server.hangups
     message = kernel.begin(code, stop_on_error=False)
     server.wait_for_requests(requests + 1)
     for _ in range(3):
         kernel.interrupt()
         time.sleep(pause)
     assert kernel.end(message).status == "error"
+    wait_for_hangup(server, hangups)
     assert kernel.run("print('usable')").stdout == "usable\n"
     assert kernel.run("%%vibekit\nhello").status == "ok"
 
 
 def test_an_interrupt_ends_run_all(kernel: Kernel, server: ModelServer) -> None:
-    requests = len(server.requests)
+    requests, hangups = len(server.requests), server.hangups
     first, *rest = [kernel.begin(f"%%vibekit\n{word}") for word in ("stall", "hello", "hello")]
     server.wait_for_requests(requests + 1)
     assert stop(kernel, first).status == "error"
     assert [kernel.end(message).status for message in rest] == ["aborted", "aborted"]
     assert len(server.requests) == requests + 1
+    wait_for_hangup(server, hangups)
 
 
 def test_an_interrupt_spares_a_persons_own_tasks(kernel: Kernel, server: ModelServer) -> None:
     kernel.run("import asyncio; mine = asyncio.create_task(asyncio.sleep(30, 'survived'))")
-    requests = len(server.requests)
+    requests, hangups = len(server.requests), server.hangups
     message = kernel.begin("%%vibekit\nstall", stop_on_error=False)
     server.wait_for_requests(requests + 1)
     stop(kernel, message)
+    wait_for_hangup(server, hangups)
     assert kernel.run("print(mine.done()); mine.cancel()").stdout == "False\n"
 
 
@@ -231,8 +240,7 @@ def test_cancelling_a_task_cancels_its_run(kernel: Kernel, server: ModelServer) 
         "task.cancel()\ntry: await task\nexcept asyncio.CancelledError: print('cancelled')"
     )
     assert cell.stdout == "cancelled\n"
-    server.wait_for_hangup()
-    assert server.hangups == hangups + 1
+    wait_for_hangup(server, hangups)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +262,7 @@ def test_a_callback_that_would_wait_for_itself_is_told_so(kernel: Kernel) -> Non
         stop_on_error=False,
     )
     assert cell.status == "error"
-    assert "callback" in "".join(cell.error or ())
+    assert "callback" in cell.text + cell.stderr
 
 
 def test_what_a_callback_prints_lands_in_its_cell(kernel: Kernel) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from vibekit_jupyter.notebook.cells import Cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BODIES = [
     "Write primes.py",
@@ -127,7 +130,7 @@ def test_the_value_of_a_whole_cell_is_not_displayed(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Cells(shell).install()
-    shell.register_magic_function(lambda line, cell: "a value", "cell", "vibekit")
+    shell.register_magic_function(lambda *_: "a value", "cell", "vibekit")
     shell.run_cell("%%vibekit\nhi", store_history=True)
     assert capsys.readouterr().out == ""
     shell.run_cell("x = get_ipython().run_cell_magic('vibekit', '', 'hi')", store_history=True)
