@@ -53,9 +53,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
             f"The sandbox service ({name}) refused: {error}", session_id=session_id
         ) from error
     except (e2b.TimeoutException, busy, httpx.TransportError, OSError) as error:
-        if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
-            raise _gone(session_id) from error
-        raise _unreachable(name, session_id) from error
+        raise _unanswered(error, name, session_id) from error
     except e2b.SandboxException as error:
         if str(error).startswith("400:") and session_id is not None:
             raise SessionNotFoundError(
@@ -76,7 +74,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         if type(error) is not Exception:
             raise
         # The SDK's word for a command's stream that ended before the command did.
-        raise _unreachable(name, session_id) from error
+        raise _unanswered(error, name, session_id) from error
 
 
 def _gone(session_id: str | None) -> SessionNotFoundError:
@@ -87,7 +85,11 @@ def _gone(session_id: str | None) -> SessionNotFoundError:
     )
 
 
-def _unreachable(name: str, session_id: str | None) -> SandboxUnreachableError:
+def _unanswered(
+    error: Exception, name: str, session_id: str | None
+) -> SessionNotFoundError | SandboxUnreachableError:
+    if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
+        return _gone(session_id)
     return SandboxUnreachableError(
         f"The sandbox service ({name}) does not answer.",
         hint="The session may well be alive: try again in a moment.",
