@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.inputtransformer2 import cell_magic, leading_empty_lines
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -19,6 +21,7 @@ __all__ = ["AWAITED_MAGIC", "Cells"]
 AWAITED_MAGIC = "_vibekit_awaited"
 
 _CELL = re.compile(r"(?:[ \t]*\r?\n)*%%vibekit(?:[ \t]([^\r\n]*))?\r?\n(.*)", re.DOTALL)
+_INSIDE_ANOTHER = re.compile(r"\s*(?:%%(?!vibekit\s)\w[^\n]*\n)+%%vibekit\s")
 
 
 class Cells:
@@ -62,7 +65,11 @@ class Cells:
 
     def __call__(self, lines: list[str]) -> list[str]:
         """Turn a whole-cell ``%%vibekit`` into the call of its magic."""
-        match = _CELL.fullmatch("".join(lines))
+        cell = "".join(lines)
+        if _INSIDE_ANOTHER.match(cell):
+            # The same as IPython would make of it, before it cleans what is inside.
+            return list(cell_magic(leading_empty_lines(lines)))  # type: ignore[no-untyped-call]  # IPython's own
+        match = _CELL.fullmatch(cell)
         if match is None or not match[2]:
             return lines
         arguments = f"{(match[1] or '').strip()!r}, {match[2]!r}"
@@ -89,6 +96,6 @@ class Cells:
 
         IPython ends a cell with a newline where it has none; that one is not the person's.
         """
-        if self._running and self._running[-1].raw_cell.endswith(body):
+        if self._running and self._running[0].raw_cell.endswith(body):
             return body
         return body.removesuffix("\n")

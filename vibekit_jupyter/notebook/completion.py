@@ -124,7 +124,7 @@ def _match(context: Any) -> dict[str, Any]:
     from IPython.core.completer import SimpleCompletion
 
     if context.cursor_line and re.match(r"\s*%%vibekit\s", context.full_text):
-        fragment, words = context.token, []  # a prompt is not Python
+        fragment, words = context.token, [context.token]  # a prompt is not Python
     else:
         found = candidates(context.line_with_cursor[: context.cursor_position])
         if found is None:

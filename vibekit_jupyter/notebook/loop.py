@@ -80,21 +80,36 @@ class Work(Generic[T]):
         self.cancel()
         concurrent.futures.wait([self.finished], timeout=CLEANUP_SECONDS)
 
+    def signal(self) -> asyncio.Future[None]:
+        """Return a future of the running loop that is done when the coroutine has ended."""
+        here = asyncio.get_running_loop()
+        signal: asyncio.Future[None] = here.create_future()
+
+        def settle() -> None:
+            if not signal.done():
+                signal.set_result(None)
+
+        def tell(_: Future[T]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
+                here.call_soon_threadsafe(settle)
+
+        self.finished.add_done_callback(tell)
+        return signal
+
     async def ended(self) -> None:
-        """Do the same without blocking the running loop."""
+        """Do as :meth:`end` does without blocking the running loop."""
         self.cancel()
-        await asyncio.wait([asyncio.wrap_future(self.finished)], timeout=CLEANUP_SECONDS)
+        await asyncio.wait([self.signal()], timeout=CLEANUP_SECONDS)
 
     async def result(self) -> T:
         """Await the result on another loop. Cancelling the waiter cancels the work."""
-        settled = asyncio.wrap_future(self.finished)
         with interruptible():
             try:
-                await asyncio.wait([settled])
+                await self.signal()
             except asyncio.CancelledError:
                 await self.ended()
                 raise
-        return settled.result()
+        return self.finished.result()
 
     def wait(self) -> T:
         """Block until the result is there. An interrupt of the waiter cancels the work."""

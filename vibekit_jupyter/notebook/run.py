@@ -72,7 +72,7 @@ class CellRun:
         VibeKitError
             The run failed.
         """
-        ended = asyncio.wrap_future(self._work.finished)
+        ended = self._work.signal()
         while not self._is_over():
             try:
                 await asyncio.wait([ended], timeout=TICK)

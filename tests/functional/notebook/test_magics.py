@@ -77,7 +77,7 @@ def test_the_line_magic_takes_the_rest_of_the_line(kernel: Kernel) -> None:
 
 def test_nothing_is_shown_twice(kernel: Kernel) -> None:
     for code in (f"%vibekit {HELLO}", f"%%vibekit\n{HELLO}"):
-        assert len([data for data in kernel.run(code).displays if data]) == 1
+        assert len([data for data in kernel.run(code).displays if data.get("text/plain")]) == 1
 
 
 def test_the_last_run_can_be_shown_again(kernel: Kernel) -> None:

@@ -127,6 +127,15 @@ def test_a_prompt_reaches_the_model_byte_for_byte(
     assert server.requests[-1].vendor == {"codex": "openai", "claude": "anthropic"}[agent]
 
 
+@pytest.mark.parametrize("outer", ["%%time", "%%capture captured"])
+def test_a_prompt_inside_another_magic_arrives_as_typed(
+    kernel: Kernel, server: ModelServer, outer: str
+) -> None:
+    for prompt in (">>> one\n   \n  two", "one\n"):
+        assert kernel.run(f"{outer}\n%%vibekit --fresh\n{prompt}").status == "ok"
+        assert server.requests[-1].prompt == prompt
+
+
 def test_options_reach_the_model(kernel: Kernel, server: ModelServer) -> None:
     kernel.run("%%vibekit --agent claude --model my-model --mode ask --fresh\nhello there")
     request = server.requests[-1]
@@ -263,6 +272,13 @@ def test_a_callback_that_would_wait_for_itself_is_told_so(kernel: Kernel) -> Non
     )
     assert cell.status == "error"
     assert "callback" in cell.text + cell.stderr
+
+
+def test_no_error_is_logged_later(kernel: Kernel) -> None:
+    for code in ("%%vibekit --fresh\ncut", "await client.generate_code('refuse', fresh=True)"):
+        kernel.run(code, stop_on_error=False)
+    cell = kernel.run("import gc; gc.collect()")
+    assert (cell.stdout, cell.stderr) == ("", "")
 
 
 def test_what_a_callback_prints_lands_in_its_cell(kernel: Kernel) -> None:

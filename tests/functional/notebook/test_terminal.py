@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pexpect
+import pexpect  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from tests.support.kernel import stop_local_server

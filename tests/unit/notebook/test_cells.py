@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from vibekit_jupyter.notebook.cells import Cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BODIES = [
     "Write primes.py",
@@ -34,20 +34,32 @@ BODIES = [
 
 
 class Shell(InteractiveShell):
-    """A shell of the tests' own."""
+    """A shell of the tests' own, with the types that IPython's lacks."""
+
+    kernel: object
+
+    def transformed(self, cell: str) -> str:
+        return str(self.transform_cell(cell))  # type: ignore[no-untyped-call]  # IPython's own
+
+    def run(self, cell: str) -> bool:
+        return bool(self.run_cell(cell, store_history=True).success)  # type: ignore[no-untyped-call]  # IPython's own
+
+    def register(self, magic: Callable[[str, str], object]) -> None:
+        self.register_magic_function(magic, "cell", "vibekit")  # type: ignore[arg-type]  # IPython's own
 
 
 @pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    shell = Shell()
+def shell() -> Iterator[Shell]:
+    shell = Shell()  # type: ignore[no-untyped-call]  # IPython's own
     yield shell
+    assert shell.history_manager is not None
     shell.history_manager.end_session()
     Shell.clear_instance()
 
 
-def received(shell: InteractiveShell, cell: str) -> tuple[str, str, str]:
+def received(shell: Shell, cell: str) -> tuple[str, str, str]:
     """Return the magic, the line and the body that a transformed cell calls with."""
-    tree = ast.parse(shell.transform_cell(cell), mode="exec")
+    tree = ast.parse(shell.transformed(cell), mode="exec")
     (statement,) = tree.body
     assert isinstance(statement, ast.Expr)
     call = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
@@ -57,7 +69,7 @@ def received(shell: InteractiveShell, cell: str) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_body_arrives_byte_for_byte(shell: InteractiveShell, body: str) -> None:
+def test_a_body_arrives_byte_for_byte(shell: Shell, body: str) -> None:
     cells = Cells(shell)
     cells.install()
     prompts = []
@@ -65,13 +77,12 @@ def test_a_body_arrives_byte_for_byte(shell: InteractiveShell, body: str) -> Non
     def vibekit(line: str, cell: str) -> None:
         prompts.append((line, cells.prompt(cell)))
 
-    shell.register_magic_function(vibekit, "cell", "vibekit")
-    result = shell.run_cell(f"%%vibekit --fresh\n{body}")
-    assert result.success
+    shell.register(vibekit)
+    assert shell.run(f"%%vibekit --fresh\n{body}")
     assert prompts == [("--fresh", body)]
 
 
-def test_a_megabyte_arrives_byte_for_byte(shell: InteractiveShell) -> None:
+def test_a_megabyte_arrives_byte_for_byte(shell: Shell) -> None:
     Cells(shell).install()
     body = "{'a': \"b\"} $(x) `y` 🎉\\\n" * 40_000
     assert received(shell, f"%%vibekit\n{body}") == ("vibekit", "", body)
@@ -79,14 +90,14 @@ def test_a_megabyte_arrives_byte_for_byte(shell: InteractiveShell) -> None:
 
 @given(st.text(min_size=1))
 def test_any_body_arrives_but_for_the_newline_that_ends_a_cell(body: str) -> None:
-    manager = TransformerManager()
+    manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's own
 
     class Host:
         input_transformers_cleanup = manager.cleanup_transforms
 
     cells = Cells(Host())  # type: ignore[arg-type]  # the transformer asks no more of a shell
     manager.cleanup_transforms.insert(0, cells)
-    code = manager.transform_cell(f"%%vibekit\n{body}")
+    code: str = manager.transform_cell(f"%%vibekit\n{body}")
     expected = body if body.endswith("\n") else f"{body}\n"
     assert code == f"get_ipython().run_cell_magic('vibekit', '', {expected!r});\n"
 
@@ -94,50 +105,50 @@ def test_any_body_arrives_but_for_the_newline_that_ends_a_cell(body: str) -> Non
 @pytest.mark.parametrize(
     "cell", ["%%vibekitty\nx", "%%vibekit?", "x = 1", "", "%vibekit hello", "x\n%%vibekit\ny"]
 )
-def test_other_cells_stay_as_they_are(shell: InteractiveShell, cell: str) -> None:
-    before = shell.transform_cell(cell)
+def test_other_cells_stay_as_they_are(shell: Shell, cell: str) -> None:
+    before = shell.transformed(cell)
     Cells(shell).install()
-    assert shell.transform_cell(cell) == before
+    assert shell.transformed(cell) == before
 
 
-def test_blank_lines_before_the_magic_do_not_matter(shell: InteractiveShell) -> None:
+def test_blank_lines_before_the_magic_do_not_matter(shell: Shell) -> None:
     Cells(shell).install()
     assert received(shell, "\n \n%%vibekit  --fresh \nhi") == ("vibekit", "--fresh", "hi\n")
 
 
-def test_a_terminal_does_not_await(shell: InteractiveShell) -> None:
+def test_a_terminal_does_not_await(shell: Shell) -> None:
     Cells(shell).install()
-    assert not shell.transform_cell("%%vibekit\nhi").startswith("await")
+    assert not shell.transformed("%%vibekit\nhi").startswith("await")
 
 
-def test_a_kernel_awaits_whole_cells_and_nothing_inside_them(shell: InteractiveShell) -> None:
+def test_a_kernel_awaits_whole_cells_and_nothing_inside_them(shell: Shell) -> None:
     shell.kernel = object()
     cells = Cells(shell)
     cells.install()
     seen = []
-    shell.user_ns["transform"] = lambda: seen.append(shell.transform_cell("%%vibekit\nhi"))
-    assert shell.transform_cell("%%vibekit\nhi").startswith("await ")
-    assert shell.run_cell("transform()").success
+    shell.user_ns["transform"] = lambda: seen.append(shell.transformed("%%vibekit\nhi"))
+    assert shell.transformed("%%vibekit\nhi").startswith("await ")
+    assert shell.run("transform()")
     assert not seen[0].startswith("await")
     for empty in ("", " \n"):
-        shell.run_cell(empty)
-    assert shell.transform_cell("%%vibekit\nhi").startswith("await ")
+        shell.run(empty)
+    assert shell.transformed("%%vibekit\nhi").startswith("await ")
     shell.autoawait = False
-    assert not shell.transform_cell("%%vibekit\nhi").startswith("await")
+    assert not shell.transformed("%%vibekit\nhi").startswith("await")
 
 
 def test_the_value_of_a_whole_cell_is_not_displayed(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+    shell: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Cells(shell).install()
-    shell.register_magic_function(lambda *_: "a value", "cell", "vibekit")
-    shell.run_cell("%%vibekit\nhi", store_history=True)
+    shell.register(lambda *_: "a value")
+    shell.run("%%vibekit\nhi")
     assert capsys.readouterr().out == ""
-    shell.run_cell("x = get_ipython().run_cell_magic('vibekit', '', 'hi')", store_history=True)
+    shell.run("x = get_ipython().run_cell_magic('vibekit', '', 'hi')")
     assert shell.user_ns["x"] == "a value"
 
 
-def test_removed_hooks_leave_nothing_behind(shell: InteractiveShell) -> None:
+def test_removed_hooks_leave_nothing_behind(shell: Shell) -> None:
     before = (
         list(shell.input_transformers_cleanup),
         {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
