@@ -186,10 +186,11 @@ class Store:
     def used_bytes(self) -> int:
         """Return what all sandboxes and snapshots hold on disk."""
         total = 0
-        for parent, folders, files in os.walk(self.root):
-            for name in (*folders, *files):
-                with contextlib.suppress(OSError):
-                    total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+        for top in (self.sandboxes, self.snapshots, self.trash):
+            for parent, folders, files in os.walk(top):
+                for name in (*folders, *files):
+                    with contextlib.suppress(OSError):
+                        total += os.lstat(os.path.join(parent, name)).st_blocks * 512
         return total
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 Answer = tuple[dict[str, Any], list[int]]
-TICK = 1.0
+TICK = 0.5
 
 
 class Supervisor:

@@ -116,6 +116,8 @@ class Zygote:
                     str(arguments),
                     "--info-fd",
                     str(information_writer),
+                    # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
+                    "--as-pid-1",
                     "/bin/sh",
                     "-c",
                     "echo ready && exec sleep infinity >/dev/null",

@@ -1,0 +1,139 @@
+"""One sandbox that takes all it can get; the server and the others go on answering."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from e2b import Sandbox
+
+    from tests.security.local_sandbox.conftest import Machine
+
+pytestmark = pytest.mark.attack
+
+GREED = {
+    "a fork bomb": "bomb() { bomb | bomb & }; bomb; sleep 5",
+    "a thread bomb": "python3 -c 'import threading, time\nwhile True:"
+    " threading.Thread(target=time.sleep, args=(60,)).start()'",
+    "a memory hog": "python3 -c 'x = []\nwhile True: x.append(bytearray(1 << 26))'",
+    "many memory hogs": "for i in 1 2 3 4; do python3 -c 'import time\nx = []\nwhile True:"
+    " x.append(bytearray(1 << 26)); time.sleep(0.01)' & done; wait",
+    "a large file": "head -c 10G /dev/zero > large",
+    "open files": "python3 -c 'import os\nwhile True: os.open(\"/dev/null\", 0)'",
+}
+
+
+def answers(sandbox: Sandbox) -> float:
+    """Return how long a sandbox takes to run a command."""
+    begun = time.monotonic()
+    assert sandbox.commands.run("echo here", request_timeout=10).stdout == "here\n"
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("name", sorted(GREED))
+def test_greed_is_bounded_and_disturbs_nobody(machine: Machine, name: str) -> None:
+    from e2b import CommandExitException, SandboxException
+
+    greedy, other = machine.create(timeout=600), machine.create(timeout=600)
+    try:
+        command = greedy.commands.run(GREED[name], background=True, timeout=20)
+        slowest = 0.0
+        for _look in range(20):
+            slowest = max(slowest, answers(other))
+            time.sleep(0.1)  # the bomb needs a while to grow
+        assert slowest < 1.0
+        with contextlib.suppress(CommandExitException, SandboxException):
+            command.wait()
+        assert answers(other) < 1.0
+    finally:
+        begun = time.monotonic()
+        assert greedy.kill()
+        assert time.monotonic() - begun < 5
+        other.kill()
+
+
+@pytest.mark.timeout(120)
+def test_an_endless_printer_disturbs_nobody(machine: Machine) -> None:
+    printing, other = machine.create(timeout=600), machine.create(timeout=600)
+    try:
+        unheard = printing.commands.run("yes", background=True, timeout=0)
+        unheard.disconnect()
+        heard = printing.commands.run("yes", background=True, timeout=0)
+        next(iter(heard))
+        assert max(answers(other) for _look in range(20)) < 1.0
+        heard.kill()
+    finally:
+        printing.kill()
+        other.kill()
+
+
+def test_a_writer_over_its_disk_is_stopped_and_told_why(machine: Machine) -> None:
+    from e2b import CommandExitException
+
+    sandbox = machine.create(timeout=600)
+    try:
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run(
+                "for i in 1 2 3 4 5; do fallocate -l 1500M part$i || exit 9; sleep 1.5; done",
+                timeout=60,
+            )
+        assert "limit" in (raised.value.error or "")
+    finally:
+        sandbox.kill()
+
+
+def test_a_file_over_its_limit_is_refused_and_the_limit_named(machine: Machine) -> None:
+    from e2b import CommandExitException
+
+    sandbox = machine.create(timeout=600)
+    try:
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run("fallocate -l 3G large", timeout=60)
+        assert "too large" in raised.value.stderr.lower() or raised.value.exit_code == -1
+    finally:
+        sandbox.kill()
+
+
+def test_a_killed_sandbox_takes_its_daemons_along(machine: Machine) -> None:
+    from pathlib import Path
+
+    sandbox = machine.create(timeout=600)
+    mark = f"31{int(time.time()) % 100_000}.25"
+    sandbox.commands.run(
+        f"trap '' TERM; (setsid sh -c 'setsid sleep {mark} & sleep 0' &) ; nohup sleep {mark} >/dev/null 2>&1 &"
+    )
+
+    def living() -> int:
+        found = 0
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                found += words[:2] == [b"sleep", mark.encode()]
+        return found
+
+    deadline = time.monotonic() + 10
+    while living() < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    sandbox.kill()
+    while living():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_sandbox_that_kills_all_it_can_reach_comes_back(machine: Machine) -> None:
+    from e2b import SandboxException
+
+    sandbox = machine.create(timeout=600)
+    try:
+        sandbox.files.write("kept.txt", "kept")
+        with contextlib.suppress(SandboxException):
+            sandbox.commands.run("kill -9 -1; kill -9 $PPID; sleep 5", timeout=10)
+        assert answers(sandbox) < 5
+        assert sandbox.files.read("kept.txt") == "kept"
+    finally:
+        sandbox.kill()
