@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.config import Settings
     from vibekit_jupyter.events import Event, Result
-    from vibekit_jupyter.sessions.session import Session
+    from vibekit_jupyter.sessions.session import Session, Turn
 
 __all__ = ["KernelClient", "SyncClient"]
 
@@ -94,9 +94,17 @@ class _Bridge:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
         return self.vibekit.configuration()
 
+    def history(self, session: str | None = None) -> Sequence[Turn]:
+        """Return a session's turns, in order. No request is sent."""
+        return self.vibekit.history(session)
+
     def known_sessions(self) -> Sequence[Session]:
         """Return the sessions of the registry without a request."""
         return self.vibekit.known_sessions()
+
+    def last_session(self) -> Session | None:
+        """Return the session that this notebook used last, without a request."""
+        return self.vibekit.last_session()
 
 
 class SyncClient(_Bridge):
@@ -112,7 +120,13 @@ class SyncClient(_Bridge):
     find = _blocking(VibeKit.find)
     show = _blocking(VibeKit.show)
     new = _blocking(VibeKit.new)
+    rename = _blocking(VibeKit.rename)
+    pause = _blocking(VibeKit.pause)
+    resume = _blocking(VibeKit.resume)
     kill = _blocking(VibeKit.kill)
+    fork = _blocking(VibeKit.fork)
+    restore = _blocking(VibeKit.restore)
+    forget = _blocking(VibeKit.forget)
     list = _blocking(VibeKit.list)
 
     def stream(self, prompt: str, **options: Any) -> Iterator[Event]:
@@ -161,7 +175,13 @@ class KernelClient(_Bridge):
     find = _awaited(VibeKit.find)
     show = _awaited(VibeKit.show)
     new = _awaited(VibeKit.new)
+    rename = _awaited(VibeKit.rename)
+    pause = _awaited(VibeKit.pause)
+    resume = _awaited(VibeKit.resume)
     kill = _awaited(VibeKit.kill)
+    fork = _awaited(VibeKit.fork)
+    restore = _awaited(VibeKit.restore)
+    forget = _awaited(VibeKit.forget)
     list = _awaited(VibeKit.list)
 
     async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:

@@ -30,7 +30,7 @@ from vibekit_jupyter.notebook.arguments import (
 )
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
-from vibekit_jupyter.sessions.session import State
+from vibekit_jupyter.sessions.session import Session, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +69,12 @@ def verb(
     return register
 
 
+def _cards(*sessions: Session) -> Sequence[Showable]:
+    from vibekit_jupyter.notebook.render import session_card
+
+    return [session_card(session) for session in sessions]
+
+
 def session_argument(**options: Any) -> Argument:
     """Describe the word that says which session."""
     return argument(
@@ -79,10 +85,13 @@ def session_argument(**options: Any) -> Argument:
     )
 
 
+FORCE = argument("--force", action="store_true", help="even while a run goes on in it")
+
+
 @verb(session_argument(nargs="?"))
 def show_(client: SyncClient, session: str | None) -> Sequence[Showable]:
     """Show the current session, or another one."""
-    from vibekit_jupyter.notebook.render import message, session_card
+    from vibekit_jupyter.notebook.render import message
 
     found = client.show(session)
     if found is None:
@@ -92,7 +101,7 @@ def show_(client: SyncClient, session: str | None) -> Sequence[Showable]:
                 f"{NAME} list shows those there are, {NAME} set NAME goes on with one of them."
             )
         ]
-    return [session_card(found)]
+    return _cards(found)
 
 
 @verb(session_argument())
@@ -128,10 +137,7 @@ def new(
     timeout: float | None,
 ) -> Sequence[Showable]:
     """Create a session and make it the current one."""
-    from vibekit_jupyter.notebook.render import session_card
-
-    created = client.new(name, project=project, internet=internet, timeout=timeout)
-    return [session_card(created)]
+    return _cards(client.new(name, project=project, internet=internet, timeout=timeout))
 
 
 @verb(
@@ -154,10 +160,54 @@ def list_(
     return [session_list(sessions)]
 
 
+@verb(session_argument(nargs="?"))
+def restore(client: SyncClient, session: str | None) -> Sequence[Showable]:
+    """Go on with the session that this notebook used last, or another one; say what was lost."""
+    from vibekit_jupyter.notebook.render import message, session_card
+
+    restored = client.restore(session)
+    return [session_card(restored.session), *map(message, restored.notes)]
+
+
+@verb(argument("name", help="its new name"), session_argument(nargs="?"))
+def rename(client: SyncClient, name: str, session: str | None) -> Sequence[Showable]:
+    """Give a session another name."""
+    return _cards(client.rename(name, session))
+
+
+FORCE = argument("--force", action="store_true", help="even while a run goes on in it")
+
+
+@verb(session_argument(nargs="?"), FORCE)
+def pause(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+    """Pause a session: its files stay, and its time stands still."""
+    return _cards(client.pause(session, force=force))
+
+
+@verb(session_argument(nargs="?"))
+def resume(client: SyncClient, session: str | None) -> Sequence[Showable]:
+    """Let a paused session run again; any prompt or command does so, too."""
+    return _cards(client.resume(session))
+
+
 @verb(
-    session_argument(nargs="?"),
-    argument("--force", action="store_true", help="even while a run goes on in it"),
+    argument("name", nargs="?", metavar="NAME", help="of the copy"),
+    argument("--session", completes="session", help="what to copy, else the current one"),
 )
+def fork(client: SyncClient, name: str | None, session: str | None) -> Sequence[Showable]:
+    """Copy a session's files and conversation into a new one; the current one stays."""
+    return _cards(client.fork(name, session))
+
+
+@verb(session_argument(), argument("--force", action="store_true", help="even if it is alive"))
+def forget(client: SyncClient, session: str, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+    """Take a session that is gone off the lists."""
+    from vibekit_jupyter.notebook.render import message
+
+    return [message(f"{client.forget(session, force=force).name} is forgotten.")]
+
+
+@verb(session_argument(nargs="?"), FORCE)
 def kill(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
     """End a session's sandbox. Its files are lost, its conversation stays readable."""
     from vibekit_jupyter.notebook.render import message, session_card
@@ -168,6 +218,20 @@ def kill(client: SyncClient, session: str | None, force: bool) -> Sequence[Showa
     if killed.id == before:
         parts.append(message("It was the current session; now there is none."))
     return parts
+
+
+@verb(
+    session_argument(nargs="?"),
+    argument("--to", metavar="FILE", help="write it to a file: .md, .ipynb or .json"),
+)
+def history(client: SyncClient, session: str | None, to: str | None) -> Sequence[Showable]:
+    """Show a session's conversation, or write it to a file."""
+    from vibekit_jupyter.notebook import transcripts
+
+    turns = client.history(session)
+    if to is None:
+        return [transcripts.shown(turns)]
+    return [transcripts.written(turns, to)]
 
 
 @verb()

@@ -198,6 +198,27 @@ def test_killing_the_current_session_says_that_there_is_none(kernel: Kernel) -> 
     assert "There is no current session" in kernel.run("%vibekit_session").text
 
 
+def test_the_other_verbs_do_what_they_say(kernel: Kernel) -> None:
+    kernel.run("%vibekit_session new verbs")
+    kernel.run(IDENTIFIED + "await client.execute_command('echo kept > kept.txt')")
+    cells = kernel.run_all(
+        "%vibekit_session pause",
+        "%vibekit_session resume",
+        "%vibekit_session rename renamed",
+        "%vibekit_session fork copied",
+        "%vibekit_session set copied",
+        "print((await client.execute_command('cat kept.txt')).stdout)",
+        "%vibekit_session restore renamed",
+        "%vibekit_session kill copied",
+        "%vibekit_session forget copied",
+    )
+    assert [cell.status for cell in cells] == ["ok"] * 9, [cell.error for cell in cells]
+    expected = ("paused", "running", "renamed", "copied", "copied", "kept", "renamed", "gone",
+                "copied is forgotten")  # fmt: skip
+    for cell, words in zip(cells, expected, strict=True):
+        assert words in cell.text
+
+
 def test_a_local_name_can_stand_for_a_session(kernel: Kernel) -> None:
     kernel.run("%vibekit_session new project-a\n%vibekit_session new project-b")
     cell = kernel.run(
@@ -234,7 +255,8 @@ def test_help_can_be_asked_for(kernel: Kernel, line: str) -> None:
 def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
     kernel.run("%vibekit_session new 'my-own'")
     assert kernel.complete("%vibekit_session ") == [
-        "show", "set", "new", "list", "kill", "pick",
+        "show", "set", "new", "list", "restore", "rename", "pause", "resume", "fork", "forget",
+        "kill", "pick",
     ]  # fmt: skip
     assert kernel.complete("%vibekit_session se") == ["set"]
     assert "my-own" in kernel.complete("%vibekit_session set my")
