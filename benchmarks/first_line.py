@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from report import Figure, median, report
+from report import Figure, compiled_in, median, report
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
@@ -46,18 +47,21 @@ def first_output(client: object, code: str) -> float:
 
 def main() -> int:
     times: dict[str, list[float]] = {"control": [], "first": [], "next": []}
-    with as_a_newcomer():
-        os.environ["VIBEKIT_DISPLAY"] = "rich"
-        for _ in range(KERNELS):
+    with as_a_newcomer(), tempfile.TemporaryDirectory() as folder:
+        os.environ.update(compiled_in(Path(folder)), VIBEKIT_DISPLAY="rich")
+        for number in range(KERNELS + 1):
             manager, client = start_new_kernel(kernel_name="python3")
             try:
                 first_output(client, "%load_ext vibekit_jupyter")
-                times["control"].append(first_output(client, "print('word', flush=True)"))
-                times["first"].append(first_output(client, PROMPT))
-                times["next"].append(first_output(client, PROMPT))
+                control = first_output(client, "print('word', flush=True)")
+                first, following = first_output(client, PROMPT), first_output(client, PROMPT)
             finally:
                 client.stop_channels()
                 manager.shutdown_kernel()
+            if number:  # the first kernel compiled what was not compiled yet
+                times["control"].append(control)
+                times["first"].append(first)
+                times["next"].append(following)
     return report(
         "first_line",
         [

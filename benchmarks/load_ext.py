@@ -15,7 +15,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from report import Figure, median, report
+from report import Figure, compiled_in, median, report
 
 PROJECT = Path(__file__).resolve().parents[1]
 ROUNDS = 11
@@ -38,6 +38,7 @@ def load(python: str, extension: str, folder: Path) -> float:
         **os.environ,
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": os.pathsep.join([str(folder), str(PROJECT)]),
+        **compiled_in(folder),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the peer asks the internet without it
     }
     done = subprocess.run(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Figure", "median", "report"]
+__all__ = ["Figure", "compiled_in", "median", "report"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -40,6 +40,11 @@ class Figure:
         """The bound in words."""
         bounds = [("at most", self.most), ("at least", self.least)]
         return ", ".join(f"{word} {value:g}" for word, value in bounds if value is not None)
+
+
+def compiled_in(folder: Path) -> dict[str, str]:
+    """Return what lets Python keep compiled modules, as it does where a package is installed."""
+    return {"PYTHONPYCACHEPREFIX": str(folder / "pycache"), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def median(seconds: Sequence[float]) -> float:
