@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.notebook.extension import Extension
     from vibekit_jupyter.notebook.kernel_client import KernelClient
-    from vibekit_jupyter.notebook.picker import Picker
+    from vibekit_jupyter.notebook.session_picker import Picker
 
 __all__ = ["get_client", "load", "picker", "unload"]
 
@@ -38,18 +38,23 @@ def get_client() -> KernelClient:
 
 def picker() -> Picker:
     """Return a list of the recent sessions to choose the current one from."""
-    from vibekit_jupyter.notebook.picker import Picker
+    from vibekit_jupyter.notebook.session_picker import Picker
 
     return Picker(get_client())
 
 
 def load(shell: InteractiveShell) -> None:
-    """Hook into the shell. Opens, starts and writes nothing."""
+    """Hook into the shell, and say which session this notebook used last."""
     from vibekit_jupyter.notebook.extension import Extension
+    from vibekit_jupyter.notebook.place import restore_offer
+    from vibekit_jupyter.notebook.show import show
 
-    if shell not in _extensions:
-        _extensions[shell] = Extension(shell)
-        _extensions[shell].install()
+    if shell in _extensions:
+        return
+    _extensions[shell] = Extension(shell)
+    _extensions[shell].install()
+    if (offer := restore_offer(shell.user_ns)) is not None:
+        show(shell, offer)
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -67,7 +67,8 @@ class Work(Generic[T]):
             self.finished.set_result(task.result())
 
     def _cancel(self) -> None:
-        if self._task is not None:
+        # A second request would break into the cleanup that the first one began.
+        if self._task is not None and not self._task.cancelling():
             self._task.cancel()
 
     def cancel(self) -> None:

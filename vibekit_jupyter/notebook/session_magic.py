@@ -175,9 +175,6 @@ def rename(client: SyncClient, name: str, session: str | None) -> Sequence[Showa
     return _cards(client.rename(name, session))
 
 
-FORCE = argument("--force", action="store_true", help="even while a run goes on in it")
-
-
 @verb(session_argument(nargs="?"), FORCE)
 def pause(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
     """Pause a session: its files stay, and its time stands still."""

@@ -7,6 +7,7 @@ kernel's one client, so all of them agree with the magics.
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import VibeKitError
@@ -87,6 +88,11 @@ class Picker:
     def __init__(self, client: KernelClient) -> None:
         self._recent = RecentSessions(client)
 
+    @cached_property
+    def widget(self) -> Any:
+        """The ipywidgets widget."""
+        return _dropdown(self._recent)
+
     @property
     def plain(self) -> str:
         """The sessions in words."""
@@ -109,7 +115,7 @@ class Picker:
         if display_mode(get_ipython()) == "plain":
             print(self.plain)  # noqa: T201  # its purpose
             return
-        display(_dropdown(self._recent))  # type: ignore[no-untyped-call]  # IPython's own
+        display(self.widget)  # type: ignore[no-untyped-call]  # IPython's own
         # A saved widget is dead without its kernel; the table below it is not.
         table = display(self._table(), display_id=True)  # type: ignore[no-untyped-call]  # IPython's own
         self._recent.observe(lambda: table.update(self._table()))
