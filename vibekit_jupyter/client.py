@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter import choices, config
+from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import (
     AgentNotInitializedError,
     CommandError,
@@ -16,11 +18,12 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.events import RunStarted
+from vibekit_jupyter.home import current_user
 from vibekit_jupyter.redact import Redactor, secrets_of
 from vibekit_jupyter.run import Ready, Run
 from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.session_verbs import SessionVerbs
-from vibekit_jupyter.workspace import Workspace, current_user
+from vibekit_jupyter.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -39,7 +42,8 @@ class VibeKit(SessionVerbs):
     ----------
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name"}, "mode":
-        "code" | "ask"}``. Without it every operation raises ``AgentNotInitializedError``;
+        "code" | "ask", "effort", "max_steps", "max_tokens"}``, all but the type as wanted (see
+        ``config.Settings``). Without it every operation raises ``AgentNotInitializedError``;
         ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template"}}`` or
@@ -134,6 +138,9 @@ class VibeKit(SessionVerbs):
         mode: Literal["code", "ask"] | None = None,
         session: str | None = None,
         fresh: bool = False,
+        effort: str | None = None,
+        max_steps: int | None = None,
+        max_tokens: int | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
@@ -152,6 +159,12 @@ class VibeKit(SessionVerbs):
             Run in this session (id, name or unique prefix); the current one stays current.
         fresh
             Leave out what was said before.
+        effort
+            How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``, as
+            far as the model knows it. Instead of what is set, as the bounds are.
+        max_steps, max_tokens
+            Stop after so many answers of the model, or tokens in and out, with a
+            ``RunLimitError``; the next prompt can go on.
         on_event
             Called with every event; the last one is ``RunFinished``, also when the run fails
             or is cancelled.
@@ -173,7 +186,19 @@ class VibeKit(SessionVerbs):
 
         try:
             return await self._run(
-                prompt, agent=agent, model=model, mode=mode, session=session, fresh=fresh, tell=tell
+                prompt,
+                agent=agent,
+                model=model,
+                session=session,
+                fresh=fresh,
+                tell=tell,
+                settings=dataclasses.replace(
+                    self.settings,
+                    mode=config.mode_name(mode or self.settings.mode),
+                    effort=config.effort_name(effort) or self.settings.effort,
+                    max_steps=config.bound("max_steps", max_steps) or self.settings.max_steps,
+                    max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
+                ),
             )
         except VibeKitError as error:
             if on_error is not None:
@@ -250,12 +275,12 @@ class VibeKit(SessionVerbs):
         *,
         agent: str | None,
         model: str | None,
-        mode: str | None,
         session: str | None,
         fresh: bool,
         tell: Callable[[Event], None],
+        settings: Settings,
     ) -> Result:
-        workspace, settings = self._workspace, self.settings
+        workspace = self._workspace
         if not prompt.strip():
             raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
@@ -270,7 +295,7 @@ class VibeKit(SessionVerbs):
         started = RunStarted(
             agent=name,
             model=config.DEMO_MODEL if chosen is None else model or chosen.name,
-            mode=config.mode_name(mode or settings.mode),
+            mode=settings.mode,
             prompt=prompt,
             session_id=session_id,
             session_name=known.name if known else None,
@@ -297,6 +322,8 @@ class VibeKit(SessionVerbs):
             explain=workspace.explain,
             notebook=workspace.book.notebook,
             fresh=fresh,
+            limits=Limits(max_steps=settings.max_steps, max_tokens=settings.max_tokens),
+            effort=settings.effort,
         )
 
 

@@ -1,12 +1,13 @@
-"""Where state lives on this machine, and how it is written: privately and whole."""
+"""Whose state this is, where it lives, and how it is written: privately and whole."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["private_directory", "vibekit_home", "write_private"]
+__all__ = ["current_user", "private_directory", "vibekit_home", "write_private"]
 
 
 def vibekit_home() -> Path:
@@ -44,3 +45,13 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def current_user() -> str:
+    """Return whose sessions these are: the JupyterHub user, else the login name."""
+    if name := os.environ.get("JUPYTERHUB_USER"):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a passwd entry
+        return str(os.getuid())

@@ -176,15 +176,14 @@ class SessionVerbs:
             This notebook has used none yet.
         """
         self._workspace.check_initialized()
-        book = self._workspace.book
-        last = None if session else self._registry.last_of_notebook(book.user, book.notebook)
-        if session is None and last is None and book.current is None:
+        last = self.last_session()
+        text = session or (last.id if last else self._workspace.book.current)
+        if text is None:
             raise SessionError(
                 "This notebook has not used a session yet.",
                 hint="%vibekit_session list shows the sessions that there are.",
             )
-        found = await self.find(session or (last.id if last else book.current or ""))
-        return await self._workspace.restore(found)
+        return await self._workspace.restore(await self.find(text))
 
     async def forget(self, session: str, *, force: bool = False) -> Session:
         """Take a session off the lists. One that is alive is only forgotten with ``force``.
@@ -249,6 +248,11 @@ class SessionVerbs:
     def known_sessions(self) -> Sequence[Session]:
         """Return one's sessions as they are remembered, without a request."""
         return self._workspace.book.remembered()
+
+    def last_session(self) -> Session | None:
+        """Return the session that this notebook used last. No request, and no file is made."""
+        book = self._workspace.book
+        return self._registry.last_of_notebook(book.user, book.notebook)
 
     async def _free(self, name: str, service_id: str) -> None:
         """Free a name that a session which is gone still has; raise if it is alive."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import getpass
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -266,13 +264,3 @@ async def _to_its_end(work: Coroutine[object, object, T]) -> T:
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return await asyncio.shield(task)
-
-
-def current_user() -> str:
-    """Return whose sessions these are: the JupyterHub user, else the login name."""
-    if name := os.environ.get("JUPYTERHUB_USER"):
-        return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a passwd entry
-        return str(os.getuid())

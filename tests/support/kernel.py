@@ -163,6 +163,11 @@ class Kernel:
         """Send all cells at once, as Run All does, and wait for them."""
         return [self.end(message) for message in [self.begin(cell) for cell in cells]]
 
+    def restart(self) -> None:
+        """Let another kernel take its place, as a frontend's Restart does."""
+        self._manager.restart_kernel(now=True)
+        self._client.wait_for_ready(timeout=DEADLINE)
+
     def interrupt(self) -> None:
         """Press the stop button."""
         self._manager.interrupt_kernel()

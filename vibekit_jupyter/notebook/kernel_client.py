@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from functools import cached_property, wraps
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from vibekit_jupyter.client import VibeKit
 from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
+from vibekit_jupyter.notebook.place import notebook_path
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -158,8 +158,7 @@ class KernelClient(_Bridge):
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         vibekit = VibeKit(
             agent={"type": "auto"},
-            notebook=_notebook_path(namespace),
-            user=os.environ.get("JUPYTERHUB_USER") or None,
+            notebook=notebook_path(namespace),
         )
         super().__init__(vibekit, BackgroundLoop(vibekit.aclose), [])
 
@@ -201,10 +200,3 @@ class KernelClient(_Bridge):
             await run.result()
         finally:
             await run.ended()
-
-
-def _notebook_path(namespace: Mapping[str, Any]) -> str:
-    """Return the notebook's path as the frontend tells it; empty where none does."""
-    # jupyter_server sets the variable, Visual Studio Code the name.
-    path = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
-    return path if isinstance(path, str) else ""

@@ -1,0 +1,124 @@
+"""A session's conversation as a transcript: in the cell, or in a file of one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.events import event_from_dict
+from vibekit_jupyter.home import write_private
+from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vibekit_jupyter.sessions.session import Turn
+
+__all__ = ["shown", "written"]
+
+PROMPT_STYLE = "white-space:pre-wrap;font-weight:600;margin:10px 0 4px"
+
+
+def shown(turns: Sequence[Turn]) -> Rendered:
+    """Return a session's conversation to show in a cell: each prompt, and its run below."""
+    if not turns:
+        return message("Nothing was said in this session yet.")
+    runs = [_run(turn) for turn in turns]
+    return Rendered(
+        "\n\n".join(
+            f"> {_indented(turn.prompt)}\n\n{run.plain}"
+            for turn, run in zip(turns, runs, strict=True)
+        ),
+        "".join(
+            f'<div style="{PROMPT_STYLE}">{escape(turn.prompt)}</div>{run.html}'
+            for turn, run in zip(turns, runs, strict=True)
+        ),
+    )
+
+
+def written(turns: Sequence[Turn], to: str) -> Rendered:
+    """Write a session's conversation to a file that only its owner can read.
+
+    Raises
+    ------
+    ConfigurationError
+        The file's ending is none of ``.md``, ``.ipynb`` and ``.json``, or it cannot be written.
+    """
+    path = Path(to).expanduser()
+    form = FORMS.get(path.suffix)
+    if form is None:
+        raise ConfigurationError(
+            f"A conversation cannot be written to {path.name!r}.",
+            hint=f"End the file's name in {', '.join(FORMS)}.",
+        )
+    try:
+        write_private(path, form(turns))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}.", hint="Name another file."
+        ) from error
+    count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
+    return message(f"The conversation ({count}) is in {path}.")
+
+
+def _run(turn: Turn) -> Rendered:
+    return rendered(Transcript.of(map(event_from_dict, map(dict, turn.events))))
+
+
+def _indented(text: str) -> str:
+    return text.strip().replace("\n", "\n> ")
+
+
+def _markdown(turns: Sequence[Turn]) -> str:
+    parts = []
+    for turn in turns:
+        head = f"## {turn.agent} ({turn.model}), {turn.started:%Y-%m-%d %H:%M} UTC, {turn.status}"
+        parts += [head, f"> {_indented(turn.prompt)}", _run(turn).plain]
+    return "\n\n".join(parts) + "\n"
+
+
+def _json(turns: Sequence[Turn]) -> str:
+    document = {
+        "version": 1,
+        "turns": [
+            {**dataclasses.asdict(turn), "started": turn.started.isoformat()} for turn in turns
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _notebook(turns: Sequence[Turn]) -> str:
+    """Return a notebook whose cells would ask the same again; outputs hold what was answered."""
+    cells: list[dict[str, Any]] = [_cell("load", "%load_ext vibekit_jupyter", [])]
+    for turn in turns:
+        run = _run(turn)
+        output = {"output_type": "display_data", "data": run.bundle(), "metadata": run.metadata}
+        source = f"%%vibekit --agent {turn.agent}\n{turn.prompt}"
+        cells.append(_cell(f"turn-{turn.number}", source, [output]))
+    return json.dumps(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells},
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def _cell(name: str, source: str, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": name,
+        "metadata": {},
+        "execution_count": None,
+        "source": source,
+        "outputs": outputs,
+    }
+
+
+FORMS: dict[str, Callable[[Sequence[Turn]], str]] = {
+    ".md": _markdown,
+    ".ipynb": _notebook,
+    ".json": _json,
+}
