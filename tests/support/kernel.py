@@ -159,6 +159,30 @@ class Kernel:
         """Run a cell to its end."""
         return self.end(self.begin(code, stop_on_error=stop_on_error))
 
+    def run_answering(self, code: str, answer: str) -> tuple[str, Cell]:
+        """Run a cell that asks for a password; return what it asked, and the cell."""
+        message = str(self._client.execute(code, allow_stdin=True))
+        asked = self._client.get_stdin_msg(timeout=DEADLINE)["content"]
+        assert asked["password"]
+        self._client.input(answer)
+        return str(asked["prompt"]), self.end(message)
+
+    def open_subshell(self) -> str:
+        """Start a subshell; return its id."""
+        request = self._client.session.msg("create_subshell_request", {})
+        self._client.control_channel.send(request)
+        reply = self._client.get_control_msg(timeout=DEADLINE)
+        return str(reply["content"]["subshell_id"])
+
+    def begin_in(self, subshell: str, code: str) -> str:
+        """Send a cell to a subshell; return its message's id."""
+        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+                   "allow_stdin": False, "stop_on_error": False}  # fmt: skip
+        request = self._client.session.msg("execute_request", content)
+        request["header"]["subshell_id"] = subshell
+        self._client.shell_channel.send(request)
+        return str(request["header"]["msg_id"])
+
     def run_all(self, *cells: str) -> list[Cell]:
         """Send all cells at once, as Run All does, and wait for them."""
         return [self.end(message) for message in [self.begin(cell) for cell in cells]]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.kernel import Kernel
+from tests.support.model_server import ModelServer
+from vibekit_jupyter.demo_model.wire import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,3 +144,43 @@ def test_the_kernel_ends_at_once_and_leaves_no_demo_model(vibekit_home: Path) ->
         server = json.loads(next(vibekit_home.glob("server-*.json")).read_text())["pid"]
         left = [int(child) for child in children if kernel.is_running(int(child))]
         assert left in ([], [server])
+
+
+def test_a_key_is_asked_for_used_and_never_shown(vibekit_home: Path) -> None:
+    with (
+        ModelServer(lambda _: Answer("Answered."), key="sk-typed-in") as server,
+        Kernel(vibekit_home, {"OPENAI_BASE_URL": server.openai_url}) as kernel,
+    ):
+        kernel.run("%load_ext vibekit_jupyter")
+        asked, cell = kernel.run_answering("%vibekit_config key", "sk-typed-in")
+        assert asked == "Key for OpenAI: "
+        assert cell.status == "ok"
+        answered = kernel.run("%%vibekit\nhello")
+        assert "Answered." in answered.text
+        for shown in (cell, answered, kernel.run("%vibekit_config")):
+            assert "sk-typed" not in str(shown)
+        kept = b"".join(path.read_bytes() for path in vibekit_home.rglob("*") if path.is_file())
+        assert b"sk-typed" not in kept
+
+
+def test_a_malformed_key_is_refused_and_changes_nothing(vibekit_home: Path) -> None:
+    with Kernel(vibekit_home) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        for key in ("", "two words", "k\u00e9y"):
+            _, cell = kernel.run_answering("%vibekit_config key --agent claude", key)
+            assert (cell.status, cell.ename) == ("error", "AgentNotInitializedError")
+        assert "demo" in kernel.run("%vibekit_config").text
+
+
+def test_a_subshell_works_while_the_main_shell_is_busy(vibekit_home: Path) -> None:
+    with Kernel(vibekit_home) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        kernel.run("import threading; free = threading.Event()")
+        subshell = kernel.open_subshell()
+        blocked = kernel.begin("free.wait(30)")
+        for code in (f"%%vibekit\n{HELLO}", f"%vibekit {HELLO}"):
+            cell = kernel.end(kernel.begin_in(subshell, code))
+            assert cell.status == "ok", cell.error
+            assert "hello from the sandbox" in cell.text
+        kernel.end(kernel.begin_in(subshell, "free.set()"))
+        kernel.end(blocked)
