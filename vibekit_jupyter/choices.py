@@ -150,6 +150,9 @@ def describe(
     except VibeKitError as error:
         rows.append(("model", "not usable", str(error)))
     rows.append(("mode", settings.mode, ""))
+    if settings.effort is not None:
+        rows.append(("effort", settings.effort, "as set"))
+    rows.append(("a run's bound", _bound(settings), ""))
     try:
         service = choose_e2b(settings, environ)
         if service is None:
@@ -160,6 +163,11 @@ def describe(
     except VibeKitError as error:
         rows.append(("sandboxes", "not usable", str(error)))
     return rows
+
+
+def _bound(settings: Settings) -> str:
+    tokens = f", {settings.max_tokens} tokens" if settings.max_tokens is not None else ""
+    return f"{settings.max_steps} steps{tokens}"
 
 
 def _is_configured(settings: Settings, agent: AgentName, environ: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 __all__ = [
     "AGENTS",
     "DEMO_MODEL",
+    "EFFORTS",
     "LOCAL_SERVICE",
     "MODES",
     "AgentName",
@@ -25,6 +26,8 @@ __all__ = [
     "Service",
     "Settings",
     "agent_name",
+    "bound",
+    "effort_name",
     "is_loopback",
     "mode_name",
     "read_settings",
@@ -34,6 +37,9 @@ AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 MODES: tuple[Mode, ...] = get_args(Mode)
+# The words for it that both vendors have.
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,11 @@ class Settings:
         The settings of each agent's model.
     mode
         ``code``, or ``ask`` for runs that cannot change anything.
+    effort
+        How hard the model thinks, one of ``EFFORTS``; None leaves it to the model.
+    max_steps, max_tokens
+        Where a run stops: after so many answers of the model, after so many tokens in and out;
+        None is no bound of tokens.
     environment
         ``e2b`` or ``local``; None decides by ``E2B_API_KEY``.
     e2b
@@ -186,13 +197,16 @@ class Settings:
     agent: str | None = None
     models: Mapping[AgentName, ModelSettings] = field(default_factory=dict)
     mode: Mode = "code"
+    effort: str | None = None
+    max_steps: int = MAX_STEPS
+    max_tokens: int | None = None
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, str] = field(default_factory=dict, repr=False)
     demo: bool = False
 
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
-AGENT_KEYS = ("type", "model", "mode")
+AGENT_KEYS = ("type", "model", "mode", "effort", "max_steps", "max_tokens")
 MODEL_KEYS = ("api_key", "base_url", "name")
 E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template")
 
@@ -225,6 +239,9 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         # An unknown agent has no model settings; using it says that it is unknown.
         models={name: settings for name in AGENTS if name == agent.get("type")},
         mode=mode_name(agent.get("mode") or "code"),
+        effort=effort_name(agent.get("effort")),
+        max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
+        max_tokens=bound("max_tokens", agent.get("max_tokens")),
         environment=cast("Literal['e2b', 'local'] | None", kind),
         e2b={key: value for key, value in e2b.items() if value is not None},
     )
@@ -251,6 +268,22 @@ def mode_name(text: str) -> Mode:
     if text not in MODES:
         raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(text, MODES))
     return text
+
+
+def effort_name(text: str | None) -> str | None:
+    """Return the effort of this name (None is the model's own), or raise ``ConfigurationError``."""
+    if text is not None and text not in EFFORTS:
+        raise ConfigurationError(f"There is no effort {text!r}.", hint=_known(str(text), EFFORTS))
+    return text
+
+
+def bound(name: str, value: Any) -> int | None:
+    """Return a bound of runs, or raise ``ConfigurationError``; None is not set."""
+    if value is not None and (type(value) is not int or value < 1):
+        raise ConfigurationError(
+            f"{name} is {value!r}.", hint="It is a whole number of 1 and more."
+        )
+    return value
 
 
 def agent_name(text: str) -> AgentName:

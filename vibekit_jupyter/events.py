@@ -18,6 +18,7 @@ __all__ = [
     "CommandResult",
     "Event",
     "FileChange",
+    "FileChanged",
     "FileShown",
     "Notice",
     "RawEvent",
@@ -220,6 +221,13 @@ class StepFinished(Event):
 
 
 @dataclass(frozen=True)
+class FileChanged(Event):
+    """A file that the run's commands created, modified or deleted, known once they have ended."""
+
+    change: FileChange
+
+
+@dataclass(frozen=True)
 class FileShown(Event):
     """A file of the sandbox to be looked at in the cell.
 
@@ -230,7 +238,8 @@ class FileShown(Event):
     mime
         What it is: an image, ``text/csv``, ``text/html`` or ``application/x-ipynb+json``.
     data
-        Its bytes in base64; empty when it is too large to be shown.
+        Its bytes in base64, of a table as CSV its first rows; empty when it is too large to be
+        shown.
     size
         Its size in bytes.
     """
@@ -286,12 +295,16 @@ class Result:
         What was asked, byte for byte.
     text
         The model's words, without its thinking.
+    code
+        The last program that the run wrote, by a tool or a command: the whole file. Where it
+        wrote none, the last command that it ran.
     status
         ``done``, ``interrupted``, ``failed`` or ``limit``.
     commands
         The commands it ran, in order.
     files
-        The files it created, modified or deleted; one entry a path, the last state.
+        What became of each file that it created, modified or deleted, from the run's beginning
+        to its end; a file that is as it was before has no entry.
     usage
         Tokens of the whole run.
     steps
@@ -305,6 +318,7 @@ class Result:
     model: str
     prompt: str
     text: str = ""
+    code: str = ""
     status: Status = "done"
     commands: tuple[CommandResult, ...] = ()
     files: tuple[FileChange, ...] = ()
@@ -319,7 +333,7 @@ class Result:
 
     @property
     def diff(self) -> str:
-        """All file changes as one unified diff."""
+        """All file changes as one unified diff; binary and unread files have headers alone."""
         return "".join(
             f"--- {'/dev/null' if change.kind == 'created' else 'a' + change.path}\n"
             f"+++ {'/dev/null' if change.kind == 'deleted' else 'b' + change.path}\n"

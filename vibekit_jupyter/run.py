@@ -12,14 +12,15 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_turn
-from vibekit_jupyter.errors import RunLimitError, VibeKitError
+from vibekit_jupyter.artifacts import artifacts
+from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import (
     CommandResult,
     Event,
-    FileChange,
     Result,
     RunFinished,
     RunStarted,
@@ -33,7 +34,7 @@ from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.services.process import own_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
@@ -84,9 +85,10 @@ class Run:
         self._session_id = started.session_id
         self._words: list[str] = []
         self._commands: list[CommandResult] = []
-        self._files: dict[str, FileChange] = {}
+        self._changes = Changes()
         self._usage = Usage()
         self._steps = 0
+        self._turn_number: int | None = None
 
     async def go(
         self,
@@ -97,6 +99,7 @@ class Run:
         notebook: str = "",
         fresh: bool = False,
         limits: Limits | None = None,
+        effort: str | None = None,
     ) -> Result:
         """Prepare, run the agent's turn, record it, and return what it leaves behind."""
         status: Status = "done"
@@ -106,7 +109,9 @@ class Run:
             ready = await prepare()
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
-            await self._turn(ready, registry, notebook, limits or Limits(), fresh=fresh)
+            await self._turn(
+                ready, registry, notebook, limits or Limits(), effort=effort, fresh=fresh
+            )
         except BaseException as error:
             status = _status(error)
             if isinstance(error, VibeKitError):
@@ -123,16 +128,25 @@ class Run:
                     status, self._session_id, self._steps, self._usage, self._elapsed(), sentence
                 )
             )
+            self._record(registry, status, sentence)
         return self._result(status)
 
     async def _turn(
-        self, ready: Ready, registry: Registry, notebook: str, limits: Limits, *, fresh: bool
+        self,
+        ready: Ready,
+        registry: Registry,
+        notebook: str,
+        limits: Limits,
+        *,
+        effort: str | None,
+        fresh: bool,
     ) -> None:
         session = ready.session
         said = () if fresh else registry.messages(session.service_id, session.id)
+        earlier = registry.changed_files(session.service_id, session.id)
         conversation = _conversation(session.id, said)
         before = conversation.messages
-        turn = registry.begin_turn(
+        turn = self._turn_number = registry.begin_turn(
             session.service_id,
             session.id,
             prompt=self._redactor.text(self._prompt.prompt),
@@ -143,8 +157,6 @@ class Run:
             owner=own_mark(),
             fresh=int(fresh),
         )
-        status: Status = "done"
-        sentence = ""
         try:
             events = run_turn(
                 ready.vendor,
@@ -153,26 +165,51 @@ class Run:
                 sandbox=ready.sandbox,
                 mode=self._prompt.mode,
                 limits=limits,
+                effort=effort,
+                changes=self._changes,
             )
-            async with kept_alive(ready.sandbox), contextlib.aclosing(events):
-                async for event in events:
+            made = self._made(events, ready.sandbox, earlier)
+            async with kept_alive(ready.sandbox), contextlib.aclosing(made):
+                async for event in made:
                     self._note(event)
                     if isinstance(event, StepFinished):
                         registry.update_turn(turn, **self._said(conversation, before))
-        except BaseException as error:
-            status, sentence = _status(error), str(error)
-            raise
         finally:
+            registry.update_turn(turn, **self._said(conversation, before))
+
+    def _record(self, registry: Registry, status: Status, sentence: str) -> None:
+        """Write down how the turn ended, if it ever began."""
+        if self._turn_number is not None:
             registry.update_turn(
-                turn,
+                self._turn_number,
                 self._log.to_dicts(),
-                **self._said(conversation, before),
                 status=status,
                 error=self._redactor.text(sentence),
                 usage=dataclasses.asdict(self._usage),
-                files=sorted(self._files),
+                files=sorted(
+                    change.path for change in self._changes.files if change.kind != "deleted"
+                ),
                 duration=self._elapsed(),
             )
+
+    async def _made(
+        self, events: AsyncGenerator[Event, None], sandbox: Sandbox, earlier: Sequence[str]
+    ) -> AsyncGenerator[Event, None]:
+        """Yield a turn's events, then what its commands made, also where the model failed."""
+        began = time.monotonic()
+        ended: VibeKitError | None = None
+        async with contextlib.aclosing(events):
+            try:
+                async for event in events:
+                    yield event
+            except (ModelError, RunLimitError) as error:
+                ended = error
+        if self._commands or self._changes.files:
+            seconds = time.monotonic() - began
+            async for event in artifacts(sandbox, self._changes, seconds, earlier=earlier):
+                yield event
+        if ended is not None:
+            raise ended
 
     def _note(self, event: Event) -> None:
         for told in self._redactor.event(event):
@@ -184,11 +221,8 @@ class Run:
         match event:
             case TextDelta():
                 self._words.append(event.text)
-            case ToolCallFinished():
-                if event.command is not None:
-                    self._commands.append(event.command)
-                if event.change is not None:
-                    self._files[event.change.path] = event.change
+            case ToolCallFinished() if event.command is not None:
+                self._commands.append(event.command)
             case StepFinished():
                 if self._words and self._words[-1] != PARAGRAPH:
                     self._words.append(PARAGRAPH)
@@ -210,15 +244,17 @@ class Run:
         return time.monotonic() - self._clock
 
     def _result(self, status: Status) -> Result:
+        last_command = self._commands[-1].command if self._commands else ""
         return Result(
             session_id=self._session_id,
             agent=self._prompt.agent,
             model=self._prompt.model,
             prompt=self._prompt.prompt,
             text="".join(self._words).strip(),
+            code=self._redactor.text(self._changes.code or last_command),
             status=status,
             commands=tuple(self._commands),
-            files=tuple(self._files.values()),
+            files=self._redactor.value(tuple(self._changes.files)),
             usage=self._usage,
             steps=self._steps,
             duration=self._elapsed(),

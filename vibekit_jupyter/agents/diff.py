@@ -16,15 +16,17 @@ MOST_COMPARED = 1_000_000
 MOST_SHOWN = 100_000
 
 
-def file_change(path: str, old: bytes | None, new: bytes) -> FileChange:
-    """Return what writing ``new`` over ``old`` does; None is a file that was not there.
+def file_change(path: str, old: bytes | None, new: bytes | None) -> FileChange:
+    """Return what became of a file; None is one that is not there.
 
     A binary file has no diff. Of a large diff the beginning is kept, cut at a line's end, but
     all its lines are counted.
     """
-    kind: ChangeKind = "created" if old is None else "modified"
+    kind: ChangeKind = "modified"
+    if old is None or new is None:
+        kind = "created" if old is None else "deleted"
     try:
-        before, after = _lines(old or b""), _lines(new)
+        before, after = _lines(old or b""), _lines(new or b"")
     except UnicodeDecodeError:
         return FileChange(path, kind)
     lines = _diff(before, after)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.calls import run_calls
+from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.compaction import compact
 from vibekit_jupyter.agents.conversation import (
     Conversation,
@@ -68,11 +69,13 @@ async def run_turn(
     mode: Mode = "code",
     limits: Limits | None = None,
     effort: str | None = None,
+    changes: Changes | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
     However it ends, the conversation is one that both vendors accept next time. Iterate it
-    under ``contextlib.aclosing``: closing it ends what runs.
+    under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
+    in ``changes``.
 
     Raises
     ------
@@ -83,7 +86,8 @@ async def run_turn(
     RunLimitError
         A bound was reached; the next prompt can go on.
     """
-    turn = _Turn(vendor, conversation, Toolbox(sandbox, mode), mode, limits or Limits(), effort)
+    toolbox = Toolbox(sandbox, mode, changes or Changes())
+    turn = _Turn(vendor, conversation, toolbox, mode, limits or Limits(), effort)
     conversation.append(UserMessage(prompt))
     try:
         async with aclosing(turn.steps()) as events:

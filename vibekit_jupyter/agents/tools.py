@@ -13,7 +13,6 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.agents.tool_specs import (
     COMMAND_TIMEOUT,
     MOST_COMMAND_TIMEOUT,
@@ -29,6 +28,7 @@ from vibekit_jupyter.errors import SandboxLimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import ToolCall
     from vibekit_jupyter.agents.vendor import ToolSpec
     from vibekit_jupyter.config import Mode
@@ -72,10 +72,13 @@ class Toolbox:
         Where they act.
     mode
         In ``ask`` mode there are only the tools that read.
+    changes
+        What they write is taken down here.
     """
 
-    def __init__(self, sandbox: Sandbox, mode: Mode) -> None:
+    def __init__(self, sandbox: Sandbox, mode: Mode, changes: Changes) -> None:
         self._sandbox = sandbox
+        self._changes = changes
         self.specs: Sequence[ToolSpec] = tuple(
             spec for spec in SPECS if mode == "code" or spec.name in READING
         )
@@ -218,7 +221,8 @@ class Toolbox:
         if old == new:
             return Outcome(f"{path} has this content already.")
         await self._sandbox.write_file(_absolute(path), new)
-        change = await asyncio.to_thread(file_change, _absolute(path), old, new)
+        name = posixpath.normpath(_absolute(path))
+        change = await asyncio.to_thread(self._changes.write, name, old, new)
         return Outcome(f"{change.kind} {path} (+{change.added} -{change.removed})", change=change)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import ToolCall
 from vibekit_jupyter.agents.tools import Outcome, Toolbox
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def run(sandbox: Sandbox, name: str, *, mode: Mode = "code", **arguments: Any) -> Outcome:
     call = ToolCall("call_1", name, json.dumps(arguments))
-    return await Toolbox(sandbox, mode).run(call, lambda *_: None)
+    return await Toolbox(sandbox, mode, Changes()).run(call, lambda *_: None)
 
 
 async def test_a_command_tells_its_output_and_exit_code(sandbox: Sandbox) -> None:
@@ -209,5 +210,6 @@ async def test_ask_mode_cannot_change_anything(sandbox: Sandbox, name: str) -> N
 
 
 async def test_ask_mode_offers_only_tools_that_read(sandbox: Sandbox) -> None:
-    assert [spec.name for spec in Toolbox(sandbox, "ask").specs] == ["read_file", "list_files"]
-    assert len(Toolbox(sandbox, "code").specs) == 5
+    asking = Toolbox(sandbox, "ask", Changes())
+    assert [spec.name for spec in asking.specs] == ["read_file", "list_files"]
+    assert len(Toolbox(sandbox, "code", Changes()).specs) == 5

@@ -348,7 +348,7 @@ async def test_what_happened_is_recorded_as_events(new_client: NewClient) -> Non
     assert kinds[0] == "run_started"
     assert kinds[-1] == "run_finished"
     (turn,) = client.history()
-    assert [event["type"] for event in turn.events][-1] == "step_finished"
+    assert [event["type"] for event in turn.events][-1] == "run_finished"
     await client.kill()
 
 
