@@ -115,6 +115,7 @@ class Confinement:
             "whole": False,
             "uid": sandbox_uid() if self.level == "bubblewrap" else None,
             "ports": [],
+            "bubblewrap": [],
             "foreign": python_prefixes(),
             "environment": self._environment(real),
         }

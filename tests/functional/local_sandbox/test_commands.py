@@ -97,7 +97,7 @@ def test_a_terminal_has_a_size_that_can_change(make_at_level: MakeSandbox) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "it's \"quoted\" `whoami` $(id) ${HOME} !$ \\ %s {x} {{y}}",
+        'it\'s "quoted" `whoami` $(id) ${HOME} !$ \\ %s {x} {{y}}',
         "line one\nline two\n\n",
         "-n --flag",
         "emoji 🎈 umlaut ü zero-width \u200b",

@@ -100,43 +100,44 @@ class Zygote:
 
     def _create(self, message: Message) -> None:
         (line,) = message["fds"]
+        plan = message["plan"]
         room = self.rooms[message["sandbox"]] = Room()
-        report = -1
-        if argv := message["plan"].get("bubblewrap"):
-            report, writer = os.pipe()
-            information, information_writer = os.pipe()
-            arguments, arguments_writer = os.pipe()
-            # Through a pipe: what is on a command line can be read inside the sandbox.
-            os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
-            os.close(arguments_writer)
-            room.keeper = subprocess.Popen(
-                [
-                    argv[0],
-                    "--args",
-                    str(arguments),
-                    "--info-fd",
-                    str(information_writer),
-                    # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
-                    "--as-pid-1",
-                    "/bin/sh",
-                    "-c",
-                    "echo ready && exec sleep infinity >/dev/null",
-                ],
-                pass_fds=(arguments, information_writer),
-                stdin=subprocess.DEVNULL,
-                stdout=writer,
-                env={"PATH": os.defpath},
-            )
-            os.close(arguments)
-            os.close(writer)
-            os.close(information_writer)
-            room.inside = _child_pid(information)
+        said, complaint = (
+            self._furnish(room, plan["bubblewrap"]) if plan["bubblewrap"] else (-1, -1)
+        )
         room.supervisor = os.fork()
         if room.supervisor == 0:
-            _become_supervisor(line, message["plan"], room, report, self._forget_all)
-        for descriptor in (line, report):
+            _become_supervisor(line, plan, room, (said, complaint), self._forget_all)
+        for descriptor in (line, said, complaint):
             if descriptor >= 0:
                 os.close(descriptor)
+
+    @staticmethod
+    def _furnish(room: Room, argv: list[str]) -> tuple[int, int]:
+        """Start bubblewrap; return where it says that all is ready, and where it complains."""
+        said, said_writer = os.pipe()
+        complaint, complaint_writer = os.pipe()
+        information, information_writer = os.pipe()
+        arguments, arguments_writer = os.pipe()
+        # Through a pipe: what is on a command line can be read inside the sandbox.
+        os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
+        os.close(arguments_writer)
+        room.keeper = subprocess.Popen(
+            [
+                *(argv[0], "--args", str(arguments), "--info-fd", str(information_writer)),
+                # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
+                *("--as-pid-1", "/bin/sh", "-c", "echo ready && exec sleep infinity >/dev/null"),
+            ],
+            pass_fds=(arguments, information_writer),
+            stdin=subprocess.DEVNULL,
+            stdout=said_writer,
+            stderr=complaint_writer,
+            env={"PATH": os.defpath},
+        )
+        for descriptor in (said_writer, complaint_writer, information_writer, arguments):
+            os.close(descriptor)
+        room.inside = _child_pid(information)
+        return said, complaint
 
     def _forget_all(self) -> None:
         """Close, in a fork, what belongs to the zygote alone."""
@@ -185,7 +186,11 @@ def _child_pid(information: int) -> int:
 
 
 def _become_supervisor(
-    line: int, plan: dict[str, Any], room: Room, report: int, forget: Callable[[], None]
+    line: int,
+    plan: dict[str, Any],
+    room: Room,
+    bubblewrap: tuple[int, int],
+    forget: Callable[[], None],
 ) -> None:
     """Turn this fork into the supervisor; never returns."""
     channel = Channel(socket.socket(fileno=line))
@@ -196,9 +201,12 @@ def _become_supervisor(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         if room.keeper is not None:
-            if not (room.inside and os.read(report, 1)):
-                raise OSError("bubblewrap could not make the sandbox's namespaces")
-            os.close(report)
+            said, complaint = bubblewrap
+            if not (room.inside and os.read(said, 1)):
+                words = os.read(complaint, 4096).decode("utf-8", "replace").strip()
+                raise OSError(words or "bubblewrap failed without a word")
+            os.close(said)
+            os.close(complaint)
             rooms.join_namespaces(room.inside)
             if os.fork():
                 os._exit(0)
@@ -211,7 +219,7 @@ def _become_supervisor(
         Supervisor(channel, plan).run()
     except BaseException as error:  # noqa: BLE001  whatever it is, the server must hear it
         with contextlib.suppress(OSError):
-            channel.send({"event": "failed", "message": f"{type(error).__name__}: {error}"})
+            channel.send({"event": "failed", "message": str(error) or type(error).__name__})
         os._exit(1)
     os._exit(0)
 

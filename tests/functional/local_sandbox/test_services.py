@@ -1,0 +1,361 @@
+"""Who may ask, ports, the way out, the code interpreter, files by URL, the command line."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional.local_sandbox.conftest import where
+from tests.functional.local_sandbox.test_commands import wait_for
+from tests.support.sandbox_server import sandbox_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2b import Sandbox
+
+    from tests.functional.local_sandbox.conftest import MakeSandbox
+    from tests.support.sandbox_server import SandboxServer
+
+
+def ask(
+    server: SandboxServer, method: str, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Send one request as it stands."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+# -- who may ask ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [None, "", "e2b_wrong", "e2b_" + "0" * 40])
+def test_the_key_is_needed(server: SandboxServer, key: str | None) -> None:
+    headers = {} if key is None else {"X-API-Key": key}
+    for path in ("/v2/sandboxes", "/sandboxes/abc", "/snapshots", "/vibekit/server"):
+        status, _headers, body = ask(server, "GET", path, headers)
+        assert (status, json.loads(body)["code"]) == (401, 401)
+
+
+@pytest.mark.parametrize("host", ["evil.org", "evil.org:80", "127.0.0.1.evil.org", "0.0.0.0"])
+def test_another_host_is_refused(server: SandboxServer, host: str) -> None:
+    headers = {"X-API-Key": server.key, "Host": host}
+    status, _headers, body = ask(server, "GET", "/v2/sandboxes", headers)
+    assert (status, json.loads(body)["code"]) == (403, 403)
+
+
+def test_a_sandboxs_token_opens_no_other(server: SandboxServer, make: MakeSandbox) -> None:
+    one, other = make(), make()
+    headers = {"E2b-Sandbox-Id": one.sandbox_id, "E2b-Sandbox-Port": "49983"}
+    for token in ("", "wrong", str(other._envd_access_token)):
+        status, _headers, _body = ask(
+            server, "GET", "/files?path=x", {**headers, "X-Access-Token": token}
+        )
+        assert status == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/nowhere"), ("PUT", "/files"), ("POST", "/health")]
+)
+def test_every_error_is_json(server: SandboxServer, method: str, path: str) -> None:
+    status, headers, body = ask(server, method, path)
+    assert status >= 400
+    assert headers["Content-Type"].startswith("application/json")
+    assert set(json.loads(body)) == {"code", "message"}
+
+
+def test_the_state_file_is_private_and_tells_the_truth(tmp_path: Path) -> None:
+    with sandbox_server(tmp_path) as server:
+        file = tmp_path / "server.json"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        state = json.loads(file.read_text())
+        assert (state["schema"], state["protocol"]) == (1, 1)
+        assert (state["url"], state["key"]) == (server.url, server.key)
+        assert state["pid"] == server.process.pid
+        status, _headers, body = ask(server, "GET", "/vibekit/server", {"X-API-Key": server.key})
+        told = json.loads(body)
+        assert status == 200
+        assert told["instance"] == state["instance"]
+        assert told["busy"] is False
+        command_line = subprocess.run(
+            ["ps", "-o", "args=", "e", "-p", str(server.process.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.partition(" serve ")[2]
+        assert server.key not in command_line.partition(" PATH=")[0]
+
+
+# -- ports --------------------------------------------------------------------------------------
+
+APP = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{self.path} {self.headers.get('Cookie')} {self.headers.get('X-Access-Token')}"
+        self.send_response(200)
+        self.send_header("Set-Cookie", "seen=1; Domain=localhost; Path=/")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def app(make: MakeSandbox, server: SandboxServer) -> Sandbox:
+    """A sandbox that serves on its port 8000."""
+    sandbox = make(timeout=600)
+    sandbox.files.write("app.py", APP)
+    sandbox.commands.run("python3 app.py", background=True, timeout=0)
+    wait_for(lambda: preview(server, sandbox)[0] == 200)
+    return sandbox
+
+
+def preview(
+    server: SandboxServer, sandbox: Sandbox, path: str = "/", **headers: str
+) -> tuple[int, Any, str]:
+    """Ask for a sandbox's port 8000 with its token."""
+    given = {"Host": sandbox.get_host(8000), **headers}
+    given.setdefault("E2B-Traffic-Access-Token", str(sandbox.traffic_access_token))
+    status, answered, body = ask(server, "GET", path, given)
+    return status, answered, body.decode()
+
+
+def test_a_port_is_served_under_its_own_name(server: SandboxServer, app: Sandbox) -> None:
+    assert app.get_host(8000) == f"8000-{app.sandbox_id}.localhost:{server.url.rpartition(':')[2]}"
+    status, _headers, body = preview(server, app, "/a/b?c=d%20e")
+    assert (status, body) == (200, "/a/b?c=d%20e None None")
+
+
+def test_a_port_needs_the_sandboxs_token(server: SandboxServer, app: Sandbox) -> None:
+    status, _headers, _body = preview(server, app, **{"E2B-Traffic-Access-Token": "wrong"})
+    assert status == 403
+
+
+def test_a_token_in_the_url_becomes_a_cookie_of_that_name_alone(
+    server: SandboxServer, app: Sandbox
+) -> None:
+    path = f"/x?vibekit_traffic_token={app.traffic_access_token}&y=1"
+    status, headers, _body = preview(server, app, path)
+    assert (status, headers["Location"]) == (303, "/x?y=1")
+    assert "HttpOnly" in headers["Set-Cookie"]
+    assert "Domain" not in headers["Set-Cookie"]
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    status, _headers, _body = preview(
+        server, app, **{"E2B-Traffic-Access-Token": "", "Cookie": cookie}
+    )
+    assert status == 200
+
+
+def test_no_cookie_of_another_crosses_the_proxy(server: SandboxServer, app: Sandbox) -> None:
+    _status, headers, _body = preview(server, app)
+    (given,) = [value for value in headers.get_all("Set-Cookie") if "seen" in value]
+    assert "domain" not in given.lower()
+    own = given.partition(";")[0]
+    cookies = f"jupyter-session=secret; seen=forged; vibekit-8000-other-seen=2; {own}"
+    _status, _headers, body = preview(server, app, Cookie=cookies)
+    assert body == "/ seen=1 None"
+
+
+def test_a_port_nobody_serves_is_said(server: SandboxServer, make: MakeSandbox) -> None:
+    status, _headers, body = preview(server, make())
+    assert status == 502
+    assert "port is not open" in json.loads(body)["message"]
+
+
+# -- the way out ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://2130706433/"),
+        *("http://169.254.169.254/", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/"),
+        "http://10.0.0.1/",
+    ],
+)
+def test_the_way_out_leads_to_no_private_address(make: MakeSandbox, url: str) -> None:
+    sandbox = make(allow_internet_access=True)
+    command = f"curl -s -o /dev/null -w '%{{http_code}}' --noproxy '' -x $http_proxy '{url}'"
+    assert sandbox.commands.run(command).stdout == "403"
+
+
+def test_the_way_out_refuses_the_machines_own_server(make: MakeSandbox) -> None:
+    handler = http.server.SimpleHTTPRequestHandler
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as own:
+        threading.Thread(target=own.serve_forever, daemon=True).start()
+        sandbox = make(allow_internet_access=True)
+        url = f"http://127.0.0.1:{own.server_address[1]}/"
+        shown = sandbox.commands.run(
+            f"curl -s --noproxy '' -x $http_proxy {url}; curl -s --noproxy '*' {url} || echo closed"
+        ).stdout
+        own.shutdown()
+    assert "refuses" in shown
+    assert "closed" in shown
+
+
+def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
+    sandbox = make()
+    assert sandbox.commands.run("env | grep -ci proxy || true").stdout == "0\n"
+    assert sandbox.commands.run("curl -s --max-time 3 http://1.1.1.1/ || echo closed").stdout == (
+        "closed\n"
+    )
+
+
+# -- files by URL ----------------------------------------------------------------------------------
+
+
+def test_a_signed_url_reads_one_file_and_no_other(make: MakeSandbox) -> None:
+    sandbox = make()
+    sandbox.files.write("one.txt", "one")
+    sandbox.files.write("two.txt", "two")
+    url = sandbox.download_url("one.txt")
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == b"one"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    with (
+        pytest.raises(urllib.error.HTTPError) as raised,
+        urllib.request.urlopen(url.replace("one.txt", "two.txt")),
+    ):
+        pass
+    assert raised.value.code == 401
+    raised.value.close()
+
+
+def test_a_signed_url_writes_one_file(make: MakeSandbox) -> None:
+    sandbox = make()
+    request = urllib.request.Request(
+        sandbox.upload_url("given.bin"),
+        data=b"\x00\xff" * 10,
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)[0]["path"] == "/home/user/given.bin"
+    assert sandbox.files.read("given.bin", format="bytes") == b"\x00\xff" * 10
+
+
+def test_large_files_come_through_whole(make_at_level: MakeSandbox) -> None:
+    sandbox = make_at_level()
+    data = os.urandom(5_000_000)
+    for options in ({}, {"gzip": True}, {"use_octet_stream": True}):
+        sandbox.files.write("large.bin", data, **options)
+        assert sandbox.files.read("large.bin", format="bytes") == data
+
+
+def test_a_watcher_tells_what_happens_below(make_at_level: MakeSandbox) -> None:
+    sandbox = make_at_level()
+    sandbox.files.make_dir("watched")
+    handle = sandbox.files.watch_dir("watched", recursive=True)
+    sandbox.commands.run(
+        "mkdir -p watched/a/b && echo x > watched/a/b/c && mv watched/a/b/c watched/d"
+    )
+    seen: set[tuple[str, str]] = set()
+
+    def told() -> bool:
+        seen.update((event.name, event.type.value) for event in handle.get_new_events())
+        return {("a", "create"), ("a/b", "create"), ("d", "create")} <= seen
+
+    wait_for(told)
+    handle.stop()
+
+
+# -- the code interpreter ----------------------------------------------------------------------------
+
+
+def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None:
+    interpreter = pytest.importorskip("e2b_code_interpreter")
+    with interpreter.Sandbox.create(**where(server)) as sandbox:
+        execution = sandbox.run_code("x = 41\nprint('hi')\nx + 1")
+        assert (execution.text, execution.logs.stdout) == ("42", ["hi\n"])
+        shown = sandbox.run_code("from IPython.display import HTML; HTML('<b>x</b>')").results[0]
+        assert (shown.html, shown.is_main_result) == ("<b>x</b>", True)
+        assert sandbox.run_code("1 / 0").error.name == "ZeroDivisionError"
+        assert sandbox.run_code("import os; os.getcwd()").text == "'/home/user'"
+        other = sandbox.create_code_context()
+        assert sandbox.run_code("'x' in dir()", context=other).text == "False"
+        assert sandbox.commands.list() == []
+
+
+# -- the command line --------------------------------------------------------------------------------
+
+
+def command_line(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line against the server of a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "vibekit_jupyter.local_sandbox", *words]
+        + ["--state-file", str(tmp_path / "server.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_server_is_looked_after_by_hand(tmp_path: Path) -> None:
+    from e2b import Sandbox
+
+    assert "No sandbox server is known" in command_line(tmp_path, "status").stderr
+    with sandbox_server(tmp_path) as server:
+        sandbox = Sandbox.create(metadata={"vibekit_name": "mine"}, **where(server))
+        told = json.loads(command_line(tmp_path, "status").stdout)
+        assert told["sandboxes"] == {"running": 1, "paused": 0}
+        listed = command_line(tmp_path, "list").stdout.split()
+        assert (listed[0], listed[1], listed[-1]) == (sandbox.sandbox_id, "running", "mine")
+        command = sandbox.commands.run("sleep 60", background=True)
+        assert "busy" in command_line(tmp_path, "stop").stderr
+        command.kill()
+        sandbox.pause()
+        assert command_line(tmp_path, "prune").stdout == "Killed 1 paused sandbox.\n"
+        assert command_line(tmp_path, "stop").returncode == 0
+        assert server.process.wait(20) == 0
+
+
+def test_an_idle_server_ends_by_itself(tmp_path: Path) -> None:
+    with sandbox_server(tmp_path, "--idle-exit", "0.5") as server:
+        assert server.process.wait(20) == 0
+        assert not (tmp_path / "server.json").exists()
+
+
+def test_a_level_that_does_not_work_is_said_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What Ubuntu 24.04 makes of bubblewrap.
+    refusing = tmp_path / "bin" / "bwrap"
+    refusing.parent.mkdir()
+    refusing.write_text("#!/bin/sh\necho 'setting up uid map: Permission denied' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{refusing.parent}:{os.environ['PATH']}")
+    failed = command_line(
+        tmp_path, "serve", "--confine", "bubblewrap", "--root", str(tmp_path / "root")
+    )
+    assert "setting up uid map: Permission denied" in failed.stderr
+    with sandbox_server(tmp_path) as server:
+        _status, _headers, body = ask(server, "GET", "/vibekit/server", {"X-API-Key": server.key})
+        told = json.loads(body)
+        assert told["level"] in {"landlock", "none"}
+        assert "setting up uid map: Permission denied" in told["reason"]
