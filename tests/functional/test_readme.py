@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections import defaultdict
 from pathlib import Path
@@ -83,6 +85,28 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     else:
         assert name == "%vibekit"
         LINE.parse_prompt(line.removeprefix(name), {})
+
+
+def test_a_verb_that_is_named_exists() -> None:
+    (row,) = re.findall(r"^\| `%vibekit_session` \|(.*)$", README, re.MULTILINE)
+    assert {words.split()[0] for words in re.findall(r"`([^`]+)`", row)} <= set(VERBS)
+
+
+def test_the_servers_commands_work_without_a_server(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`python -m (vibekit_jupyter\.local_sandbox) status`", README)
+    for verb in ("status", "stop"):
+        environment = {"PATH": "", "VIBEKIT_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", command, verb],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_an_option_that_is_named_exists() -> None:
