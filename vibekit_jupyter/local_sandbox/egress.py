@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["PROXY_PORT", "Policy", "is_public", "proxy_environment", "serve_egress"]
 
@@ -116,13 +116,18 @@ def proxy_environment(port: int) -> dict[str, str]:
     }
 
 
-async def serve_egress(listener: socket.socket, policy: Policy) -> asyncio.Server:
-    """Serve the proxy on a listening socket, until the server returned is closed."""
+async def serve_egress(
+    listener: socket.socket, policy: Callable[[], Policy]
+) -> asyncio.Server:
+    """Serve the proxy on a listening socket, until the server returned is closed.
+
+    ``policy`` is asked for each request: it may change while the sandbox runs.
+    """
     listener.settimeout(0)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await _serve_client(reader, writer, policy)
+            await _serve_client(reader, writer, policy())
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             pass  # either side went away: nothing is left to say
         finally:

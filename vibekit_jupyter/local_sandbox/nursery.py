@@ -82,9 +82,13 @@ class Nursery:
         ours, theirs = socket.socketpair()
         line = Line(ours, event, end)
         with theirs:
-            self._channel.send(
-                {"op": "create", "sandbox": sandbox, "plan": plan}, [theirs.fileno()]
-            )
+            request = {"op": "create", "sandbox": sandbox, "plan": plan}
+            try:
+                self._channel.send(request, [theirs.fileno()])
+            except OSError as error:
+                started.cancel()
+                line.close()
+                raise _cannot_start("the server's helper process is gone; restart it") from error
         try:
             async with asyncio.timeout(START_SECONDS):
                 await started

@@ -123,7 +123,9 @@ class Sandbox:
             _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
             outside = socket.socket(fileno=descriptor)
         if outside is not None:
-            self._egress = await serve_egress(outside, Policy.of(self.record.network))
+            self._egress = await serve_egress(
+                outside, lambda: Policy.of(self.record.network)
+            )
 
     async def stop(self) -> None:
         """End its supervisor and every process; the files stay."""

@@ -55,7 +55,8 @@ def _maker(server: SandboxServer) -> Iterator[MakeSandbox]:
     made: list[Sandbox] = []
 
     def make(*arguments: Any, **options: Any) -> Sandbox:
-        made.append(Sandbox.create(*arguments, **where(server), **options))
+        options = {**where(server), **options}
+        made.append(Sandbox.create(*arguments, **options))
         return made[-1]
 
     yield make

@@ -67,10 +67,13 @@ def test_connect_lengthens_and_never_shortens(make: MakeSandbox) -> None:
 
 
 def test_a_fork_has_the_files_and_a_life_of_its_own(make_at_level: MakeSandbox) -> None:
+    from e2b import Sandbox
+
     sandbox = make_at_level(metadata={"name": "first"})
     sandbox.files.write("deep/er/file.txt", "before")
     sandbox.commands.run("ln -s deep link && chmod 700 deep")
     (fork,) = sandbox.fork()
+    assert isinstance(fork, Sandbox)
     try:
         fork.files.write("deep/er/file.txt", "after")
         assert sandbox.files.read("deep/er/file.txt") == "before"
@@ -144,7 +147,7 @@ def test_a_full_disk_refuses_new_sandboxes_and_deletes_none(tmp_path: Path) -> N
         sandbox.files.write("large.bin", b"x" * 3_000_000)
 
     with sandbox_server(tmp_path, "--disk-mib", "1") as server:
-        with pytest.raises(SandboxException, match="limit is 0.0 GiB"):
+        with pytest.raises(SandboxException, match="prune paused ones"):
             Sandbox.create(**where(server))
         again = Sandbox.connect(sandbox.sandbox_id, **where(server))
         assert len(again.files.read("large.bin", format="bytes")) == 3_000_000
@@ -186,9 +189,18 @@ def test_two_servers_never_share_a_root(tmp_path: Path) -> None:
 
     with sandbox_server(tmp_path) as server:
         second = subprocess.run(
-            [sys.executable, "-m", "vibekit_jupyter.local_sandbox", "serve"]
-            + ["--root", str(tmp_path / "root"), "--state-file", str(tmp_path / "other.json")]
-            + ["--ready-fd", "1"],
+            [
+                sys.executable,
+                "-m",
+                "vibekit_jupyter.local_sandbox",
+                "serve",
+                "--root",
+                str(tmp_path / "root"),
+                "--state-file",
+                str(tmp_path / "other.json"),
+                "--ready-fd",
+                "1",
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -42,7 +42,7 @@ def ask(
         connection.close()
 
 
-# -- who may ask ------------------------------------------------------------------------------
+# -- who may ask -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", [None, "", "e2b_wrong", "e2b_" + "0" * 40])
@@ -102,7 +102,7 @@ def test_the_state_file_is_private_and_tells_the_truth(tmp_path: Path) -> None:
         assert server.key not in command_line.partition(" PATH=")[0]
 
 
-# -- ports --------------------------------------------------------------------------------------
+# -- ports -------------------------------------------------------------------------------
 
 APP = """
 import http.server
@@ -188,7 +188,7 @@ def test_a_port_nobody_serves_is_said(server: SandboxServer, make: MakeSandbox) 
     assert "port is not open" in json.loads(body)["message"]
 
 
-# -- the way out ----------------------------------------------------------------------------------
+# -- the way out -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
     )
 
 
-# -- files by URL ----------------------------------------------------------------------------------
+# -- files by URL ------------------------------------------------------------------------
 
 
 def test_a_signed_url_reads_one_file_and_no_other(make: MakeSandbox) -> None:
@@ -262,7 +262,8 @@ def test_a_signed_url_writes_one_file(make: MakeSandbox) -> None:
 def test_large_files_come_through_whole(make_at_level: MakeSandbox) -> None:
     sandbox = make_at_level()
     data = os.urandom(5_000_000)
-    for options in ({}, {"gzip": True}, {"use_octet_stream": True}):
+    choices: list[dict[str, Any]] = [{}, {"gzip": True}, {"use_octet_stream": True}]
+    for options in choices:
         sandbox.files.write("large.bin", data, **options)
         assert sandbox.files.read("large.bin", format="bytes") == data
 
@@ -284,7 +285,7 @@ def test_a_watcher_tells_what_happens_below(make_at_level: MakeSandbox) -> None:
     handle.stop()
 
 
-# -- the code interpreter ----------------------------------------------------------------------------
+# -- the code interpreter ----------------------------------------------------------------
 
 
 def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None:
@@ -301,14 +302,20 @@ def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None
         assert sandbox.commands.list() == []
 
 
-# -- the command line --------------------------------------------------------------------------------
+# -- the command line --------------------------------------------------------------------
 
 
 def command_line(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command line against the server of a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "vibekit_jupyter.local_sandbox", *words]
-        + ["--state-file", str(tmp_path / "server.json")],
+        [
+            sys.executable,
+            "-m",
+            "vibekit_jupyter.local_sandbox",
+            *words,
+            "--state-file",
+            str(tmp_path / "server.json"),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -17,68 +17,72 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-ATTACKS = {}
+Bait = dict[str, Any]
+Attack = Callable[[Bait], object]
+ATTACKS: dict[str, Attack] = {}
 libc = ctypes.CDLL(None, use_errno=True)
 X86 = os.uname().machine == "x86_64"
 
 
-def attack(function):
+def attack(function: Attack) -> Attack:
     ATTACKS[function.__name__] = function
     return function
 
 
-def call(*arguments):
+def call(*arguments: Any) -> int:
     """Make a system call; raise where it fails."""
     result = libc.syscall(*arguments)
     if result == -1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
+    return int(result)
 
 
-# -- reading what is not one's own ----------------------------------------------------------------
+# -- reading what is not one's own -------------------------------------------------------
 
 
 @attack
-def read_keys_of_the_home(bait):
+def read_keys_of_the_home(bait: Bait) -> object:
     return [path for path in bait["secrets"] if Path(path).read_text()]
 
 
 @attack
-def read_one_key(bait):
+def read_one_key(bait: Bait) -> object:
     return any(_readable(path) for path in bait["secrets"])
 
 
 @attack
-def list_the_home(bait):
+def list_the_home(bait: Bait) -> object:
     return os.listdir(bait["home"])
 
 
 @attack
-def read_through_a_symlink(bait):
+def read_through_a_symlink(bait: Bait) -> object:
     Path("link").symlink_to(bait["secrets"][0])
     return Path("link").read_text()
 
 
 @attack
-def read_through_a_hardlink(bait):
+def read_through_a_hardlink(bait: Bait) -> object:
     os.link(bait["secrets"][0], "hard")
     return Path("hard").read_text()
 
 
 @attack
-def read_through_proc_self_root(bait):
+def read_through_proc_self_root(bait: Bait) -> object:
     return Path("/proc/self/root" + bait["secrets"][0]).read_text()
 
 
 @attack
-def read_through_the_root_of_a_process(bait):
+def read_through_the_root_of_a_process(bait: Bait) -> object:
     return Path(f"/proc/{bait['victim']}/root{bait['secrets'][0]}").read_text()
 
 
 @attack
-def read_through_any_process(bait):
+def read_through_any_process(bait: Bait) -> object:
     for entry in Path("/proc").iterdir():
         for way in ("root", "cwd"):
             if entry.name.isdigit() and _readable(f"{entry}/{way}{bait['secrets'][0]}"):
@@ -87,27 +91,27 @@ def read_through_any_process(bait):
 
 
 @attack
-def read_another_sandbox(bait):
+def read_another_sandbox(bait: Bait) -> object:
     return Path(bait["other_sandbox"]).read_text()
 
 
 @attack
-def read_the_servers_state(bait):
+def read_the_servers_state(bait: Bait) -> object:
     return _readable(bait["state_file"]) or _readable(f"{bait['root']}/.lock")
 
 
 @attack
-def read_the_shadow_file(_bait):
+def read_the_shadow_file(_bait: Bait) -> object:
     return "root:" in Path("/etc/shadow").read_text()
 
 
 @attack
-def read_secrets_of_the_python_prefix(bait):
+def read_secrets_of_the_python_prefix(bait: Bait) -> object:
     return any(_readable(path) for path in bait["prefix_secrets"])
 
 
 @attack
-def find_a_key_in_any_environment(bait):
+def find_a_key_in_any_environment(bait: Bait) -> object:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if bait["key"].encode() in (entry / "environ").read_bytes():
@@ -116,7 +120,7 @@ def find_a_key_in_any_environment(bait):
 
 
 @attack
-def find_the_key_in_any_command_line(bait):
+def find_the_key_in_any_command_line(bait: Bait) -> object:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if bait["key"].encode() in (entry / "cmdline").read_bytes():
@@ -124,17 +128,17 @@ def find_the_key_in_any_command_line(bait):
     return False
 
 
-# -- writing what is not one's own -----------------------------------------------------------------
+# -- writing what is not one's own -------------------------------------------------------
 
 
 @attack
-def write_into_the_home(bait):
+def write_into_the_home(bait: Bait) -> object:
     Path(bait["home"], "planted").write_text("x")
     return True
 
 
 @attack
-def write_a_startup_file(bait):
+def write_a_startup_file(bait: Bait) -> object:
     for name in (".bashrc", ".zshrc", ".profile", ".gitconfig", ".mcp.json", ".vscode/tasks.json"):
         with contextlib.suppress(OSError):
             Path(bait["home"], name).write_text("planted")
@@ -142,7 +146,7 @@ def write_a_startup_file(bait):
 
 
 @attack
-def write_upwards(bait):
+def write_upwards(bait: Bait) -> object:
     for depth in range(1, 12):
         with contextlib.suppress(OSError):
             Path("../" * depth + bait["home"].lstrip("/"), "planted").write_text("x")
@@ -150,43 +154,43 @@ def write_upwards(bait):
 
 
 @attack
-def write_into_the_machines_tmp(bait):
+def write_into_the_machines_tmp(bait: Bait) -> object:
     Path(bait["tmp"], "planted").write_text("x")
     return True
 
 
 @attack
-def write_into_the_python_prefix(bait):
+def write_into_the_python_prefix(bait: Bait) -> object:
     Path(bait["prefix"], "planted").write_text("x")
     return True
 
 
 @attack
-def write_into_site_packages(bait):
+def write_into_site_packages(bait: Bait) -> object:
     Path(bait["site_packages"], "planted.pth").write_text("import os")
     return True
 
 
 @attack
-def truncate_a_foreign_file(bait):
+def truncate_a_foreign_file(bait: Bait) -> object:
     os.truncate(bait["secrets"][0], 0)
     return True
 
 
 @attack
-def remove_a_foreign_file(bait):
+def remove_a_foreign_file(bait: Bait) -> object:
     Path(bait["secrets"][0]).unlink()
     return True
 
 
 @attack
-def rename_a_folder_out(bait):
+def rename_a_folder_out(bait: Bait) -> object:
     os.rename(bait["home"], bait["home"] + "-moved")
     return True
 
 
 @attack
-def write_through_a_swapped_symlink(bait):
+def write_through_a_swapped_symlink(bait: Bait) -> object:
     os.mkdir("swap")
     os.rmdir("swap")
     os.symlink(bait["home"], "swap")
@@ -195,50 +199,50 @@ def write_through_a_swapped_symlink(bait):
 
 
 @attack
-def write_into_usr(_bait):
+def write_into_usr(_bait: Bait) -> object:
     Path("/usr/bin/planted").write_text("x")
     return True
 
 
-# -- other processes -------------------------------------------------------------------------------
+# -- other processes ---------------------------------------------------------------------
 
 
 @attack
-def kill_a_foreign_process(bait):
+def kill_a_foreign_process(bait: Bait) -> object:
     os.kill(bait["victim"], signal.SIGCONT)
     return True
 
 
 @attack
-def kill_by_pidfd(bait):
+def kill_by_pidfd(bait: Bait) -> object:
     signal.pidfd_send_signal(os.pidfd_open(bait["victim"]), signal.SIGCONT)
     return True
 
 
 @attack
-def read_memory_of_a_foreign_process(bait):
+def read_memory_of_a_foreign_process(bait: Bait) -> object:
     return Path(f"/proc/{bait['victim']}/maps").read_text()
 
 
 @attack
-def read_environment_of_a_foreign_process(bait):
+def read_environment_of_a_foreign_process(bait: Bait) -> object:
     return b"BAIT" in Path(f"/proc/{bait['victim']}/environ").read_bytes()
 
 
 @attack
-def trace_a_process(bait):
+def trace_a_process(bait: Bait) -> object:
     call(101 if X86 else 117, 16, bait["victim"], 0, 0)
     return True
 
 
 @attack
-def read_with_process_vm_readv(bait):
+def read_with_process_vm_readv(bait: Bait) -> object:
     call(310 if X86 else 270, bait["victim"], 0, 0, 0, 0, 0)
     return True
 
 
 @attack
-def change_limits_of_a_foreign_process(bait):
+def change_limits_of_a_foreign_process(bait: Bait) -> object:
     import resource
 
     resource.prlimit(bait["victim"], resource.RLIMIT_CPU, (1, 1))
@@ -246,22 +250,22 @@ def change_limits_of_a_foreign_process(bait):
 
 
 @attack
-def renice_a_foreign_process(bait):
+def renice_a_foreign_process(bait: Bait) -> object:
     os.setpriority(os.PRIO_PROCESS, bait["victim"], 19)
     return True
 
 
 @attack
-def read_environment_of_the_supervisor(_bait):
+def read_environment_of_the_supervisor(_bait: Bait) -> object:
     return [Path(f"/proc/{pid}/environ").read_bytes() for pid in _supervisors()]
 
 
 @attack
-def read_memory_of_the_supervisor(_bait):
+def read_memory_of_the_supervisor(_bait: Bait) -> object:
     return [Path(f"/proc/{pid}/maps").read_text() for pid in _supervisors()]
 
 
-def _supervisors():
+def _supervisors() -> list[str]:
     """Return the pids of the supervisor, the zygote and the server, as far as they are seen."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -271,11 +275,11 @@ def _supervisors():
     return found
 
 
-# -- becoming more -----------------------------------------------------------------------------------
+# -- becoming more -----------------------------------------------------------------------
 
 
 @attack
-def have_capabilities(_bait):
+def have_capabilities(_bait: Bait) -> object:
     status = Path("/proc/self/status").read_text()
     held = ("CapInh", "CapPrm", "CapEff", "CapAmb")  # the bounding set gives nothing by itself
     masks = [line.split()[1] for line in status.splitlines() if line.startswith(held)]
@@ -283,12 +287,12 @@ def have_capabilities(_bait):
 
 
 @attack
-def lack_no_new_privs(_bait):
+def lack_no_new_privs(_bait: Bait) -> object:
     return "NoNewPrivs:\t1" not in Path("/proc/self/status").read_text()
 
 
 @attack
-def gain_by_a_setuid_copy(_bait):
+def gain_by_a_setuid_copy(_bait: Bait) -> object:
     shutil.copy("/usr/bin/id", "id")
     os.chmod("id", 0o6755)
     shown = subprocess.run(["./id", "-u"], capture_output=True, text=True, check=True)
@@ -296,34 +300,38 @@ def gain_by_a_setuid_copy(_bait):
 
 
 @attack
-def become_root_by_su(_bait):
+def become_root_by_su(_bait: Bait) -> object:
     shown = subprocess.run(
-        ["su", "-c", "id -u"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["su", "-c", "id -u"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     return shown.stdout.strip() == "0"
 
 
 @attack
-def set_uid_zero(_bait):
+def set_uid_zero(_bait: Bait) -> object:
     os.setuid(0)
     os.setgroups([0])
     return True
 
 
 @attack
-def make_a_device(_bait):
+def make_a_device(_bait: Bait) -> object:
     os.mknod("disk", 0o60666, os.makedev(254, 0))
     return True
 
 
 @attack
-def make_a_user_namespace(_bait):
+def make_a_user_namespace(_bait: Bait) -> object:
     call(272 if X86 else 97, 0x10000000)
     return True
 
 
 @attack
-def clone_into_a_user_namespace(_bait):
+def clone_into_a_user_namespace(_bait: Bait) -> object:
     pid = call(56 if X86 else 220, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)
     if pid == 0:
         os._exit(0)
@@ -331,72 +339,72 @@ def clone_into_a_user_namespace(_bait):
 
 
 @attack
-def mount_something(_bait):
+def mount_something(_bait: Bait) -> object:
     call(165 if X86 else 40, b"none", b"/tmp", b"tmpfs", 0, None)
     return True
 
 
 @attack
-def change_root(_bait):
+def change_root(_bait: Bait) -> object:
     os.chroot("/")
     return True
 
 
 @attack
-def use_io_uring(_bait):
+def use_io_uring(_bait: Bait) -> object:
     call(425, 8, ctypes.create_string_buffer(120))
     return True
 
 
 @attack
-def use_userfaultfd(_bait):
+def use_userfaultfd(_bait: Bait) -> object:
     call(323 if X86 else 282, 0)
     return True
 
 
 @attack
-def use_bpf(_bait):
+def use_bpf(_bait: Bait) -> object:
     call(321 if X86 else 280, 0, ctypes.create_string_buffer(64), 64)
     return True
 
 
 @attack
-def use_the_keyring(_bait):
+def use_the_keyring(_bait: Bait) -> object:
     call(250 if X86 else 219, 0, -3, 0)
     return True
 
 
 @attack
-def open_by_handle(_bait):
+def open_by_handle(_bait: Bait) -> object:
     call(304 if X86 else 265, -100, ctypes.create_string_buffer(16), 0)
     return True
 
 
 @attack
-def type_into_the_terminal(_bait):
+def type_into_the_terminal(_bait: Bait) -> object:
     import fcntl
 
-    ours, theirs = os.openpty()
+    _ours, theirs = os.openpty()
     fcntl.ioctl(theirs, 0x5412, b"x")
     return True
 
 
 @attack
-def write_to_kernel_settings(_bait):
+def write_to_kernel_settings(_bait: Bait) -> object:
     setting = Path("/proc/sys/kernel/core_pattern")
     setting.write_text(setting.read_text())  # harmless where it works
     return True
 
 
 @attack
-def read_the_kernel_log(_bait):
+def read_the_kernel_log(_bait: Bait) -> object:
     return call(103 if X86 else 116, 3, ctypes.create_string_buffer(64), 64)
 
 
-# -- the network -----------------------------------------------------------------------------------
+# -- the network -------------------------------------------------------------------------
 
 
-def _connect(host, port, family=socket.AF_INET):
+def _connect(host: str, port: int, family: socket.AddressFamily = socket.AF_INET) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
         attempt.settimeout(2)
         attempt.connect((host, port))
@@ -404,27 +412,27 @@ def _connect(host, port, family=socket.AF_INET):
 
 
 @attack
-def connect_to_the_machines_loopback(bait):
+def connect_to_the_machines_loopback(bait: Bait) -> object:
     return _connect("127.0.0.1", bait["port"])
 
 
 @attack
-def connect_to_the_machines_loopback_v6(bait):
+def connect_to_the_machines_loopback_v6(bait: Bait) -> object:
     return _connect("::1", bait["port"], socket.AF_INET6)
 
 
 @attack
-def connect_to_the_control_plane(bait):
+def connect_to_the_control_plane(bait: Bait) -> object:
     return _connect("127.0.0.1", bait["server_port"])
 
 
 @attack
-def connect_to_own_address(bait):
+def connect_to_own_address(bait: Bait) -> object:
     return any(_connect(address, bait["port"]) for address in bait["own_addresses"])
 
 
 @attack
-def connect_by_mptcp(bait):
+def connect_by_mptcp(bait: Bait) -> object:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as attempt:
         attempt.settimeout(2)
         attempt.connect(("127.0.0.1", bait["port"]))
@@ -432,14 +440,14 @@ def connect_by_mptcp(bait):
 
 
 @attack
-def connect_by_fast_open(bait):
+def connect_by_fast_open(bait: Bait) -> object:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
         attempt.settimeout(2)
         return attempt.sendto(b"x", 0x20000000, ("127.0.0.1", bait["port"]))
 
 
 @attack
-def send_udp_to_the_machine(bait):
+def send_udp_to_the_machine(bait: Bait) -> object:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attempt:
         attempt.settimeout(2)
         attempt.connect(("127.0.0.1", bait["udp_port"]))
@@ -448,107 +456,105 @@ def send_udp_to_the_machine(bait):
 
 
 @attack
-def connect_to_metadata(_bait):
+def connect_to_metadata(_bait: Bait) -> object:
     return _connect("169.254.169.254", 80)
 
 
 @attack
-def fetch_from_the_internet(_bait):
+def fetch_from_the_internet(_bait: Bait) -> object:
     return urllib.request.urlopen("http://example.com/", timeout=2).read()
 
 
 @attack
-def use_bash_dev_tcp(bait):
+def use_bash_dev_tcp(bait: Bait) -> object:
     command = f"exec 3<>/dev/tcp/127.0.0.1/{bait['port']}"
-    return subprocess.run(["bash", "-c", command], capture_output=True).returncode == 0
+    return subprocess.run(["bash", "-c", command], capture_output=True, check=False).returncode == 0
 
 
 @attack
-def connect_to_an_abstract_socket(bait):
+def connect_to_an_abstract_socket(bait: Bait) -> object:
     with socket.socket(socket.AF_UNIX) as attempt:
         attempt.connect("\0" + bait["abstract"])
     return True
 
 
 @attack
-def connect_to_a_socket_file(bait):
+def connect_to_a_socket_file(bait: Bait) -> object:
     with socket.socket(socket.AF_UNIX) as attempt:
         attempt.connect(bait["socket_file"])
     return True
 
 
 @attack
-def open_a_raw_socket(_bait):
+def open_a_raw_socket(_bait: Bait) -> object:
     socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
     return True
 
 
 @attack
-def open_a_packet_socket(_bait):
+def open_a_packet_socket(_bait: Bait) -> object:
     socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     return True
 
 
 @attack
-def open_a_vsock(_bait):
+def open_a_vsock(_bait: Bait) -> object:
     socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
     return True
 
 
 @attack
-def attach_shared_memory_of_the_machine(bait):
+def attach_shared_memory_of_the_machine(bait: Bait) -> object:
     if libc.shmget(bait["shm_key"], 0, 0) == -1:
         raise OSError(ctypes.get_errno(), "shmget")
     return True
 
 
-# -- what Landlock concedes --------------------------------------------------------------------------
+# -- what Landlock concedes --------------------------------------------------------------
 
 
 @attack
-def see_that_a_file_exists(bait):
+def see_that_a_file_exists(bait: Bait) -> object:
     return os.stat(bait["secrets"][0])
 
 
 @attack
-def change_permissions_of_a_foreign_file(bait):
+def change_permissions_of_a_foreign_file(bait: Bait) -> object:
     os.chmod(bait["victim_file"], 0o600)
     return True
 
 
 @attack
-def list_foreign_processes(bait):
+def list_foreign_processes(bait: Bait) -> object:
     return str(bait["victim"]) in os.listdir("/proc")
 
 
 @attack
-def read_a_foreign_file_in_shared_memory(bait):
+def read_a_foreign_file_in_shared_memory(bait: Bait) -> object:
     return Path(bait["shm_file"]).read_text() == "BAIT"
 
 
 @attack
-def watch_the_home(bait):
+def watch_the_home(bait: Bait) -> object:
     descriptor = libc.inotify_init1(0)
     if libc.inotify_add_watch(descriptor, bait["home"].encode(), 0x100) == -1:
         raise OSError(ctypes.get_errno(), "inotify_add_watch")
     return True
 
 
-def _readable(path):
-    with contextlib.suppress(OSError):
-        with open(path, "rb") as file:
-            return bool(file.read(1))
+def _readable(path: str) -> bool:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return bool(file.read(1))
     return False
 
 
-def main():
+def main() -> None:
     bait = json.load(sys.stdin)
     os.chdir(tempfile.mkdtemp(dir=os.environ["HOME"]))
     try:
-        outcome = "succeeded" if ATTACKS[sys.argv[1]](bait) else "denied: nothing came of it"
+        "succeeded" if ATTACKS[sys.argv[1]](bait) else "denied: nothing came of it"
     except Exception as error:
-        outcome = f"denied: {type(error).__name__}: {error}"
-    print(outcome)
+        f"denied: {type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

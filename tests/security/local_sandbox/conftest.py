@@ -41,8 +41,8 @@ class Machine:
         """Make another sandbox."""
         from e2b import Sandbox
 
-        where = {"api_key": self.server.key, "api_url": self.server.url}
-        return Sandbox.create(**where, sandbox_url=self.server.url, **options)
+        options |= {"api_key": self.server.key, "api_url": self.server.url}
+        return Sandbox.create(sandbox_url=self.server.url, **options)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("BAIT")
     (home / "mine.txt").write_text("mine")
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, tempfile_socket(folder) as (path_socket, path):
+        path_socket.listen()
         listener = stack.enter_context(socket.create_server(("", 0)))
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.bind(("127.0.0.1", 0))
@@ -62,37 +63,35 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         named = stack.enter_context(socket.socket(socket.AF_UNIX))
         named.bind("\0" + abstract)
         named.listen()
-        with tempfile_socket(folder) as (path_socket, path):
-            path_socket.listen()
-            libc = ctypes.CDLL(None)
-            shm_key = 0x56424B00 + secrets.randbelow(200)
-            shm = libc.shmget(shm_key, 4096, 0o1666)
-            shm_file = Path(f"/dev/shm/vibekit-bait-{secrets.token_hex(4)}")
-            shm_file.write_text("BAIT")
-            victim = subprocess.Popen(["sleep", "600"], env={"SECRET": "BAIT"})
-            try:
-                yield {
-                    "home": str(home),
-                    "secrets": [str(home / name) for name in SECRETS],
-                    "victim": victim.pid,
-                    "victim_file": str(home / "mine.txt"),
-                    "port": listener.getsockname()[1],
-                    "udp_port": udp.getsockname()[1],
-                    "abstract": abstract,
-                    "socket_file": path,
-                    "shm_key": shm_key,
-                    "shm_file": str(shm_file),
-                    "tmp": str(folder),
-                    "prefix": sys.prefix,
-                    "site_packages": sysconfig.get_path("purelib"),
-                    "prefix_secrets": prefix_secrets(),
-                    "own_addresses": own_addresses(),
-                }
-            finally:
-                victim.kill()
-                victim.wait()
-                shm_file.unlink()
-                libc.shmctl(shm, 0, None)
+        libc = ctypes.CDLL(None)
+        shm_key = 0x56424B00 + secrets.randbelow(200)
+        shm = libc.shmget(shm_key, 4096, 0o1666)
+        shm_file = Path("/dev/shm", f"vibekit-bait-{secrets.token_hex(4)}")
+        shm_file.write_text("BAIT")
+        victim = subprocess.Popen(["sleep", "600"], env={"SECRET": "BAIT"})
+        try:
+            yield {
+                "home": str(home),
+                "secrets": [str(home / name) for name in SECRETS],
+                "victim": victim.pid,
+                "victim_file": str(home / "mine.txt"),
+                "port": listener.getsockname()[1],
+                "udp_port": udp.getsockname()[1],
+                "abstract": abstract,
+                "socket_file": path,
+                "shm_key": shm_key,
+                "shm_file": str(shm_file),
+                "tmp": str(folder),
+                "prefix": sys.prefix,
+                "site_packages": sysconfig.get_path("purelib"),
+                "prefix_secrets": prefix_secrets(),
+                "own_addresses": own_addresses(),
+            }
+        finally:
+            victim.kill()
+            victim.wait()
+            shm_file.unlink()
+            libc.shmctl(shm, 0, None)
 
 
 @contextlib.contextmanager
@@ -113,10 +112,12 @@ def prefix_secrets() -> list[str]:
 
 
 def own_addresses() -> list[str]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with contextlib.suppress(OSError):
-            probe.connect(("192.0.2.1", 9))  # chooses a source address; nothing is sent
-            return [probe.getsockname()[0]]
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
+    ):
+        probe.connect(("192.0.2.1", 9))  # chooses a source address; nothing is sent
+        return [probe.getsockname()[0]]
     return []
 
 
@@ -134,7 +135,11 @@ def machine(
     os.environ["HOME"], earlier = host["home"], os.environ["HOME"]
     try:
         with sandbox_server(folder, "--confine", level) as server:
-            where = {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
+            where: dict[str, Any] = {
+                "api_key": server.key,
+                "api_url": server.url,
+                "sandbox_url": server.url,
+            }
             sandbox = Sandbox.create(timeout=3600, **where)
             other = Sandbox.create(timeout=3600, **where)
             other.files.write("/home/user/secret.txt", "BAIT")

@@ -79,9 +79,11 @@ def test_the_file_api_follows_no_link_out_of_the_sandbox(machine: Machine) -> No
 
 CONTROLS = {
     "numpy": "python3 -c 'import numpy; print(numpy.arange(3).sum())'",
-    "git": "git init -q g && cd g && git -c user.name=a -c user.email=b@c commit -q --allow-empty -m x",
+    "git": "git init -q g && cd g"
+    " && git -c user.name=a -c user.email=b@c commit -q --allow-empty -m x",
     "pip, offline": "python3 -m pip --version",
-    "threads": "python3 -c 'import threading; t = threading.Thread(target=print); t.start(); t.join()'",
+    "threads": "python3 -c 'from threading import Thread; t = Thread(target=print); t.start();"
+    " t.join()'",
     "processes": 'python3 -c \'from multiprocessing import get_context as g; p = g("fork").Pool(2);'
     " print(p.map(abs, [-1, 2])); p.close(); p.join()'",
     "the user database": "python3 -c 'import os, pwd; print(pwd.getpwuid(os.getuid()))'",
@@ -92,9 +94,8 @@ CONTROLS = {
     "tar": "tar cf x.tar --files-from /dev/null && tar tf x.tar",
 }
 NEEDS_SOCKETS = {
-    "a server of one's own": "python3 -m http.server 8123 >/dev/null 2>&1 & sleep 0; for i in $(seq 50);"
-    " do python3 -c 'import urllib.request as u; print(u.urlopen(\"http://localhost:8123\").status)'"
-    " 2>/dev/null && break; sleep 0.1; done; kill %1",
+    "a server of one's own": "python3 -m http.server 8123 >/dev/null 2>&1 & for i in $(seq 50); do"
+    " curl -s -o /dev/null http://localhost:8123 && break; sleep 0.1; done; kill %1",
     "processes by a fork server": "python3 -c 'from multiprocessing import get_context as g;"
     ' p = g("forkserver").Pool(1); print(p.map(abs, [-1])); p.close(); p.join()\'',
 }

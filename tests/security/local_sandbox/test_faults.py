@@ -104,7 +104,8 @@ def test_a_killed_sandbox_takes_its_daemons_along(machine: Machine) -> None:
     sandbox = machine.create(timeout=600)
     mark = f"31{int(time.time()) % 100_000}.25"
     sandbox.commands.run(
-        f"trap '' TERM; (setsid sh -c 'setsid sleep {mark} & sleep 0' &) ; nohup sleep {mark} >/dev/null 2>&1 &"
+        f"trap '' TERM; (setsid sh -c 'setsid sleep {mark} & sleep 0' &);"
+        f" nohup sleep {mark} >/dev/null 2>&1 &"
     )
 
     def living() -> int:
