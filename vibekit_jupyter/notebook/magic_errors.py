@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +29,8 @@ def show_as_one_line(error: BaseException) -> None:
 @contextmanager
 def plain_errors(*, debug: bool = False) -> Iterator[None]:
     """Let errors of ours, and interrupts, show as one line; they are raised all the same."""
+    import asyncio
+
     try:
         yield
     except (VibeKitError, KeyboardInterrupt, asyncio.CancelledError) as error:
