@@ -140,6 +140,8 @@ class Workspace:
             project=labels["project"],
             user=book.user,
             notebook=book.notebook,
+            agent=wanted.agent,
+            model=wanted.model,
             confinement=service.confinement,
             created=datetime.now(UTC),
             ends_at=sandbox.ends_at,

@@ -88,7 +88,7 @@ def test_an_unnamed_session_is_called_after_its_notebook(registry: Registry) -> 
         registry.add(a_session(f"i{number}", name), HERE)
         names.append(name)
     assert names == ["quick-start", "quick-start-2", "quick-start-3"]
-    assert registry.free_name("ada", HERE.id, "") == "session"
+    assert registry.free_name("ada", HERE.id, "") == "main"
 
 
 def test_a_notebook_knows_which_session_it_used_last(registry: Registry) -> None:

@@ -45,6 +45,17 @@ class Database:
                 self._connection.close()
                 self._connection = None
 
+    def version(self) -> int:
+        """Return a number that changes when another connection has changed the file.
+
+        Raises
+        ------
+        RegistryError
+            The file cannot be read.
+        """
+        with self.reading() as database:
+            return int(database.execute("PRAGMA data_version").fetchone()[0])
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Open the file for reading.

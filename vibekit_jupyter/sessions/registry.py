@@ -235,8 +235,8 @@ def name_taken(name: str) -> SessionNameError:
 
 def _base_name(notebook: str) -> str:
     """Return what an unnamed session is called: after its notebook, fit to be typed."""
-    stem = re.split(r"[/\\]", notebook)[-1].rpartition(".ipynb")[0] or "session"
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:40] or "session"
+    stem = re.split(r"[/\\]", notebook)[-1].rpartition(".ipynb")[0] or "main"
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:40] or "main"
 
 
 def _session(row: sqlite3.Row) -> Session:
