@@ -128,6 +128,7 @@ def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> S
         sandbox_url=options["sandbox_url"],
         domain=options["domain"],
         template=given.get("template"),
+        request_timeout=float(given.get("request_timeout", Service.request_timeout)),
         source=f"with the key {source}",
     )
 

@@ -46,8 +46,8 @@ class VibeKit(SessionVerbs):
         ``config.Settings``). Without it every operation raises ``AgentNotInitializedError``;
         ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
     environment
-        ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template"}}`` or
-        ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
+        ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
+        "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
     session_id
         The session to begin with; not checked before it is used.
     notebook, user, project

@@ -135,6 +135,9 @@ class Service:
         Why this one, as the end of a sentence.
     confinement, confinement_reason
         The local sandbox server's level, and why it is no better; None elsewhere.
+    request_timeout
+        Seconds after which a request without an answer has failed. The SDK asks some of them a
+        second time.
     """
 
     id: str
@@ -147,6 +150,7 @@ class Service:
     source: str = ""
     confinement: str | None = None
     confinement_reason: str = ""
+    request_timeout: float = 30.0
 
     @property
     def is_local(self) -> bool:
@@ -189,7 +193,8 @@ class Settings:
     environment
         ``e2b`` or ``local``; None decides by ``E2B_API_KEY``.
     e2b
-        ``api_key``, ``domain``, ``api_url``, ``sandbox_url`` and ``template``, where set.
+        ``api_key``, ``domain``, ``api_url``, ``sandbox_url``, ``template`` and
+        ``request_timeout`` (seconds), where set.
     demo
         The demo model was asked for.
     """
@@ -201,14 +206,14 @@ class Settings:
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
     environment: Literal["e2b", "local"] | None = None
-    e2b: Mapping[str, str] = field(default_factory=dict, repr=False)
+    e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
 
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
 AGENT_KEYS = ("type", "model", "mode", "effort", "max_steps", "max_tokens")
 MODEL_KEYS = ("api_key", "base_url", "name")
-E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template")
+E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
 
 
 def read_settings(agent: Any = None, environment: Any = None) -> Settings:

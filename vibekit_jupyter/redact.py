@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vibekit_jupyter.config import VENDORS
 from vibekit_jupyter.events import (
     CommandOutput,
+    FileShown,
     RunFinished,
     TextDelta,
     ThinkingDelta,
@@ -65,7 +66,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
-        return self._whole.sub(REDACTED, text) if self._whole else text
+        # Looking for each is much faster than the pattern, and most texts have none.
+        if self._whole is None or not any(spelling in text for spelling in self._spellings):
+            return text
+        return self._whole.sub(REDACTED, text)
 
     def value(self, value: T) -> T:
         """Return the same structure of dataclasses, dicts, lists and texts without secrets."""
@@ -98,7 +102,12 @@ class Redactor:
             yield from self._piece(event)
         else:
             yield from self._rest(event)
-            yield self._value(event)
+            yield self._value(self._shown(event) if isinstance(event, FileShown) else event)
+
+    def _shown(self, event: FileShown) -> FileShown:
+        content = base64.b64decode(event.data).decode(errors="surrogateescape")
+        data = self.text(content).encode(errors="surrogateescape")
+        return dataclasses.replace(event, data=base64.b64encode(data).decode())
 
     def _piece(self, event: TextDelta | ThinkingDelta | CommandOutput) -> Iterator[Event]:
         stream = (event.call_id, event.stream) if isinstance(event, CommandOutput) else type(event)

@@ -255,7 +255,10 @@ class Sandbox:
             if most is None:
                 return bytes(await self._sdk.files.read(path, format="bytes"))
             data = bytearray()
-            async with await self._sdk.files.read(path, format="stream") as chunks:
+            reading = self._sdk.files.read(
+                path, format="stream", stream_idle_timeout=self.service.request_timeout
+            )
+            async with await reading as chunks:
                 async for chunk in chunks:
                     data += chunk
                     if len(data) >= most:

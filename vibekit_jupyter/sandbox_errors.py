@@ -53,7 +53,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
             f"The sandbox service ({name}) refused: {error}", session_id=session_id
         ) from error
     except (e2b.TimeoutException, busy, httpx.TransportError, OSError) as error:
-        raise _unanswered(error, name, session_id) from error
+        raise _unanswered(error, service, session_id) from error
     except e2b.SandboxException as error:
         if str(error).startswith("400:") and session_id is not None:
             raise SessionNotFoundError(
@@ -74,7 +74,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         if type(error) is not Exception:
             raise
         # The SDK's word for a command's stream that ended before the command did.
-        raise _unanswered(error, name, session_id) from error
+        raise _unanswered(error, service, session_id) from error
 
 
 def _gone(session_id: str | None) -> SessionNotFoundError:
@@ -86,12 +86,16 @@ def _gone(session_id: str | None) -> SessionNotFoundError:
 
 
 def _unanswered(
-    error: Exception, name: str, session_id: str | None
+    error: Exception, service: Service, session_id: str | None
 ) -> SessionNotFoundError | SandboxUnreachableError:
+    import httpx
+
     if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
         return _gone(session_id)
+    silent = isinstance(error, httpx.TimeoutException) or "request_timeout" in str(error)
+    how = f"did not answer within {service.request_timeout:g} s" if silent else "does not answer"
     return SandboxUnreachableError(
-        f"The sandbox service ({name}) does not answer.",
+        f"The sandbox service ({service.title}) {how}.",
         hint="The session may well be alive: try again in a moment.",
         session_id=session_id,
     )

@@ -29,6 +29,7 @@ def sdk_options(service: Service) -> dict[str, Any]:
         "api_url": service.api_url,
         "sandbox_url": service.sandbox_url,
         "domain": service.domain,
+        "request_timeout": service.request_timeout,
     }
     return {name: value for name, value in options.items() if value is not None}
 

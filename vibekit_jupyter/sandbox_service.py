@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.sandbox import Sandbox
 from vibekit_jupyter.sandbox_errors import sandbox_errors
@@ -70,7 +70,7 @@ async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
     """Copy a sandbox's files into a new one; the original is left as it is."""
     with sandbox_errors(service, sandbox_id):
         (copy,) = await sdk_class().fork(
-            sandbox_id, timeout=int(timeout), count=1, **sdk_options(service)
+            sandbox_id, timeout=int(timeout), count=1, **_slow(service)
         )
         if isinstance(copy, Exception):
             raise copy
@@ -80,7 +80,12 @@ async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
 async def pause(service: Service, sandbox_id: str) -> None:
     """Pause a sandbox: it keeps its files, and its processes where the service can."""
     with sandbox_errors(service, sandbox_id):
-        await sdk_class().pause(sandbox_id, **sdk_options(service))
+        await sdk_class().pause(sandbox_id, **_slow(service))
+
+
+def _slow(service: Service) -> dict[str, Any]:
+    """Return the SDK's options for what writes down a sandbox's whole memory."""
+    return {**sdk_options(service), "request_timeout": 10 * service.request_timeout}
 
 
 def _info(info: e2b.SandboxInfo) -> SandboxInfo:
