@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from vibekit_jupyter.client import VibeKit
 from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
+from vibekit_jupyter.notebook.magic_errors import show_as_one_line
 from vibekit_jupyter.notebook.place import notebook_path
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ class SyncClient(_Bridge):
         try:
             yield from iter(events.get, None)
             run.wait()
+        except KeyboardInterrupt as error:
+            show_as_one_line(error)
+            raise
         finally:
             run.end()
 
