@@ -108,6 +108,9 @@ def namespace_arguments(
     for seen, real in folders.items():
         command += ["--bind", str(real), seen]
     command += ["--ro-bind", str(etc), "/etc"]
+    for name in ETC:
+        if (etc / name).is_dir():
+            command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     command += ["--ro-bind", str(tools), TOOLS]
     for name in ("cpu", "node"):
         path = f"/sys/devices/system/{name}"

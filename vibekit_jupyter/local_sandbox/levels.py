@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import sys
 import uuid
 from dataclasses import asdict, dataclass, field
@@ -165,14 +164,13 @@ class Confinement:
 def write_stand_ins(root: Path) -> None:
     """Write what stands in for ``/etc``, and the small tools, under ``root``.
 
-    One folder to show instead of thirty mounts makes a sandbox in half the time.
+    One folder with copies, and mounts for folders only, makes a sandbox in half the time.
     """
-    shutil.rmtree(root / "etc", ignore_errors=True)
     etc, tools = private_directory(root / "etc"), private_directory(root / "bin")
     for folder in (etc, tools):
         folder.chmod(0o755)
     for name in ETC:
-        _copy(Path("/etc", name), etc / name)
+        stand_in(Path("/etc", name), etc / name)
     for name, text in {
         "passwd": PASSWD,
         "group": GROUP,
@@ -191,13 +189,15 @@ def write_stand_ins(root: Path) -> None:
     (tools / "sudo").chmod(0o755)
 
 
-def _copy(source: Path, destination: Path) -> None:
-    with contextlib.suppress(OSError, shutil.Error):  # not on this machine, or not for this user
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, destination, symlinks=True)
+def stand_in(source: Path, destination: Path) -> None:
+    """Copy a file of the machine, or make a folder that its own can be mounted on."""
+    with contextlib.suppress(OSError):  # not on this machine, or not for this user
+        if source.is_dir():
+            destination.mkdir(parents=True, exist_ok=True)
         else:
-            shutil.copyfile(source, destination, follow_symlinks=False)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            destination.unlink(missing_ok=True)
+            destination.write_bytes(source.read_bytes())
 
 
 async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -> Confinement:
