@@ -59,7 +59,10 @@ import vibekit_jupyter
 names = [each.name for each in pkgutil.walk_packages(vibekit_jupyter.__path__, "vibekit_jupyter.",
                                                      onerror=lambda name: None)]
 for name in names:
-    if not name.startswith("vibekit_jupyter.notebook") and not name.endswith("__main__"):
+    # A script for sandboxes, and the entries of processes, are run and never imported.
+    if not name.startswith("vibekit_jupyter.notebook") and not name.endswith(
+        ("__main__", "changed_files")
+    ):
         importlib.import_module(name)
         print(name)
 """
