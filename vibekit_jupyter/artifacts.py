@@ -10,6 +10,7 @@ import base64
 import importlib.resources
 import json
 import posixpath
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ __all__ = ["artifacts"]
 COMMAND: Final = 'exec python3 -I -c "$VIBEKIT_SCRIPT"'
 TIMEOUT: Final = 10.0
 TOP: Final = "/home/user"
+# Seconds that the request may take until the sandbox's clock is read.
+MARGIN: Final = 2.0
 
 MOST_FILES: Final = 100
 MOST_SHOWN: Final = 20
@@ -59,16 +62,20 @@ KINDS: Final = {
 
 @dataclass(frozen=True)
 class Found:
-    """A file that changed; ``data`` is its content, or a table's first rows, where it was read."""
+    """A file that changed lately; its times are of the sandbox's clock.
+
+    ``data`` is its content, or a table's first rows, where it was read.
+    """
 
     path: str
     size: int
-    created: bool
+    changed: float
+    born: float
     data: bytes | None
 
 
 async def artifacts(
-    sandbox: Sandbox, changes: Changes, seconds: float, *, earlier: Container[str] = ()
+    sandbox: Sandbox, changes: Changes, began: float, *, earlier: Container[str] = ()
 ) -> AsyncIterator[Event]:
     """Yield the changes of files that ``changes`` does not know yet, and the files to look at.
 
@@ -81,15 +88,16 @@ async def artifacts(
         Where the files are. It is asked with one request.
     changes
         What the run's tools did; what is found is added.
-    seconds
-        How long ago the run began.
+    began
+        A moment before the first tool call, by ``time.monotonic``. What changed so shortly
+        before it as the request takes is told, too.
     earlier
         Paths that were there before. Of others the file system says when they were made, which
         for one that a command replaced by a new file is the time of that.
     """
     known = [change.path for change in changes.files if change.kind != "deleted"]
     asked = {
-        "seconds": seconds,
+        "seconds": time.monotonic() - began + MARGIN,
         "top": TOP,
         "known": [path for path in known if len(path) <= MOST_PATH][-MOST_FILES:],
         "files": MOST_FILES,
@@ -98,16 +106,20 @@ async def artifacts(
         "most_else": MOST_OF_TEXT,
     }
     try:
-        found, missing, more = _read(await _ask(sandbox, asked))
+        found, missing, more, now = _read(await _ask(sandbox, asked))
     except (SandboxError, SessionNotFoundError) as error:
         yield Notice(f"Which files the run's commands changed is not known: {error.message}")
         return
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         yield Notice("Which files the run's commands changed is not known: python3 did not say.")
         return
+    # The sandbox's clock was read before its answer came, so this is never after the beginning.
+    since = now - (time.monotonic() - began)
     shown = 0
     for file in found:
-        if (change := _change(file, changes, earlier)) is not None:
+        if file.changed < since:
+            continue
+        if (change := _change(file, changes, earlier, since)) is not None:
             yield FileChanged(change)
         mime, _ = KINDS.get(_suffix(file.path), ("", 0))
         if mime and shown < MOST_SHOWN:
@@ -127,7 +139,7 @@ async def _ask(sandbox: Sandbox, asked: dict[str, Any]) -> str:
     return (await sandbox.run(COMMAND, envs=envs, timeout=TIMEOUT, keep=MOST_ANSWERED)).stdout
 
 
-def _read(answer: str) -> tuple[Sequence[Found], Container[str], int]:
+def _read(answer: str) -> tuple[Sequence[Found], Container[str], int, float]:
     """Return what the sandbox told.
 
     Raises
@@ -137,21 +149,23 @@ def _read(answer: str) -> tuple[Sequence[Found], Container[str], int]:
     """
     told = json.loads(answer)
     files = [_found(**file) for file in told["files"][:MOST_FILES]]
-    return files, set(told["missing"]), int(told["more"])
+    return files, set(told["missing"]), int(told["more"]), float(told["now"])
 
 
-def _found(path: object, size: object, created: object, data: object) -> Found:
-    if not isinstance(path, str) or not isinstance(size, int) or len(path) > MOST_PATH:
-        raise ValueError("not the path and size of a file")
+def _found(path: object, size: Any, changed: Any, born: Any, data: object) -> Found:
+    if not isinstance(path, str) or len(path) > MOST_PATH:
+        raise ValueError("not the path of a file")
     content = base64.b64decode(data, validate=True) if isinstance(data, str) else None
-    return Found(well_formed(path), size, created is True, content)
+    return Found(well_formed(path), int(size), float(changed), float(born), content)
 
 
-def _change(file: Found, changes: Changes, earlier: Container[str]) -> FileChange | None:
+def _change(
+    file: Found, changes: Changes, earlier: Container[str], since: float
+) -> FileChange | None:
     """Take down what a command did to a file, and return it; None where it did nothing."""
     path, whole = file.path, file.data is not None and len(file.data) == file.size
     if not changes.knows(path):
-        kind: ChangeKind = "created" if file.created and path not in earlier else "modified"
+        kind: ChangeKind = "created" if file.born >= since and path not in earlier else "modified"
         return changes.add(FileChange(path, kind), file.data if whole else None)
     before = changes.content(path)
     if before is None:  # too large to be compared, and a tool has told it

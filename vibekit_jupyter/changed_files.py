@@ -117,12 +117,12 @@ def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
 def main() -> None:
     """Answer what is asked."""
     asked = json.loads(os.environ["VIBEKIT_ASKED"])
-    since = time.time() - asked["seconds"]
-    found = sorted(changed(asked["top"], since))
+    now = time.time()
+    found = sorted(changed(asked["top"], now - asked["seconds"]))
     listed = found[: asked["files"]]
     room = asked["room"]
     files = []
-    for (_, path, size), born in zip(listed, births([path for _, path, _ in listed])):  # noqa: B905  (3.10 and up)
+    for (at, path, size), born in zip(listed, births([path for _, path, _ in listed])):  # noqa: B905  (3.10 and up)
         most = asked["most"].get(os.path.splitext(path)[1].lower(), asked["most_else"])
         data = content(path, size, min(most, room))
         room -= len(data or b"")
@@ -130,12 +130,13 @@ def main() -> None:
             {
                 "path": os.fsencode(path).decode(errors="replace"),
                 "size": size,
-                "created": born >= since,
+                "changed": at,
+                "born": born,
                 "data": None if data is None else base64.b64encode(data).decode(),
             }
         )
     missing = [path for path in asked["known"] if not os.path.lexists(path)]
-    answer = {"files": files, "more": len(found) - len(listed), "missing": missing}
+    answer = {"now": now, "files": files, "more": len(found) - len(listed), "missing": missing}
     sys.stdout.write(json.dumps(answer))
 
 

@@ -237,6 +237,9 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
     kind = next(iter(environment), None)
     e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
+    timeout = e2b.get("request_timeout")
+    if timeout is not None and (not isinstance(timeout, int | float) or timeout <= 0):
+        raise ConfigurationError(f"request_timeout is {timeout!r}.", hint="It is in seconds.")
     _mapping("environment['local']", environment.get("local"), ())
     settings = ModelSettings(model.get("name"), model.get("base_url"), model.get("api_key"))
     return Settings(

@@ -28,6 +28,7 @@ from vibekit_jupyter.events import (
     StepFinished,
     TextDelta,
     ToolCallFinished,
+    ToolCallStarted,
     Usage,
 )
 from vibekit_jupyter.sandbox import kept_alive
@@ -196,17 +197,20 @@ class Run:
         self, events: AsyncGenerator[Event, None], sandbox: Sandbox, earlier: Sequence[str]
     ) -> AsyncGenerator[Event, None]:
         """Yield a turn's events, then what its commands made, also where the model failed."""
-        began = time.monotonic()
+        before_tools = time.monotonic()
+        using_tools = False
         ended: VibeKitError | None = None
         async with contextlib.aclosing(events):
             try:
                 async for event in events:
+                    using_tools = using_tools or isinstance(event, ToolCallStarted)
+                    if not using_tools:
+                        before_tools = time.monotonic()
                     yield event
             except (ModelError, RunLimitError) as error:
                 ended = error
         if self._commands or self._changes.files:
-            seconds = time.monotonic() - began
-            async for event in artifacts(sandbox, self._changes, seconds, earlier=earlier):
+            async for event in artifacts(sandbox, self._changes, before_tools, earlier=earlier):
                 yield event
         if ended is not None:
             raise ended

@@ -85,7 +85,7 @@ async def pause(service: Service, sandbox_id: str) -> None:
 
 def _slow(service: Service) -> dict[str, Any]:
     """Return the SDK's options for what writes down a sandbox's whole memory."""
-    return {**sdk_options(service), "request_timeout": 10 * service.request_timeout}
+    return {**sdk_options(service), "request_timeout": 4 * service.request_timeout}
 
 
 def _info(info: e2b.SandboxInfo) -> SandboxInfo:

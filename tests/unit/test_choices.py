@@ -146,3 +146,25 @@ def test_no_key_is_ever_described(key: str) -> None:
     )
     assert "secret" not in str(describe(settings, NOTHING))
     assert "secret" not in repr(settings)
+
+
+def test_effort_and_bounds_are_taken_as_set_and_described() -> None:
+    settings = read_settings({"type": "codex", "effort": "high", "max_steps": 3, "max_tokens": 9})
+    assert (settings.effort, settings.max_steps, settings.max_tokens) == ("high", 3, 9)
+    rows = {what: value for what, value, _ in describe(settings, NOTHING)}
+    assert rows["effort"] == "high"
+    assert rows["a run's bound"] == "3 steps, 9 tokens"
+
+
+@pytest.mark.parametrize(
+    "option", [{"effort": "hihg"}, {"max_steps": 0}, {"max_tokens": "9"}, {"max_steps": True}]
+)
+def test_an_effort_or_bound_that_is_none_is_refused(option: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        read_settings({"type": "codex", **option})
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "30"])
+def test_a_request_timeout_that_is_none_is_refused(seconds: object) -> None:
+    with pytest.raises(ConfigurationError, match="seconds"):
+        read_settings("codex", {"e2b": {"request_timeout": seconds}})

@@ -14,6 +14,7 @@ from vibekit_jupyter.events import (
     CommandOutput,
     CommandResult,
     Event,
+    FileShown,
     RunFinished,
     RunStarted,
     TextDelta,
@@ -91,3 +92,12 @@ def test_the_secrets_are_the_keys_that_are_set_and_those_of_the_environment() ->
 
 def test_a_short_value_is_no_secret() -> None:
     assert Redactor(["true", ""]).text("it is true") == "it is true"
+
+
+def test_a_file_that_is_shown_holds_no_secret() -> None:
+    for content in (f"a,b\n1,{SECRET}\n".encode(), b"\x89PNG\r\n\xff\0" + SECRET.encode()):
+        shown = FileShown("/a", "text/csv", base64.b64encode(content).decode(), len(content))
+        (event,) = Redactor([SECRET]).event(shown)
+        assert isinstance(event, FileShown)
+        redacted = base64.b64decode(event.data)
+        assert redacted == content.replace(SECRET.encode(), b"[redacted]")
