@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from vibekit_jupyter.local_sandbox import files
+from vibekit_jupyter.local_sandbox.connect import LARGEST_MESSAGE
 from vibekit_jupyter.local_sandbox.control import Control
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.filesystem import FilesystemService
@@ -74,7 +75,7 @@ class Application:
         self._processes = ProcessService()
         self._filesystem = FilesystemService()
         self._interpreter = Interpreter()
-        self.served = web.Application(middlewares=[self._answer])
+        self.served = web.Application(middlewares=[self._answer], client_max_size=LARGEST_MESSAGE)
         self.served.add_routes(self._routes(Control(sandboxes, f"localhost:{port}")))
 
     @property
@@ -93,7 +94,7 @@ class Application:
             for route in control.routes()
         ]
         routes += [
-            web.get("/health", self._with_sandbox(_health)),
+            web.get("/health", self._health),
             web.get("/files", self._files(files.download)),
             web.post("/files", self._files(files.upload)),
             web.get("/vibekit/server", self._server),
@@ -183,6 +184,12 @@ class Application:
             return await handler(request, await self.sandboxes.awake(sandbox_id))
 
         return found
+
+    async def _health(self, request: web.Request) -> web.StreamResponse:
+        """Answer for the sandbox that is named, or for the server itself."""
+        if "E2b-Sandbox-Id" not in request.headers:
+            return web.Response(status=204)
+        return await self._with_sandbox(_health)(request)
 
     def _files(self, handler: SandboxHandler) -> Handler:
         by_token = self._with_sandbox(handler)

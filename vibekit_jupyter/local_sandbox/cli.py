@@ -93,6 +93,11 @@ def _state_file(arguments: argparse.Namespace) -> Path:
 
 def _serve(arguments: argparse.Namespace) -> None:
     key = os.environ.pop(KEY_VARIABLE, "")
+    if os.name != "posix":
+        raise ConfigurationError(
+            "The local sandbox server does not run on Windows.",
+            hint="Use it under WSL2, or use E2B.",
+        )
     # The zygote comes first: before threads, before heavy imports.
     from vibekit_jupyter.local_sandbox.nursery import Nursery
 
@@ -100,10 +105,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         from vibekit_jupyter.local_sandbox.server import Settings, serve
 
-        logging.basicConfig(
-            level=logging.INFO,
-            format='{"time":"%(asctime)s","level":"%(levelname)s","message":"%(message)s"}',
-        )
+        handler = logging.StreamHandler()
+        handler.setFormatter(_JsonLines())
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
         serve(
             Settings(
                 root=arguments.root or vibekit_home() / "local-sandbox",
@@ -120,6 +124,20 @@ def _serve(arguments: argparse.Namespace) -> None:
         )
     finally:
         nursery.close()
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 def _key(given: str, file: Path | None) -> str:

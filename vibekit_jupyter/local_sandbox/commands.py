@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import struct
+import sys
 import termios
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,7 @@ class Pipes:
         error_read, error_write = os.pipe()
         for ours in (output_read, error_read):
             os.set_blocking(ours, False)
-            with contextlib.suppress(OSError):  # the user's allowance for large pipes is used up
-                fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            _widen(ours)
         if input_write is not None:
             os.set_blocking(input_write, False)
         return cls(
@@ -85,6 +85,12 @@ class Pipes:
         self.close_theirs()
         for descriptor in {*self.outputs.values(), self.stdin} - {None}:
             os.close(descriptor)  # type: ignore[arg-type]  # None is taken out above
+
+
+def _widen(pipe: int) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # the user's allowance for large pipes is used up
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def set_size(terminal: int, cols: int, rows: int) -> None:
@@ -196,6 +202,7 @@ class Command:
                         group.create_task(self._swallow(name))
         finally:
             self.cut()
+            self.ended.set()
             self.pipes.close()
             self.pipes = Pipes([], {}, None)
 

@@ -15,7 +15,15 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["END", "EnvelopeReader", "decode_unary", "encode_end", "encode_envelope", "error_body"]
+__all__ = [
+    "END",
+    "LARGEST_MESSAGE",
+    "EnvelopeReader",
+    "decode_unary",
+    "encode_end",
+    "encode_envelope",
+    "error_body",
+]
 
 COMPRESSED, END = 0x01, 0x02
 PREFIX = struct.Struct(">BI")

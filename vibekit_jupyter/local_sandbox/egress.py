@@ -116,9 +116,7 @@ def proxy_environment(port: int) -> dict[str, str]:
     }
 
 
-async def serve_egress(
-    listener: socket.socket, policy: Callable[[], Policy]
-) -> asyncio.Server:
+async def serve_egress(listener: socket.socket, policy: Callable[[], Policy]) -> asyncio.Server:
     """Serve the proxy on a listening socket, until the server returned is closed.
 
     ``policy`` is asked for each request: it may change while the sandbox runs.

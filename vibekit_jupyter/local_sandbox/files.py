@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import re
+import sys
 import time
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -219,7 +220,7 @@ def _metadata(request: web.Request) -> dict[str, str]:
 
 
 def _set_metadata(file: int, metadata: dict[str, str]) -> None:
-    if not hasattr(os, "listxattr"):
+    if sys.platform != "linux":
         return
     try:
         stale = [name for name in os.listxattr(file) if name.startswith(XATTR)]

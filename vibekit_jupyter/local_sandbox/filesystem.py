@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.local_sandbox.sandbox import Report, Sandbox
 
+    Polled = tuple[Sandbox, int, list[dict[str, Any]]]
+
 __all__ = ["FilesystemService"]
 
 MOST_EVENTS = 10_000
@@ -25,7 +27,7 @@ class FilesystemService:
     """Handlers of ``filesystem.Filesystem``; each gets the sandbox that the request is for."""
 
     def __init__(self) -> None:
-        self._polled: dict[tuple[str, str], tuple[int, list[dict[str, Any]]]] = {}
+        self._polled: dict[tuple[str, str], Polled] = {}
 
     def methods(self) -> dict[str, Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]]:
         """Return the handlers by method name."""
@@ -113,12 +115,15 @@ class FilesystemService:
 
         number = await self._begin(sandbox, await unary(request), user_of(request), report)
         name = secrets.token_hex(8)
-        self._polled[sandbox.id, name] = (number, events)
+        self._polled = {
+            key: polled for key, polled in self._polled.items() if polled[1] in polled[0].watchers
+        }
+        self._polled[sandbox.id, name] = (sandbox, number, events)
         return web.json_response({"watcherId": name})
 
     async def watcher_events(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Return what was collected since the last call."""
-        number, events = self._watcher(sandbox, await unary(request))
+        _sandbox, number, events = self._watcher(sandbox, await unary(request))
         await sandbox.request("flush", watch=number)
         found = list(events)
         events.clear()
@@ -127,23 +132,16 @@ class FilesystemService:
     async def remove_watcher(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stop collecting."""
         message = await unary(request)
-        number, _events = self._watcher(sandbox, message)
+        _sandbox, number, _events = self._watcher(sandbox, message)
         del self._polled[sandbox.id, message["watcherId"]]
         await sandbox.unwatch(number)
         return web.json_response({})
 
-    def _watcher(
-        self, sandbox: Sandbox, message: dict[str, Any]
-    ) -> tuple[int, list[dict[str, Any]]]:
+    def _watcher(self, sandbox: Sandbox, message: dict[str, Any]) -> Polled:
         found = self._polled.get((sandbox.id, str(message.get("watcherId"))))
         if found is None:
             raise ProtocolError("not_found", f"watcher {message.get('watcherId')} not found")
         return found
-
-    def forget(self, sandbox_id: str) -> None:
-        """Drop the watchers of a sandbox that is gone."""
-        for key in [key for key in self._polled if key[0] == sandbox_id]:
-            del self._polled[key]
 
 
 def _path(message: dict[str, Any], name: str) -> str:

@@ -44,6 +44,12 @@ class Context:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rest: bytes = b""
 
+    @property
+    def alive(self) -> bool:
+        """Whether its kernel is there."""
+        known = self.sandbox.commands.get(self.command.pid)
+        return known is self.command and not self.command.ended.is_set()
+
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what the kernel says; at last ``done``.
 
@@ -134,7 +140,7 @@ class Interpreter:
 
     def _known(self, sandbox: Sandbox, name: str) -> Context:
         context = self._contexts.get((sandbox.id, name))
-        if context is None:
+        if context is None or not context.alive:
             raise ProtocolError("not_found", f"Context {name} not found")
         return context
 
@@ -143,7 +149,7 @@ class Interpreter:
             return self._known(sandbox, str(name))
         async with self._starting:
             found = self._contexts.get((sandbox.id, "default"))
-            if found is not None and not found.command.ended.is_set():
+            if found is not None and found.alive:
                 return found
             return await self._start(sandbox, "default", message)
 
@@ -171,6 +177,7 @@ class Interpreter:
                         break
         except TimeoutError as error:
             raise ProtocolError("internal", "The kernel did not start in time.") from error
+        self._contexts = {key: known for key, known in self._contexts.items() if known.alive}
         self._contexts[sandbox.id, name] = context
         return context
 

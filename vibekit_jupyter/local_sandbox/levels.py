@@ -79,7 +79,7 @@ class Limits:
         Of each process.
     """
 
-    processes: int = 256
+    processes: int = 512
     memory_mib: int = field(default_factory=_memory_mib)
     disk_mib: int = 4096
     file_mib: int = 2048

@@ -48,6 +48,11 @@ class Sandbox:
         How its supervisor is confined.
     nursery
         Where supervisors come from.
+
+    Attributes
+    ----------
+    changing
+        Held while it is paused or resumed.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Sandbox:
         self._line: Line | None = None
         self._numbers = itertools.count(1)
         self._early_exits: dict[int, int] = {}
+        self.changing = asyncio.Lock()
         self._lock = asyncio.Lock()
         self._egress: asyncio.Server | None = None
 
@@ -123,9 +129,7 @@ class Sandbox:
             _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
             outside = socket.socket(fileno=descriptor)
         if outside is not None:
-            self._egress = await serve_egress(
-                outside, lambda: Policy.of(self.record.network)
-            )
+            self._egress = await serve_egress(outside, lambda: Policy.of(self.record.network))
 
     async def stop(self) -> None:
         """End its supervisor and every process; the files stay."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ SAMPLE_SECONDS = 5.0
 MOST_SAMPLES = 720
 # E2B's own bound on one sandbox's life would be pointless on one's own machine.
 LONGEST_SECONDS = 10 * 365 * 86_400
+log = logging.getLogger("vibekit.local_sandbox")
 
 
 class Sandboxes:
@@ -46,7 +48,6 @@ class Sandboxes:
         self.snapshots: dict[str, SnapshotRecord] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._waking: dict[str, asyncio.Lock] = {}
 
     async def open(self) -> None:
         """Take up what an earlier server left, and begin to watch the clock."""
@@ -71,10 +72,8 @@ class Sandboxes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for sandbox in list(self.all.values()):
-            if sandbox.record.state == "running":
-                sandbox.record.lost = sandbox.busy
-                sandbox.record.state = "paused"
-            sandbox.record.memory = False
+            sandbox.record.lost = sandbox.record.lost or sandbox.busy
+            sandbox.record.state, sandbox.record.memory = "paused", False
             await sandbox.stop()
             with contextlib.suppress(ProtocolError):
                 self.store.save(sandbox.record)
@@ -171,7 +170,7 @@ class Sandboxes:
         ProtocolError
             ``conflict``: it is paused already.
         """
-        async with self._lock(sandbox):
+        async with sandbox.changing:
             record = sandbox.record
             if record.state == "paused":
                 raise ProtocolError("conflict", f"Sandbox {sandbox.id} is already paused")
@@ -179,12 +178,12 @@ class Sandboxes:
                 await sandbox.freeze()
             else:
                 await sandbox.stop()
-            record.state, record.memory = "paused", memory
+            record.state, record.memory, record.lost = "paused", memory, False
             self.store.save(record)
 
     async def resume(self, sandbox: Sandbox, timeout: float | None) -> bool:
         """Let a sandbox go on, for ``timeout`` seconds at least; return whether it was paused."""
-        async with self._lock(sandbox):
+        async with sandbox.changing:
             record = sandbox.record
             was_paused = record.state == "paused"
             if was_paused or not sandbox.running:
@@ -205,9 +204,6 @@ class Sandboxes:
         sandbox.record.end_at = time.time() + min(seconds, LONGEST_SECONDS)
         self.store.save(sandbox.record)
         self._wake.set()
-
-    def _lock(self, sandbox: Sandbox) -> asyncio.Lock:
-        return self._waking.setdefault(sandbox.id, asyncio.Lock())
 
     # -- copies -------------------------------------------------------------------------------
 
@@ -278,10 +274,13 @@ class Sandboxes:
         while True:
             self._wake.clear()
             for sandbox in [found for found in self.all.values() if found.expired]:
-                with contextlib.suppress(ProtocolError):
+                try:
                     await self._time_is_over(sandbox)
+                except ProtocolError as error:
+                    log.warning("sandbox %s is over its time, but: %s", sandbox.id, error)
             ends = [s.record.end_at for s in self.all.values() if s.record.state == "running"]
-            wait = max(0.0, min(ends) - time.time()) if ends else None
+            # Not at once: what could not be ended now is tried again a little later.
+            wait = max(0.1, min(ends) - time.time()) if ends else None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()

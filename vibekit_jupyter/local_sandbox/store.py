@@ -17,6 +17,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,7 @@ T = TypeVar("T")
 __all__ = ["FOLDERS", "SandboxRecord", "SnapshotRecord", "Store"]
 
 FOLDERS = {"/home/user": "home", "/root": "root", "/tmp": "tmp"}
+COPY = ["cp", "-a", "--reflink=auto"] if sys.platform == "linux" else ["cp", "-R", "-p"]
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -50,7 +52,8 @@ class SandboxRecord:
     memory
         Whether a pause kept the processes; false once they are gone.
     lost
-        Processes were lost: the server ended, or was killed, while they ran.
+        Processes were lost since the last pause: the server ended, or was killed, or they
+        took their supervisor along.
     on_timeout
         ``kill`` or ``pause``; ``timeout_memory`` says whether that pause keeps the processes.
     internet
@@ -157,7 +160,7 @@ class Store:
         make_folders(destination)
         for name in FOLDERS.values():
             done = subprocess.run(
-                ["cp", "-a", "--reflink=auto", f"{source / name}/.", f"{destination / name}/"],
+                [*COPY, f"{source / name}/.", f"{destination / name}/"],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import stat
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,8 @@ def _user_name(uid: int) -> str:
 
 
 def _metadata(real: str) -> dict[str, str]:
+    if sys.platform != "linux":
+        return {}
     try:
         names = os.listxattr(real)
         return {

@@ -22,6 +22,7 @@ LENGTH = struct.Struct(">I")
 LARGEST_FRAME = 64 * 1024 * 1024
 MOST_DESCRIPTORS = 8
 CHUNK = 65_536
+CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 def encode(message: Message, descriptors: int = 0) -> bytes:
@@ -78,7 +79,7 @@ def receive_some(sock: socket.socket) -> tuple[bytes, list[int]]:
     """Read what has arrived on ``sock``: bytes (none at its end) and descriptors."""
     room = array.array("i")
     data, ancillary, _flags, _address = sock.recvmsg(
-        CHUNK, socket.CMSG_SPACE(MOST_DESCRIPTORS * room.itemsize), socket.MSG_CMSG_CLOEXEC
+        CHUNK, socket.CMSG_SPACE(MOST_DESCRIPTORS * room.itemsize), CLOSE_ON_EXEC
     )
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

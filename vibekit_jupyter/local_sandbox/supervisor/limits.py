@@ -111,6 +111,8 @@ class Meter:
 
 def _tasks_of_user() -> int:
     uid, total = os.getuid(), 0
+    if not os.path.isdir("/proc"):
+        return resource.getrlimit(resource.RLIMIT_NPROC)[0]
     for name in os.listdir("/proc"):
         try:
             if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:

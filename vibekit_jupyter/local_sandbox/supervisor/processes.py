@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import termios
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +188,8 @@ def children_of(pid: int) -> list[int]:
 
 
 def _children() -> dict[int, list[int]]:
+    if sys.platform != "linux":
+        return _children_by_ps()
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -194,6 +197,18 @@ def _children() -> dict[int, list[int]]:
                 state, parent = _state_and_parent(int(name))
                 if state not in "ZX":
                     children.setdefault(parent, []).append(int(name))
+    return children
+
+
+def _children_by_ps() -> dict[int, list[int]]:
+    shown = subprocess.run(
+        ["/bin/ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=False
+    )
+    children: dict[int, list[int]] = {}
+    for line in shown.stdout.splitlines():
+        pid, parent, state = line.split()[:3]
+        if not state.startswith("Z"):
+            children.setdefault(int(parent), []).append(int(pid))
     return children
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import sys
 from typing import Any
 
-__all__ = ["become_nobody", "drop_privileges", "join_namespaces", "kernel_call"]
+__all__ = ["adopt_orphans", "become_nobody", "drop_privileges", "join_namespaces", "kernel_call"]
 
 NS_GET_USERNS = 0xB701
 CLONE_NEWUSER = 0x10000000
 INSIDE_UID = 1000
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+PR_SET_CHILD_SUBREAPER = 36
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,6 +38,12 @@ def kernel_call(name: str, *arguments: Any) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
     return int(result)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    if sys.platform == "linux":
+        kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def join_namespaces(pid: int) -> None:

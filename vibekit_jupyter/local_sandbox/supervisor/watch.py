@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import struct
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ class Watcher:
         OSError
             It is not there.
         """
+        if sys.platform != "linux":
+            raise OperationError("unimplemented", "folders are watched on Linux only")
         real = self.files.view.to_real(self.seen)
         os.stat(real)
         if not os.path.isdir(real):

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-PR_SET_CHILD_SUBREAPER = 36
-
 
 @dataclass
 class Room:
@@ -68,7 +66,7 @@ class Zygote:
 
     def run(self) -> None:
         """Serve until the server is gone; then end every sandbox."""
-        rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        rooms.adopt_orphans()
         for end in (self.wake, self.ring):
             end.settimeout(0)
         signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
@@ -212,7 +210,7 @@ def _become_supervisor(
                 os._exit(0)
             if plan["uid"]:
                 rooms.become_nobody(plan["uid"])
-        rooms.kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        rooms.adopt_orphans()
         set_limits(plan["limits"], own_users=room.keeper is not None)
         os.chdir(plan["real"].get("/home/user", "/home/user"))
         confine(plan)
