@@ -254,6 +254,15 @@ class SessionVerbs:
         book = self._workspace.book
         return self._registry.last_of_notebook(book.user, book.notebook)
 
+    @property
+    def current_session(self) -> str | None:
+        """The current session's id. Credentials are not looked at."""
+        return self._workspace.book.current
+
+    def registry_version(self) -> int:
+        """Return a number that changes when another process changes what is remembered."""
+        return self._registry.version()
+
     async def _free(self, name: str, service_id: str) -> None:
         """Free a name that a session which is gone still has; raise if it is alive."""
         book = self._workspace.book

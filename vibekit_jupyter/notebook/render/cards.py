@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sessions.session import Session
 
-__all__ = ["config_card", "message", "session_card", "session_list", "state_words"]
+__all__ = [
+    "config_card",
+    "message",
+    "session_card",
+    "session_list",
+    "state_color",
+    "state_words",
+    "time_words",
+]
 
 _DOTS: Final = {
     "running": style.OK,
@@ -31,10 +39,21 @@ _WORDS: Final = {
 
 def state_words(session: Session, now: datetime | None = None) -> str:
     """Return how a session stands: ``running · 41 min left``, ``gone, history kept``."""
+    words = time_words(session, now)
+    return f"{session.state} · {words} left" if session.time_left(now) else words
+
+
+def time_words(session: Session, now: datetime | None = None) -> str:
+    """Return the time that a session has left, or why it has none: ``41 min``, ``paused``."""
     time = session.time_left(now)
-    if time is not None:
-        return f"{session.state} · {left(time)} left"
-    return _WORDS.get(session.state, session.state)
+    if time is None:
+        return _WORDS.get(session.state, session.state)
+    return left(time) if time else "time ran out"
+
+
+def state_color(session: Session) -> str:
+    """Return the colour of a session's dot."""
+    return _DOTS.get(session.state, style.NEUTRAL)
 
 
 def session_card(session: Session, now: datetime | None = None) -> Rendered:
@@ -144,7 +163,7 @@ def _row(session: Session, row: tuple[str, ...]) -> str:
 
 
 def _dot(session: Session, size: int = 8) -> str:
-    return style.dot(_DOTS.get(session.state, style.NEUTRAL), size)
+    return style.dot(state_color(session), size)
 
 
 def _short(session_id: str) -> str:
