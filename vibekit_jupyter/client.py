@@ -19,8 +19,10 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.events import RunStarted
 from vibekit_jupyter.home import current_user
+from vibekit_jupyter.prices import price_of
 from vibekit_jupyter.redact import Redactor, secrets_of
 from vibekit_jupyter.run import Ready, Run
+from vibekit_jupyter.run_records import RunRecords
 from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.session_verbs import SessionVerbs
 from vibekit_jupyter.workspace import Workspace
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs):
+class VibeKit(SessionVerbs, RunRecords):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -315,7 +317,8 @@ class VibeKit(SessionVerbs):
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
-        run = Run(started, tell, Redactor(secrets_of(settings)))
+        price = price_of(started.model)
+        run = Run(started, tell, Redactor(secrets_of(settings)), price=price)
         return await run.go(
             prepare,
             workspace.book.registry,

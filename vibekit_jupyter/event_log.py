@@ -18,10 +18,20 @@ STRETCH = 16_000
 
 
 class EventLog:
-    """Events in order; a stretch of deltas is one event, however long it was."""
+    """Events in order; a stretch of deltas is one event, however long it was.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stretch
+        How many characters of a stretch are kept.
+    """
+
+    def __init__(self, stretch: int = STRETCH) -> None:
+        self._stretch = stretch
         self._entries: list[tuple[Event, BoundedText | None]] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def add(self, event: Event) -> None:
         """Append an event, in constant time."""
@@ -30,20 +40,20 @@ class EventLog:
             return
         last, text = self._entries[-1] if self._entries else (None, None)
         if text is None or not _continues(event, last):
-            text = BoundedText(STRETCH)
+            text = BoundedText(self._stretch)
             self._entries.append((event, text))
         text.add(event.text)
 
-    def events(self) -> Sequence[Event]:
-        """Return the events, merged."""
+    def events(self, first: int = 0) -> Sequence[Event]:
+        """Return the events, merged, from this number on."""
         return [
             event if text is None else dataclasses.replace(event, text=text.text())  # type: ignore[call-arg]  # only events with a text have one here
-            for event, text in self._entries
+            for event, text in self._entries[first:]
         ]
 
-    def to_dicts(self) -> Sequence[dict[str, Any]]:
-        """Return the events as JSON-safe dictionaries, merged."""
-        return [event.to_dict() for event in self.events()]
+    def to_dicts(self, first: int = 0) -> Sequence[dict[str, Any]]:
+        """Return the events as JSON-safe dictionaries, merged, from this number on."""
+        return [event.to_dict() for event in self.events(first)]
 
 
 def _continues(event: Event, last: Event | None) -> bool:

@@ -259,7 +259,17 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class RunFinished(Event):
-    """The run ended. ``error`` is the sentence of the error that ended it, if one did."""
+    """The run ended.
+
+    Attributes
+    ----------
+    duration
+        Seconds.
+    error
+        The sentence of the error that ended it, if one did.
+    cost
+        Dollars, where the model's price is known (``VIBEKIT_PRICES``).
+    """
 
     status: Status
     session_id: str | None
@@ -267,6 +277,7 @@ class RunFinished(Event):
     usage: Usage
     duration: float
     error: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -311,6 +322,8 @@ class Result:
         The number of the model's answers.
     duration
         Seconds.
+    cost
+        Dollars, where the model's price is known (``VIBEKIT_PRICES``).
     """
 
     session_id: str | None
@@ -325,6 +338,7 @@ class Result:
     usage: Usage = field(default_factory=Usage)
     steps: int = 0
     duration: float = 0.0
+    cost: float | None = None
 
     @property
     def exit_code(self) -> int | None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.changes import Changes
@@ -21,6 +22,7 @@ from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import (
     CommandResult,
     Event,
+    Notice,
     Result,
     RunFinished,
     RunStarted,
@@ -33,6 +35,7 @@ from vibekit_jupyter.events import (
 )
 from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.session import pause_notice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.events import Status
+    from vibekit_jupyter.prices import Price
     from vibekit_jupyter.redact import Redactor
     from vibekit_jupyter.sandbox import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
@@ -73,16 +77,25 @@ class Run:
     redactor
         Knows the secrets. The model is asked with the prompt as it is; what is told, written
         down or raised is without them.
+    price
+        What the model's tokens cost, where that is known.
     """
 
     def __init__(
-        self, started: RunStarted, tell: Callable[[Event], None], redactor: Redactor
+        self,
+        started: RunStarted,
+        tell: Callable[[Event], None],
+        redactor: Redactor,
+        *,
+        price: Price | None = None,
     ) -> None:
         self._prompt = started
         self._tell = tell
         self._redactor = redactor
+        self._price = price
         self._clock = time.monotonic()
         self._log = EventLog()
+        self._recorded = 0
         self._session_id = started.session_id
         self._words: list[str] = []
         self._commands: list[CommandResult] = []
@@ -126,7 +139,13 @@ class Run:
         finally:
             self._note(
                 RunFinished(
-                    status, self._session_id, self._steps, self._usage, self._elapsed(), sentence
+                    status,
+                    self._session_id,
+                    self._steps,
+                    self._usage,
+                    self._elapsed(),
+                    sentence,
+                    self._cost(),
                 )
             )
             self._record(registry, status, sentence)
@@ -147,7 +166,7 @@ class Run:
         earlier = registry.changed_files(session.service_id, session.id)
         conversation = _conversation(session.id, said)
         before = conversation.messages
-        turn = self._turn_number = registry.begin_turn(
+        self._turn_number = registry.begin_turn(
             session.service_id,
             session.id,
             prompt=self._redactor.text(self._prompt.prompt),
@@ -174,24 +193,30 @@ class Run:
                 async for event in made:
                     self._note(event)
                     if isinstance(event, StepFinished):
-                        registry.update_turn(turn, **self._said(conversation, before))
+                        self._write(registry, **self._said(conversation, before))
+            if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
+                self._note(Notice(notice))
         finally:
-            registry.update_turn(turn, **self._said(conversation, before))
+            self._write(registry, **self._said(conversation, before))
+
+    def _write(self, registry: Registry, **columns: Any) -> None:
+        """Write down how far the turn has come: what happened since the last time, too."""
+        if self._turn_number is None:
+            return
+        first = max(self._recorded - 1, 0)  # the last event may have grown since
+        self._recorded = len(self._log)
+        registry.update_turn(self._turn_number, self._log.to_dicts(first), first=first, **columns)
 
     def _record(self, registry: Registry, status: Status, sentence: str) -> None:
         """Write down how the turn ended, if it ever began."""
-        if self._turn_number is not None:
-            registry.update_turn(
-                self._turn_number,
-                self._log.to_dicts(),
-                status=status,
-                error=self._redactor.text(sentence),
-                usage=dataclasses.asdict(self._usage),
-                files=sorted(
-                    change.path for change in self._changes.files if change.kind != "deleted"
-                ),
-                duration=self._elapsed(),
-            )
+        self._write(
+            registry,
+            status=status,
+            error=self._redactor.text(sentence),
+            usage=dataclasses.asdict(self._usage),
+            files=sorted(change.path for change in self._changes.files if change.kind != "deleted"),
+            duration=self._elapsed(),
+        )
 
     async def _made(
         self, events: AsyncGenerator[Event, None], sandbox: Sandbox, earlier: Sequence[str]
@@ -247,6 +272,9 @@ class Run:
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock
 
+    def _cost(self) -> float | None:
+        return None if self._price is None else self._price.cost(self._usage)
+
     def _result(self, status: Status) -> Result:
         last_command = self._commands[-1].command if self._commands else ""
         return Result(
@@ -262,6 +290,7 @@ class Run:
             usage=self._usage,
             steps=self._steps,
             duration=self._elapsed(),
+            cost=self._cost(),
         )
 
 

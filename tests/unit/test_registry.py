@@ -158,7 +158,7 @@ def test_a_copy_is_kept_before_a_migration(registry: Registry) -> None:
     registry.close()
     later = [*MIGRATIONS, "ALTER TABLE session ADD COLUMN colour TEXT;"]
     open_database(registry.path, later).close()
-    copy = registry.path.with_name("sessions.sqlite.v1")
+    copy = registry.path.with_name(f"sessions.sqlite.v{len(MIGRATIONS)}")
     assert copy.stat().st_mode & 0o777 == 0o600
     database = sqlite3.connect(copy)
     assert database.execute("SELECT name FROM session").fetchall() == [("sales",)]

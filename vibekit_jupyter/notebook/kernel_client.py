@@ -99,6 +99,14 @@ class _Bridge:
         """Return a session's turns, in order. No request is sent."""
         return self.vibekit.history(session)
 
+    def recorded(self, prompt: str, **options: Any) -> Turn | None:
+        """Return the last run with this prompt that came to its end. No request is sent."""
+        return self.vibekit.recorded(prompt, **options)
+
+    def last_turn(self) -> Turn | None:
+        """Return the last turn of the session in use. No request is sent."""
+        return self.vibekit.last_turn()
+
     def known_sessions(self) -> Sequence[Session]:
         """Return the sessions of the registry without a request."""
         return self.vibekit.known_sessions()

@@ -78,6 +78,10 @@ MIGRATIONS: Sequence[str] = (
         PRIMARY KEY (user, notebook)
     ) WITHOUT ROWID;
     """,
+    # The beginning of a prompt tells it from most others; prompts may be a megabyte long.
+    """
+    CREATE INDEX turn_prompt ON turn (service, substr(prompt, 1, 100));
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

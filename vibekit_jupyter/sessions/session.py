@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Restored", "Session", "State", "Turn"]
+__all__ = ["Restored", "Session", "State", "Turn", "pause_notice"]
+
+# From when on a person is told that a session is about to pause.
+SOON = timedelta(minutes=5)
 
 State = Literal["running", "paused", "unknown", "gone", "unreachable", "elsewhere"]
 
@@ -101,6 +104,8 @@ class Turn:
         What happened, as :meth:`vibekit_jupyter.events.Event.to_dict` wrote it.
     fresh
         What was said before was left out.
+    session_id
+        The session it belongs to.
     """
 
     number: int
@@ -118,6 +123,7 @@ class Turn:
     files: Sequence[str] = ()
     usage: Mapping[str, int] | None = None
     events: Sequence[Mapping[str, Any]] = ()
+    session_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,3 +141,12 @@ class Restored:
     session: Session
     notes: Sequence[str] = ()
     reopened: bool = False
+
+
+def pause_notice(left: timedelta) -> str:
+    """Return the sentence for a session that runs only so much longer; empty while it is long."""
+    if left >= SOON:
+        return ""
+    minutes = left // timedelta(minutes=1) + 1
+    when = f"{minutes} minutes" if minutes > 1 else "a minute"
+    return f"The session pauses in less than {when}: its files stay, and the next prompt wakes it."

@@ -39,20 +39,32 @@ class TurnRecords(Database):
             return int(cursor.lastrowid or 0)
 
     def update_turn(
-        self, turn: int, events: Sequence[Mapping[str, Any]] | None = None, **columns: Any
+        self,
+        turn: int,
+        events: Sequence[Mapping[str, Any]] = (),
+        *,
+        first: int = 0,
+        **columns: Any,
     ) -> None:
-        """Record how far a turn has come, and with ``events`` what happened in it."""
+        """Record how far a turn has come.
+
+        Parameters
+        ----------
+        events
+            What happened in it, from its event number ``first`` on.
+        columns
+            What else is known of it now.
+        """
         assignments = ", ".join(f"{column} = ?" for column in columns)
         with self.transaction() as database:
             database.execute(
                 f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
                 (*map(_plain, columns.values()), turn),
             )
-            if events is not None:
-                database.executemany(
-                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
-                    [(turn, number, json.dumps(event)) for number, event in enumerate(events)],
-                )
+            database.executemany(
+                "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
+                [(turn, number, json.dumps(event)) for number, event in enumerate(events, first)],
+            )
 
     def messages(self, service_id: str, session_id: str) -> Sequence[Mapping[str, Any]]:
         """Return what each turn of a session added to its conversation, in order.
@@ -76,6 +88,40 @@ class TurnRecords(Database):
                 (service_id, session_id, -1 if last is None else last),
             ).fetchall()
             return [_turn(row, self.events(row["id"])) for row in reversed(rows)]
+
+    def finished_turn(
+        self,
+        prompt: str,
+        service_id: str,
+        *,
+        user: str,
+        session_id: str | None = None,
+        **columns: str,
+    ) -> Turn | None:
+        """Return the last turn with this prompt that came to its end.
+
+        Parameters
+        ----------
+        user
+            Whose sessions are looked at.
+        session_id
+            Look at this session alone, whoever made it.
+        columns
+            What else the turn must have: ``agent``, ``model``, ``mode``.
+        """
+        asked = ["prompt", "service", *columns]
+        where = " AND ".join(f"turn.{column} = ?" for column in asked)
+        place = "session.id = ?" if session_id else "session.user = ? AND NOT session.forgotten"
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT turn.* FROM turn JOIN session"  # noqa: S608 - our own column names
+                " ON session.service = turn.service AND session.id = turn.session"
+                f" WHERE {where} AND {place} AND turn.status = 'done'"
+                " AND substr(turn.prompt, 1, 100) = substr(?, 1, 100)"
+                " ORDER BY turn.id DESC LIMIT 1",
+                (prompt, service_id, *columns.values(), session_id or user, prompt),
+            ).fetchone()
+            return row and _turn(row, self.events(row["id"]))
 
     def events(self, turn: int) -> Sequence[Mapping[str, Any]]:
         """Return what happened in a turn."""
@@ -158,6 +204,7 @@ def _turn(row: sqlite3.Row, events: Sequence[Mapping[str, Any]]) -> Turn:
         files=json.loads(row["files"]),
         usage=json.loads(row["usage"]),
         events=events,
+        session_id=row["session"],
     )
 
 
