@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from vibekit_jupyter.config import AGENTS, MODES, VENDORS, ModelSettings
+from vibekit_jupyter.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import plain_errors
@@ -41,6 +41,11 @@ CONFIG = Command(
         argument("--model", metavar="NAME", help="the model's name at the vendor"),
         argument("--base-url", metavar="URL", help="where the vendor's protocol is spoken"),
         argument("--mode", choices=MODES, help="ask: look and answer, change nothing"),
+        argument(
+            "--effort",
+            choices=(*EFFORTS, "default"),
+            help="how hard the model thinks; default leaves it to the model",
+        ),
         argument("--environment", choices=("e2b", "local"), help="where sandboxes are"),
         argument("--demo", choices=("on", "off"), help="let the demo model answer"),
     ),
@@ -107,6 +112,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
         changes["agent"] = options.agent
     if options.mode:
         changes["mode"] = options.mode
+    if options.effort:
+        changes["effort"] = None if options.effort == "default" else options.effort
     if options.environment:
         changes["environment"] = options.environment
     if options.demo:

@@ -101,7 +101,9 @@ class _Bridge:
 
     def recorded(self, prompt: str, **options: Any) -> Turn | None:
         """Return the last run with this prompt that came to its end. No request is sent."""
-        return self.vibekit.recorded(prompt, **options)
+        turn = self.vibekit.recorded(prompt, **options)
+        self.notify()
+        return turn
 
     def last_turn(self) -> Turn | None:
         """Return the last turn of the session in use. No request is sent."""

@@ -14,7 +14,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from vibekit_jupyter.config import AGENTS, MODES
+from vibekit_jupyter.config import AGENTS, EFFORTS, MODES
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.events import Result
     from vibekit_jupyter.notebook.cells import Cells
+    from vibekit_jupyter.notebook.recorded_run import RecordedRun
     from vibekit_jupyter.notebook.run import CellRun
 
 __all__ = ["CELL", "LINE", "VibekitMagics"]
@@ -42,6 +43,10 @@ _OPTIONS = (
         help="where to work: the id, the name, or a unique beginning of one",
     ),
     argument("--fresh", action="store_true", help="without the conversation so far"),
+    argument("--effort", choices=EFFORTS, help="how hard the model thinks"),
+    argument("--max-steps", type=int, metavar="N", help="stop after so many answers of the model"),
+    argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
+    argument("--private", action="store_true", help="keep the prompt out of the output's metadata"),
 )
 _WORDS = "In options, a whole word $name or {name} stands for the string of that name."
 
@@ -78,7 +83,7 @@ class VibekitMagics(Magics):
     def __init__(self, shell: InteractiveShell, cells: Cells) -> None:
         super().__init__(shell)
         self._cells = cells
-        self._last: list[Event] = []
+        self._last: CellRun | RecordedRun | None = None
 
     @no_var_expand
     @needs_local_scope
@@ -128,30 +133,61 @@ class VibekitMagics(Magics):
             with plain_errors(debug=options.debug):
                 self._start(options, prompt).blocking(in_kernel=hasattr(self.shell, "kernel"))
 
-    def _start(self, options: Namespace, prompt: str, *, owns_cell: bool = False) -> CellRun:
+    def _start(
+        self, options: Namespace, prompt: str, *, owns_cell: bool = False
+    ) -> CellRun | RecordedRun:
         if not prompt.strip():
             raise UsageError("The prompt is empty. Say what the agent is to do.")
+        run = self._recorded(options, prompt) or self._new(options, prompt, owns_cell=owns_cell)
+        self._last = run
+        return run
+
+    def _recorded(self, options: Namespace, prompt: str) -> RecordedRun | None:
+        """Return the recorded run of this prompt, where it is not to run again."""
+        from vibekit_jupyter.notebook import get_client
+        from vibekit_jupyter.notebook.recorded_run import RecordedRun, reruns
+
+        if reruns():
+            return None
+        turn = get_client().recorded(
+            prompt,
+            agent=options.agent,
+            model=options.model,
+            mode=options.mode,
+            session=options.session,
+        )
+        if turn is None:
+            return None
+        return RecordedRun(self.shell, turn, private=options.private)
+
+    def _new(self, options: Namespace, prompt: str, *, owns_cell: bool) -> CellRun:
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.render import run_display
         from vibekit_jupyter.notebook.run import CellRun
 
-        run = CellRun(
+        return CellRun(
             get_client(),
             prompt,
-            run_display(self.shell, owns_cell=owns_cell),
+            run_display(self.shell, owns_cell=owns_cell, private=options.private),
             agent=options.agent,
             model=options.model,
             mode=options.mode,
             session=options.session,
             fresh=options.fresh,
+            effort=options.effort,
+            max_steps=options.max_steps,
+            max_tokens=options.max_tokens,
         )
-        self._last = run.events
-        return run
 
     def _show_last(self, *, full: bool) -> None:
-        from vibekit_jupyter.notebook.render import Transcript, message, rendered
+        from vibekit_jupyter.notebook import get_client
+        from vibekit_jupyter.notebook.recorded_run import RecordedRun
+        from vibekit_jupyter.notebook.render import message, rendered
 
-        if not self._last:
-            show(self.shell, message("No prompt has run in this kernel yet."))
+        if self._last is None and (turn := get_client().last_turn()):
+            self._last = RecordedRun(self.shell, turn)
+        if self._last is None:
+            show(self.shell, message("No prompt has run in this notebook yet."))
             return
-        show(self.shell, rendered(Transcript.of(self._last, full=full)))
+        # The prompt belongs to another cell, which may have kept it to itself.
+        show(self.shell, rendered(self._last.transcript(full=full), private=True))

@@ -8,15 +8,16 @@ import contextlib
 import signal
 import threading
 import time
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import RunInterruptedError
+from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import SessionReady
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
+from vibekit_jupyter.notebook.render.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from vibekit_jupyter.events import Event, Result
@@ -27,6 +28,9 @@ __all__ = ["CellRun"]
 
 DOUBLE_PRESS = 0.5
 """Seconds in which a further interrupt is the same press of the button (or an impatient one)."""
+
+MOST_WAITING = 1_000_000
+"""Characters of one stream that wait to be drawn. The record does not depend on it."""
 
 
 class CellRun:
@@ -42,18 +46,13 @@ class CellRun:
         Where it is drawn.
     options
         See :meth:`vibekit_jupyter.VibeKit.generate_code`.
-
-    Attributes
-    ----------
-    events
-        What happened so far.
     """
 
     def __init__(
         self, client: KernelClient, prompt: str, display: RunDisplay, **options: Any
     ) -> None:
-        self.events: list[Event] = []
-        self._arriving: SimpleQueue[Event] = SimpleQueue()
+        self._arriving = _Arriving()
+        self._whole = Transcript(full=True)
         self._client = client
         self._display = display
         self._interrupted_at: float | None = None
@@ -95,6 +94,10 @@ class CellRun:
                 self._draw()
         return self._conclude()
 
+    def transcript(self, *, full: bool) -> Transcript:
+        """Return the run so far, with its long texts shortened or in full."""
+        return self._whole if full else self._display.transcript
+
     def _is_over(self) -> bool:
         if self._interrupted_at is not None:
             waited = time.monotonic() - self._interrupted_at
@@ -111,13 +114,11 @@ class CellRun:
             self._given_up = True
 
     def _draw(self) -> None:
-        with contextlib.suppress(Empty):
-            while True:
-                event = self._arriving.get_nowait()
-                self.events.append(event)
-                self._display.feed(event)
-                if isinstance(event, SessionReady):
-                    self._client.notify()
+        for event in self._arriving.take():
+            self._whole.add(event)
+            self._display.feed(event)
+            if isinstance(event, SessionReady):
+                self._client.notify()
         self._display.tick()
 
     def _conclude(self) -> Result:
@@ -156,3 +157,24 @@ class CellRun:
             # reply would be lost and the cell would never end.
             if not (in_kernel and self._interrupted_at is not None):
                 signal.signal(signal.SIGINT, before)
+
+
+class _Arriving:
+    """Events on their way from the loop to the cell.
+
+    While the cell is busy, the pieces of a stream are put together: the memory is bounded,
+    however much comes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = EventLog(MOST_WAITING)
+
+    def put(self, event: Event) -> None:
+        with self._lock:
+            self._waiting.add(event)
+
+    def take(self) -> Sequence[Event]:
+        with self._lock:
+            taken, self._waiting = self._waiting, EventLog(MOST_WAITING)
+        return taken.events()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.events import event_from_dict
 from vibekit_jupyter.home import write_private
 from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered
+from vibekit_jupyter.run_records import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def written(turns: Sequence[Turn], to: str) -> Rendered:
 
 
 def _run(turn: Turn) -> Rendered:
-    return rendered(Transcript.of(map(event_from_dict, map(dict, turn.events))))
+    return rendered(Transcript.of(events_of(turn)))
 
 
 def _indented(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.notebook.render.words import ago, left, plural
+from vibekit_jupyter.sessions.session import pause_notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,9 +52,10 @@ def time_words(session: Session, now: datetime | None = None) -> str:
     return left(time) if time else "time ran out"
 
 
-def state_color(session: Session) -> str:
-    """Return the colour of a session's dot."""
-    return _DOTS.get(session.state, style.NEUTRAL)
+def state_color(session: Session, now: datetime | None = None) -> str:
+    """Return the colour of a session's dot; grey where nothing certain is known."""
+    ran_out = session.time_left(now) == timedelta(0)
+    return style.NEUTRAL if ran_out else _DOTS.get(session.state, style.NEUTRAL)
 
 
 def session_card(session: Session, now: datetime | None = None) -> Rendered:
@@ -78,8 +80,11 @@ def session_card(session: Session, now: datetime | None = None) -> Rendered:
         facts.append(f"continues {_short(session.continued_from)}")
     facts = [fact for fact in facts if fact]
 
+    time = session.time_left(now)
+    notice = pause_notice(time) if time else ""
+
     plain = " · ".join(filter(None, (session.name, project, state)))
-    plain += f"\n{' · '.join([session.id, *facts])}"
+    plain = "\n".join(filter(None, (plain, " · ".join([session.id, *facts]), notice)))
     pill = style.PILL
     html = (
         f'<div style="{style.CARD.format(color=style.NEUTRAL)}">'
@@ -87,8 +92,7 @@ def session_card(session: Session, now: datetime | None = None) -> Rendered:
         f'<b style="font-weight:600">{escape(session.name)}</b>'
         f"{style.span(pill, escape(project)) if project else ''}"
         f'<span style="{pill}">{_dot(session, 6)} {escape(state)}</span></div>'
-        f'<div style="{style.QUIET}">'
-        f"{escape(' · '.join([_short(session.id), *facts]))}</div></div>"
+        f"{_quiet(' · '.join([_short(session.id), *facts]))}{_quiet(notice)}</div>"
     )
     return Rendered(visible(plain), html)
 
@@ -160,6 +164,10 @@ def _row(session: Session, row: tuple[str, ...]) -> str:
         *(f'<td style="{style.TABLE_CELL}{dim}">{escape(cell)}</td>' for cell in rest),
     ]
     return f'<tr style="background-color:{background}">{"".join(cells)}</tr>'
+
+
+def _quiet(text: str) -> str:
+    return f'<div style="{style.QUIET}">{escape(text)}</div>' if text else ""
 
 
 def _dot(session: Session, size: int = 8) -> str:

@@ -50,7 +50,15 @@ METADATA_KEY: Final = "vibekit"
 
 
 class RunDisplay(Protocol):
-    """What draws a run."""
+    """What draws a run.
+
+    Attributes
+    ----------
+    transcript
+        The run as far as it was fed.
+    """
+
+    transcript: Transcript
 
     def feed(self, event: Event) -> None:
         """Take an event in."""
@@ -210,6 +218,7 @@ class RichDisplay:
         self._private = private
         self._clock = clock
         self._began = clock()
+        self._heard = self._began
         self._due_at = self._began
         self._running: dict[int, float] = {}
         self._shown: dict[int, tuple[str, int]] = {}
@@ -220,7 +229,8 @@ class RichDisplay:
     def feed(self, event: Event) -> None:
         """Take an event in, and draw if the last drawing is long enough ago."""
         self.transcript.add(event)
-        if self._clock() >= self._due_at:
+        self._heard = self._clock()
+        if self._heard >= self._due_at:
             self.tick()
 
     def tick(self) -> None:
@@ -228,7 +238,8 @@ class RichDisplay:
         now = self._clock()
         if not self._live or self.transcript.started is None or now < self._due_at:
             return
-        self._show(0, head_html(self.transcript, elapsed=now - self._began))
+        head = head_html(self.transcript, elapsed=now - self._began, silent=now - self._heard)
+        self._show(0, head)
         size = self._draw(now)
         self._due_at = now + (INTERVAL if size < LARGE else LARGE_INTERVAL)
 

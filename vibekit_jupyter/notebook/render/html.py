@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vibekit_jupyter.events import FileChange
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.summary import (
+    awaited,
     facts,
     kept_sentence,
     outcome,
@@ -38,6 +39,8 @@ OUTPUT_BUDGET: Final = 200_000
 OUTPUT_SHARE: Final = (1_000, 16_000)
 LIVE_LIMIT: Final = 8_000
 DIFF_SHOWN: Final = 12
+# Seconds without an event after which a person would like to know what is going on.
+LONG_SILENCE: Final = 20.0
 
 
 def to_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
@@ -67,8 +70,11 @@ def card(transcript: Transcript, body: str) -> str:
     return f'<div style="{style.CARD.format(color=color)}">{body}</div>'
 
 
-def head_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
-    """Return the line that says who works where, and for how long or how it ended."""
+def head_html(transcript: Transcript, *, elapsed: float | None = None, silent: float = 0.0) -> str:
+    """Return the line that says who works where, and for how long or how it ended.
+
+    Where nothing was heard of the run for a while (``silent`` seconds), it says what for.
+    """
     names = who(transcript)
     parts = [f'<b style="font-weight:600">{escape(names.agent)}</b>']
     if names.demo:
@@ -87,6 +93,9 @@ def head_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
         parts.append(style.span(f"color:{color}", escape(ended)))
     elif elapsed is not None:
         parts.append(style.span(style.DIM, clock(elapsed)))
+        if silent >= LONG_SILENCE:
+            words = f"{awaited(transcript)}, {clock(silent)}"
+            parts.append(style.span(style.DIM, escape(words)))
     separator = style.span(style.DIM, " · ")
     return f'<div style="font-size:12px">{separator.join(parts)}</div>'
 

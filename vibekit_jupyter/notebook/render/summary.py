@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vibekit_jupyter.notebook.render.words import count, plural, seconds
+from vibekit_jupyter.notebook.render.transcript import ToolCall
+from vibekit_jupyter.notebook.render.words import count, dollars, plural, seconds
 
 if TYPE_CHECKING:
     from vibekit_jupyter.notebook.render.transcript import Transcript
 
-__all__ = ["Who", "facts", "kept_sentence", "outcome", "short_path", "who"]
+__all__ = ["Who", "awaited", "facts", "kept_sentence", "outcome", "short_path", "who"]
 
 HOME: Final = "/home/user/"
 FILES_NAMED: Final = 8
+LABEL_SHOWN: Final = 40
 
 
 class Who(NamedTuple):
@@ -39,6 +41,21 @@ def who(transcript: Transcript) -> Who:
     )
 
 
+def awaited(transcript: Transcript) -> str:
+    """Return what a run waits for: ``waiting for the model``, ``running python plot.py``."""
+    if transcript.ready is None:
+        return "waiting for the sandbox"
+    running = [
+        block for block in transcript.blocks if isinstance(block, ToolCall) and not block.closed
+    ]
+    if not running:
+        return "waiting for the model"
+    if len(running) > 1:
+        return f"running {len(running)} tools"
+    label = running[0].label.partition("\n")[0]
+    return f"running {label if len(label) <= LABEL_SHOWN else label[: LABEL_SHOWN - 1] + '…'}"
+
+
 def outcome(transcript: Transcript) -> str:
     """Return how the run ended, if not well: ``stopped after 2 steps``."""
     after = f" after {plural(transcript.steps, 'step')}" if transcript.steps else ""
@@ -63,10 +80,10 @@ def kept_sentence(transcript: Transcript) -> str:
 
 
 def facts(transcript: Transcript, *, tokens: bool) -> str:
-    """Return the sums of a run that ended: steps, tokens, time, files.
+    """Return the sums of a run that ended: steps, tokens, cost, time, files.
 
-    Tokens are left out of plain text, which is compared from run to run: a session that
-    remembers more costs more.
+    Tokens and their cost are left out of plain text, which is compared from run to run: a
+    session that remembers more costs more.
     """
     finished = transcript.finished
     if finished is None:
@@ -76,6 +93,8 @@ def facts(transcript: Transcript, *, tokens: bool) -> str:
     if tokens and usage.total:
         cached = f" ({count(usage.cached)} cached)" if usage.cached else ""
         parts.append(f"{count(usage.total)} tokens{cached}")
+        if finished.cost is not None:
+            parts.append(dollars(finished.cost))
     parts.append(seconds(finished.duration))
     files = [short_path(path) for path in transcript.files()]
     if files:

@@ -63,7 +63,7 @@ class Limits:
 
 
 BRIEF = Limits()
-FULL = Limits(text=(1_000_000, 1_000_000), output=(1_000_000, 1_000_000))
+FULL = Limits(text=(1_000_000, 1_000_000), output=(200_000, 200_000))
 
 
 @dataclass
@@ -145,7 +145,7 @@ class Transcript:
     Parameters
     ----------
     full
-        Keep a hundred times more of long texts (``%vibekit last --full``).
+        Keep twenty times more of long texts (``%vibekit last --full``).
 
     Attributes
     ----------

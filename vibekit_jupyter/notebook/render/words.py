@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-__all__ = ["ago", "clock", "count", "left", "plural", "seconds"]
+__all__ = ["ago", "clock", "count", "dollars", "left", "plural", "seconds"]
 
 
 def plural(number: int, noun: str) -> str:
@@ -40,6 +40,11 @@ def count(number: int) -> str:
         return str(number)
     scaled, unit = (number / 1e3, "k") if number < 999_950 else (number / 1e6, "M")
     return f"{scaled:.1f} {unit}" if scaled < 99.95 else f"{scaled:.0f} {unit}"
+
+
+def dollars(amount: float) -> str:
+    """Return a cost: ``$0.0042``, ``$0.12``, ``$3.40``."""
+    return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -1,0 +1,86 @@
+"""A run shown from the record: no model is asked, no sandbox is started, nothing is spent."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.events import Notice, RunStarted, SessionReady
+from vibekit_jupyter.notebook.show import show
+from vibekit_jupyter.run_records import events_of, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.notebook.render import Transcript
+    from vibekit_jupyter.sessions.session import Turn
+
+__all__ = ["RecordedRun", "reruns"]
+
+VARIABLE: Final = "VIBEKIT_RERUN"
+
+
+def reruns() -> bool:
+    """Whether a prompt runs though a result of it is recorded: ``VIBEKIT_RERUN``.
+
+    Raises
+    ------
+    ConfigurationError
+        It is something else than ``always`` or ``never``.
+    """
+    chosen = os.environ.get(VARIABLE, "").strip().lower() or "always"
+    if chosen not in ("always", "never"):
+        raise ConfigurationError(
+            f"{VARIABLE} is {chosen!r}.", hint="Set it to always or never, or unset it."
+        )
+    return chosen == "always"
+
+
+class RecordedRun:
+    """A turn of the registry in the place of a run.
+
+    Parameters
+    ----------
+    shell
+        The shell that runs the cell.
+    turn
+        What is recorded.
+    private
+        Leave the prompt out of the output's metadata.
+    """
+
+    def __init__(self, shell: InteractiveShell, turn: Turn, *, private: bool = False) -> None:
+        self._shell = shell
+        self._turn = turn
+        self._private = private
+
+    async def awaited(self) -> Result:
+        """Show the run; see :meth:`vibekit_jupyter.notebook.run.CellRun.awaited`."""
+        return self.blocking()
+
+    def blocking(self, *, in_kernel: bool = False) -> Result:  # noqa: ARG002  # as CellRun has it
+        """Show the run, and return what it left behind."""
+        from vibekit_jupyter.notebook.render import rendered
+
+        show(self._shell, rendered(self.transcript(full=False), private=self._private))
+        return result_of(self._turn)
+
+    def transcript(self, *, full: bool) -> Transcript:
+        """Return the run, with a note of when it was."""
+        from vibekit_jupyter.notebook.render import Transcript
+
+        return Transcript.of(self._events(), full=full)
+
+    def _events(self) -> Iterator[Event]:
+        when = f"{self._turn.started:%Y-%m-%d %H:%M} UTC"
+        if self._turn.status == "running":
+            note = f"Shown from the record: begun {when}, and its end is not recorded."
+        else:
+            note = f"Shown from the record of {when}."
+        events = events_of(self._turn)
+        head = sum(isinstance(event, RunStarted | SessionReady) for event in events[:2])
+        yield from (*events[:head], Notice(note), *events[head:])
