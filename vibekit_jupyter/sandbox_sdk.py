@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 __all__ = ["sdk_class", "sdk_options"]
 
 
+class Key(str):
+    """A key whose repr hides it: a traceback may show the locals of the SDK's frames."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[key]'"
+
+
 def sdk_class() -> type[e2b.AsyncSandbox]:
     """Return the SDK's class of a sandbox; its import takes half a second."""
     from e2b import AsyncSandbox
@@ -25,7 +34,7 @@ def sdk_options(service: Service) -> dict[str, Any]:
     if service.is_local:
         _bypass_proxies()
     options = {
-        "api_key": service.api_key,
+        "api_key": Key(service.api_key),
         "api_url": service.api_url,
         "sandbox_url": service.sandbox_url,
         "domain": service.domain,
