@@ -300,6 +300,13 @@ def gain_by_a_setuid_copy(_bait: Bait) -> object:
 
 
 @attack
+def leave_a_setuid_program(_bait: Bait) -> object:
+    shutil.copy("/usr/bin/id", "id")
+    os.chmod("id", 0o4755)
+    return os.stat("id").st_mode & 0o4000
+
+
+@attack
 def become_root_by_su(_bait: Bait) -> object:
     shown = subprocess.run(
         ["su", "-c", "id -u"],
@@ -552,9 +559,10 @@ def main() -> None:
     bait = json.load(sys.stdin)
     os.chdir(tempfile.mkdtemp(dir=os.environ["HOME"]))
     try:
-        "succeeded" if ATTACKS[sys.argv[1]](bait) else "denied: nothing came of it"
+        outcome = "succeeded" if ATTACKS[sys.argv[1]](bait) else "denied: nothing came of it"
     except Exception as error:
-        f"denied: {type(error).__name__}: {error}"
+        outcome = f"denied: {type(error).__name__}: {error}"
+    sys.stdout.write(f"{outcome}\n")
 
 
 if __name__ == "__main__":
