@@ -111,6 +111,9 @@ def test_doors_out_of_any_sandbox_are_shut(program: bytes) -> None:
     assert run_filter(program, 56, 0x01200000 | 17) == ALLOW
     assert run_filter(program, 16, 0, 0x5412) == EPERM  # TIOCSTI
     assert run_filter(program, 16, 0, 0x5413) == ALLOW
+    assert run_filter(program, 90, 0, 0o4755) == EPERM  # chmod to a setuid program
+    assert run_filter(program, 268, 0, 0, 0o2755) == EPERM
+    assert run_filter(program, 90, 0, 0o755) == ALLOW
     assert run_filter(program, 1) == ALLOW
     assert run_filter(program, 1 | 0x40000000) == ENOSYS  # x32
     assert run_filter(program, 1, arch=0x40000003) == 0x80000000  # i386

@@ -101,6 +101,14 @@ PRLIMIT64 = (302, 261)
 SETPRIORITY = (141, 140)
 SENDTO, SENDMSG, SENDMMSG = (44, 206), (46, 211), (307, 269)
 LISTEN = (50, 201)
+SETS_MODE = {
+    "fchmod": ((91, 52), 1),
+    "fchmodat": ((268, 53), 2),
+    "fchmodat2": ((452, 452), 2),
+    "mknodat": ((259, 33), 2),
+}
+X86_CHMOD = (90, 90)
+SETUID_SETGID = 0o6000
 KILL = (62, 129)
 TRUNCATE = (76, 45)
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -155,6 +163,11 @@ def build_filter(
     program.refuse(CLONE3, errno.ENOSYS)  # its flags are out of a filter's sight: use clone
     program.refuse_bits(CLONE, 0, NEW_NAMESPACE)
     program.refuse_values(IOCTL, 1, (TIOCSTI, TIOCLINUX))
+    # Where its user is root, or shares files with others, a program could leave a setuid one.
+    for numbers, argument in SETS_MODE.values():
+        program.refuse_bits(numbers, argument, SETUID_SETGID)
+    if column == 0:
+        program.refuse_bits(X86_CHMOD, 1, SETUID_SETGID)
     families = [AF_NETLINK]
     families += [AF_UNIX] if sockets.unix else []
     families += [] if sockets.internet == "none" else [AF_INET, AF_INET6]
