@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from tests.conftest import PROXIES, VENDOR_PREFIXES
+from tests.support.kernel import stop_local_server
 from tests.support.lab import BROWSER_ARGUMENTS, Lab, NotebookPage, browser_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext
 
@@ -48,6 +50,14 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1100, "height": 1400})
     yield context
     context.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A ``VIBEKIT_HOME`` for the kernels of one test: ``page.run`` a cell that sets it first."""
+    home = tmp_path / "lab-home"
+    yield home
+    stop_local_server(home)
 
 
 class OpenNotebook(Protocol):

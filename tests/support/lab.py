@@ -150,8 +150,7 @@ class Lab:
         opened = NotebookPage(page, self.url, path)
         name = quote(str(path.relative_to(self.notebooks)))
         page.goto(f"{self.url}/doc/tree/{name}?token={self._token}&reset")
-        page.wait_for_function(READY, timeout=60_000)
-        page.evaluate(KERNEL_INFO)
+        opened.ready()
         return opened
 
     def _wait_until_up(self, log: Path) -> None:
@@ -198,6 +197,21 @@ class NotebookPage:
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", self._refuse)
+
+    def ready(self) -> None:
+        """Wait until cells can be run."""
+        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.evaluate(KERNEL_INFO)
+
+    def reload(self) -> None:
+        """Load the page anew, as it was saved. The kernel lives on."""
+        self.page.reload()
+        self.ready()
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel, and wait until cells can be run."""
+        self.page.evaluate(f"() => {PANEL}.sessionContext.restartKernel()")
+        self.ready()
 
     def cell(self, index: int) -> Locator:
         """Return a code cell."""

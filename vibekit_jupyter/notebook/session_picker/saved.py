@@ -21,7 +21,7 @@ MOST = 20
 # Where style elements are stripped there are no widgets either.
 ONE_OF_TWO = """<style>
 .jp-OutputArea-child:has(.vibekit-picker) + .jp-OutputArea-child:has(.vibekit-saved),
-.jp-OutputArea-child:has(> .jp-OutputArea-output.lm-Panel:not(:has(*))):has(
+.jp-OutputArea-child:has(> .lm-Panel):not(:has(> .lm-Panel > *)):has(
   + .jp-OutputArea-child .vibekit-saved
 ) { display: none }
 </style>"""

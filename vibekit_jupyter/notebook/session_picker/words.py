@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.cards import state_color, state_words, time_words
 from vibekit_jupyter.notebook.render.text import visible
 from vibekit_jupyter.notebook.render.words import ago
@@ -23,7 +24,8 @@ Row = tuple[str, str, str, str, str, str, str, float, bool]
 """Id, colour, name, project, agent, last used, time left; when it was used; whether it is gone."""
 
 LONGEST = 60
-MARKS = {"running": "●", "paused": "◐"}
+MARKS = {style.OK: "●", style.WARN: "◐"}
+"""The dots of a list that knows no colours."""
 
 
 def short(text: str) -> str:
@@ -35,7 +37,7 @@ def short(text: str) -> str:
 def label(session: Session, now: datetime) -> str:
     """Return a session's line in the dropdown: ``● sales — q3 — running · 41 min left``."""
     parts = (short(session.name), short(session.project), state_words(session, now))
-    return f"{MARKS.get(session.state, '○')} {' — '.join(filter(None, parts))}"
+    return f"{MARKS.get(state_color(session, now), '○')} {' — '.join(filter(None, parts))}"
 
 
 def row(session: Session, now: datetime) -> Row:
@@ -43,7 +45,7 @@ def row(session: Session, now: datetime) -> Row:
     used = session.last_used
     return (
         session.id,
-        state_color(session),
+        state_color(session, now),
         short(session.name),
         short(session.project) or "—",
         short(session.agent) or "—",

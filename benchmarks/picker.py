@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""The picker's table of ten thousand sessions: shown and filtered, in JupyterLab's own page.
+
+The control is the same table with ten sessions.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from report import Figure, report
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from playwright.sync_api import expect, sync_playwright
+
+from tests.browser.picker_page import (
+    MILLISECONDS_UNTIL_FILTERED,
+    MILLISECONDS_UNTIL_ROWS,
+    PickerOf,
+    loaded,
+    many_sessions,
+)
+from tests.support.lab import BROWSER_ARGUMENTS, Lab, browser_path
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+ROUNDS = 5
+FEW, MANY = 10, 10_000
+
+
+def table(lab: Lab, context: BrowserContext, folder: Path, count: int) -> tuple[float, float]:
+    """Return in how many milliseconds a table was shown and filtered: the median of rounds."""
+    shown, filtered = [], []
+    cells = [f"{loaded(folder / str(count))}\n{many_sessions(count)}", "%vibekit_session pick"]
+    page = lab.open(context, lab.write(f"{count}.ipynb", cells))
+    page.run(0, 60)
+    for _ in range(ROUNDS):
+        page.run(1)  # a picker that was never opened
+        picker = PickerOf(page, 1)
+        shown.append(picker.button("Browse all").evaluate(MILLISECONDS_UNTIL_ROWS))
+        expect(picker.count).to_contain_text(f"{count:,} sessions")
+        filtered.append(picker.filter.evaluate(MILLISECONDS_UNTIL_FILTERED, "name-7 codex"))
+        expect(picker.count).to_contain_text("of")
+    return sorted(shown)[ROUNDS // 2], sorted(filtered)[ROUNDS // 2]
+
+
+def main() -> int:
+    """Measure, and return the exit status."""
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        os.environ["VIBEKIT_HOME"] = str(folder / "home")
+        browser = playwright.chromium.launch(
+            executable_path=browser_path(), args=[*BROWSER_ARGUMENTS]
+        )
+        with Lab(folder / "lab") as lab:
+            context = browser.new_context()
+            few, few_filtered = table(lab, context, folder, FEW)
+            many, many_filtered = table(lab, context, folder, MANY)
+        browser.close()
+    return report(
+        "picker",
+        [
+            Figure(f"show {FEW}", few, "ms"),
+            Figure(f"show {MANY}", many, "ms", most=200),
+            Figure(f"filter {FEW}", few_filtered, "ms"),
+            Figure(f"filter {MANY}", many_filtered, "ms", most=100),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The picker as a person meets it in a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator
+
+    from tests.support.lab import NotebookPage
+
+__all__ = [
+    "MILLISECONDS_UNTIL_FILTERED",
+    "MILLISECONDS_UNTIL_ROWS",
+    "PickerOf",
+    "loaded",
+    "many_sessions",
+]
+
+# From the click on a button to rows that are drawn.
+MILLISECONDS_UNTIL_ROWS = """async button => {
+    const began = performance.now();
+    button.focus();
+    button.click();
+    while (!document.querySelector('.vibekit-body [role=row]'))
+        await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
+
+# From a word that is typed to its rows, and the page's own work with it.
+MILLISECONDS_UNTIL_FILTERED = """async (filter, word) => {
+    const began = performance.now();
+    filter.value = word;
+    filter.dispatchEvent(new Event('input', {bubbles: true}));
+    await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
+
+
+def loaded(home: Path) -> str:
+    """Return a cell that loads the extension, its sessions kept in a folder of the test's own."""
+    return f"import os; os.environ['VIBEKIT_HOME'] = {str(home)!r}\n%load_ext vibekit_jupyter"
+
+
+def many_sessions(count: int) -> str:
+    """Return a cell that fills the registry with sessions in all states."""
+    return (
+        f"count = {count}"
+        + """
+import time
+from vibekit_jupyter.home import current_user
+from vibekit_jupyter.sessions.registry import Registry
+now, registry = time.time(), Registry()
+states = ["running", "paused", "gone", "unknown"]
+with registry.transaction() as database:
+    database.executemany(
+        "INSERT INTO session (service, id, title, name, project, user, agent, state, ends_at,"
+        " created, last_used) VALUES ('local', ?, 'local sandbox', ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (f"id{n}", f"name-{n}", f"q{n % 7}", current_user(), ["codex", "claude"][n % 2],
+             states[n % 4], now + 60 * (n % 90) if n % 4 == 0 else None, now, now - 97 * n)
+            for n in range(count)
+        ],
+    )
+"""
+    )
+
+
+class PickerOf:
+    """The picker in a cell's output."""
+
+    def __init__(self, page: NotebookPage, index: int) -> None:
+        self.root = page.output(index).locator(".vibekit-picker")
+        self.keyboard = page.page.keyboard
+        self.select = self.root.get_by_label("Session", exact=True)
+        self.question = self.root.locator("form")
+        self.said = self.root.locator(".vibekit-status")
+        self.filter = self.root.get_by_label("Filter sessions")
+        self.grid = self.root.get_by_role("grid")
+        self.rows = self.grid.locator(".vibekit-body [role=row]")
+        self.count = self.root.locator(".vibekit-count")
+        expect(self.select).to_be_visible()
+
+    def button(self, name: str) -> Locator:
+        return self.root.locator(".vibekit-picker-row").get_by_role("button", name=name)
+
+    def answer(self, yes: str, **fields: str) -> None:
+        for label, text in fields.items():
+            self.question.get_by_label(label.replace("_", " ")).fill(text)
+        self.question.get_by_role("button", name=yes).click()
+
+    def choose(self, name: str) -> None:
+        option = self.select.locator("option", has_text=f" {name} ".replace(" ", "\u00a0"))
+        self.select.select_option(index=option.evaluate("option => option.index"))
+
+    def shows(self, name: str) -> None:
+        """Wait until this session is the chosen one."""
+        expect(self.select.locator("option:checked")).to_contain_text(name)
