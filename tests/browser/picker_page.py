@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
+
+from vibekit_jupyter.home import current_user
+from vibekit_jupyter.sessions.registry import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,18 +21,21 @@ __all__ = [
     "MILLISECONDS_UNTIL_FILTERED",
     "MILLISECONDS_UNTIL_ROWS",
     "PickerOf",
+    "fill",
     "loaded",
     "many_sessions",
 ]
 
-# From the click on a button to rows that are drawn.
-MILLISECONDS_UNTIL_ROWS = """async button => {
+# From the click on a button to rows that are drawn, and to all rows that can be searched.
+MILLISECONDS_UNTIL_ROWS = """async (button, count) => {
     const began = performance.now();
+    const until = async (selector) => {
+        while (!document.querySelector(selector)) await new Promise(requestAnimationFrame);
+        return performance.now() - began;
+    };
     button.focus();
     button.click();
-    while (!document.querySelector('.vibekit-body [role=row]'))
-        await new Promise(requestAnimationFrame);
-    return performance.now() - began;
+    return [await until('.vibekit-body [role=row]'), await until(`[aria-rowcount="${count + 1}"]`)];
 }"""
 
 # From a word that is typed to its rows, and the page's own work with it.
@@ -48,26 +55,26 @@ def loaded(home: Path) -> str:
 
 def many_sessions(count: int) -> str:
     """Return a cell that fills the registry with sessions in all states."""
-    return (
-        f"count = {count}"
-        + """
-import time
-from vibekit_jupyter.home import current_user
-from vibekit_jupyter.sessions.registry import Registry
-now, registry = time.time(), Registry()
-states = ["running", "paused", "gone", "unknown"]
-with registry.transaction() as database:
-    database.executemany(
-        "INSERT INTO session (service, id, title, name, project, user, agent, state, ends_at,"
-        " created, last_used) VALUES ('local', ?, 'local sandbox', ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (f"id{n}", f"name-{n}", f"q{n % 7}", current_user(), ["codex", "claude"][n % 2],
-             states[n % 4], now + 60 * (n % 90) if n % 4 == 0 else None, now, now - 97 * n)
-            for n in range(count)
-        ],
-    )
-"""
-    )
+    return f"from tests.browser.picker_page import fill\nfill({count})"
+
+
+def fill(count: int) -> None:
+    """Fill the registry with sessions in all states, the first one used last."""
+    now, states = time.time(), ["running", "paused", "gone", "unknown"]
+    with Registry().transaction() as database:
+        database.executemany(
+            "INSERT INTO session (service, id, title, name, project, user, agent, state, ends_at,"
+            " created, last_used) VALUES ('local', ?, 'local sandbox', ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(f"id{number}", f"name-{number}", f"q{number % 7}", current_user()),
+                    *(["codex", "claude"][number % 2], states[number % 4]),
+                    now + 60 * (number % 90) if number % 4 == 0 else None,
+                    *(now, now - 97 * number),
+                )
+                for number in range(count)
+            ],
+        )
 
 
 class PickerOf:

@@ -19,11 +19,11 @@ class Table {
     this.rows = new Map();
     this.words = new Map();
     this.ordered = [];
+    this.total = undefined;
     this.current = "";
-    this.loaded = false;
   }
 
-  take({ kind, rows, gone, current }) {
+  take({ kind, rows, gone, total, current }) {
     if (kind === "rows") {
       this.rows.clear();
       this.words.clear();
@@ -37,8 +37,8 @@ class Table {
       this.words.delete(id);
     }
     this.ordered = [...this.rows.values()].sort((a, b) => b[USED] - a[USED]);
+    this.total = total;
     this.current = current;
-    this.loaded = true;
   }
 
   /** The rows in which each of these words occurs. */
@@ -221,9 +221,9 @@ class View {
     if (text !== this.searched) this.chosen = undefined;
     this.searched = text;
     this.shown = this.table.matching(text);
-    const all = this.table.ordered.length;
-    const said = all === 1 ? "1 session" : `${all.toLocaleString("en")} sessions`;
-    this.filter.placeholder = this.table.loaded ? `Filter ${said}` : "Loading…";
+    const { total = 0 } = this.table;
+    const said = total === 1 ? "1 session" : `${total.toLocaleString("en")} sessions`;
+    this.filter.placeholder = `Filter ${said}`;
     const found = this.shown.length.toLocaleString("en");
     this.count.textContent = text.trim() === "" ? said : `${found} of ${said}`;
     this.grid.setAttribute("aria-rowcount", String(this.shown.length + 1));

@@ -27,6 +27,9 @@ __all__ = ["LONGEST_ANSWER", "Field", "Panel", "Question"]
 HERE = Path(__file__).parent
 LONGEST_ANSWER = 200
 
+SCREEN = 100
+"""How many rows are sent ahead: what is seen at first does not wait for ten thousand."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -120,14 +123,21 @@ class Panel(anywidget.AnyWidget):
         """Show these sessions in the table, if it is open."""
         if not self.browsing:
             return
+        if self._sent is None:
+            self._send_rows(sessions[:SCREEN], len(sessions), current, now)
+        self._send_rows(sessions, len(sessions), current, now)
+
+    def _send_rows(
+        self, sessions: Sequence[Session], total: int, current: Session | None, now: datetime
+    ) -> None:
         rows = {session.id: row(session, now) for session in sessions}
         sent, self._sent = self._sent, rows
-        changed = [one for one in rows.values() if sent is None or sent.get(one[0]) != one]
         self.send(
             {
-                "kind": "patch" if sent is not None else "rows",
-                "rows": changed,
+                "kind": "rows" if sent is None else "patch",
+                "rows": [one for key, one in rows.items() if sent is None or sent.get(key) != one],
                 "gone": [key for key in sent or () if key not in rows],
+                "total": total,
                 "current": current.id if current else "",
             }
         )

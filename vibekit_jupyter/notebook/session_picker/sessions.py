@@ -54,6 +54,7 @@ class Sessions:
         self.problem = ""
         self._watchers: list[Callable[[], None]] = []
         self._woken = asyncio.Event()
+        self._version = 0
         self._stale = True
         self._following: Work[Any] | None = None
         client.observe(self.refresh)
@@ -88,6 +89,7 @@ class Sessions:
         """Read the sessions now."""
         self._stale = False
         try:
+            self._version = self.client.vibekit.registry_version()
             known = [*self.client.known_sessions()]
         except VibeKitError as error:
             self.problem = str(error)
@@ -109,13 +111,11 @@ class Sessions:
         integer from shared memory, about ten microseconds, where a file's times would miss
         writes of the same tick and those that go to the WAL.
         """
-        drawn = version = float("-inf")
+        drawn = float("-inf")
         while self._watchers:
             began = time.monotonic()
             with contextlib.suppress(VibeKitError):  # reading will say it
-                seen = self.client.vibekit.registry_version()
-                self._stale |= seen != version
-                version = seen
+                self._stale |= self.client.vibekit.registry_version() != self._version
             if self._stale or self._woken.is_set() or began - drawn >= WORDS:
                 self._woken.clear()
                 await asyncio.to_thread(self._draw)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vibekit_jupyter.notebook.session_picker.panel import Field, Panel, Question
+from vibekit_jupyter.notebook.session_picker.panel import SCREEN, Field, Panel, Question
 from vibekit_jupyter.sessions.session import Session
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -56,11 +56,20 @@ def test_rows_are_sent_once_and_then_only_what_changed(panel: Wire) -> None:
     panel.browsing = True
     panel.show(known, known[0], NOW)
     panel.show([replace(known[0], name="renamed"), known[1]], known[1], NOW)
-    first, then = panel.messages
+    first, same, then = panel.messages
     assert (first["kind"], len(first["rows"]), first["current"]) == ("rows", 3, "a")
+    assert (same["kind"], same["rows"], same["gone"]) == ("patch", [], [])
     assert then["kind"] == "patch"
     assert [row[2] for row in then["rows"]] == ["renamed"]
     assert (then["gone"], then["current"]) == (["c"], "b")
+
+
+def test_what_is_seen_at_first_does_not_wait_for_the_rest(panel: Wire) -> None:
+    panel.browsing = True
+    panel.show(sessions(*map(str, range(1000))), None, NOW)
+    first, rest = panel.messages
+    assert (len(first["rows"]), len(rest["rows"])) == (SCREEN, 1000 - SCREEN)
+    assert first["total"] == rest["total"] == 1000
 
 
 def test_a_page_that_was_loaded_anew_gets_all_rows(panel: Wire) -> None:
@@ -68,7 +77,7 @@ def test_a_page_that_was_loaded_anew_gets_all_rows(panel: Wire) -> None:
     panel.show(sessions("a"), None, NOW)
     tell(panel, kind="shown", view="2")
     panel.show(sessions("a"), None, NOW)
-    assert [message["kind"] for message in panel.messages] == ["rows", "rows"]
+    assert [message["kind"] for message in panel.messages] == ["rows", "patch"] * 2
 
 
 def test_it_is_out_of_sight_when_no_copy_is_in_sight(panel: Wire, watcher: Watcher) -> None:
