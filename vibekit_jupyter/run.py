@@ -20,10 +20,8 @@ from vibekit_jupyter.artifacts import artifacts
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import (
-    CommandResult,
     Event,
     Notice,
-    Result,
     RunFinished,
     RunStarted,
     SessionReady,
@@ -31,8 +29,8 @@ from vibekit_jupyter.events import (
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
+from vibekit_jupyter.results import CommandResult, Result, Usage
 from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
@@ -42,9 +40,9 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
-    from vibekit_jupyter.events import Status
     from vibekit_jupyter.prices import Price
     from vibekit_jupyter.redact import Redactor
+    from vibekit_jupyter.results import Status
     from vibekit_jupyter.sandbox import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Session
@@ -263,11 +261,10 @@ class Run:
 
         A conversation that was compacted in the turn starts anew with it.
         """
-        data = conversation.to_dict()
-        columns = {"tokens": data["tokens"]}
-        if tuple(conversation.messages[: len(before)]) != tuple(before):
-            return columns | {"messages": self._redactor.value(data["messages"]), "fresh": 1}
-        return columns | {"messages": self._redactor.value(data["messages"][len(before) :])}
+        compacted = tuple(conversation.messages[: len(before)]) != tuple(before)
+        data = conversation.to_dict(0 if compacted else len(before))
+        columns = {"tokens": data["tokens"], "messages": self._redactor.value(data["messages"])}
+        return columns | {"fresh": 1} if compacted else columns
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock

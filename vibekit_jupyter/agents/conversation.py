@@ -159,12 +159,12 @@ class Conversation:
         self._messages = list(messages)
         self.tokens = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-safe dictionary."""
+    def to_dict(self, first: int = 0) -> dict[str, Any]:
+        """Return a JSON-safe dictionary, with the messages from number ``first`` on."""
         return {
             "id": self.id,
             "tokens": self.tokens,
-            "messages": [{"role": _ROLES[type(m)], **asdict(m)} for m in self._messages],
+            "messages": [{"role": _ROLES[type(m)], **asdict(m)} for m in self._messages[first:]],
         }
 
     @classmethod

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""What a run of 20 steps takes beyond its model and its commands, and beside the vendors' runners.
+
+The same scripted model server and the same sandbox serve all: our client, OpenAI's
+``AsyncResponsesToolRunner`` and Anthropic's ``beta.messages.tool_runner``, streaming, in turns.
+Model and commands take a time that is known; the rest of a run is its overhead. Ours includes
+recording the conversation and looking once for the files that the commands made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from report import Figure, report
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import anthropic
+import e2b
+import openai
+from openai.lib.responses_tool_runner import AsyncRegisteredFunction, AsyncResponsesToolRunner
+
+from tests.support.model_server import Disturbed, ModelServer, Stall
+from tests.support.notebooks import as_a_newcomer
+from tests.support.sandbox_server import SandboxServer, sandbox_server
+from vibekit_jupyter import VibeKit
+from vibekit_jupyter.config import ModelSettings
+from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+STEPS = 20
+ROUNDS = 2
+# Seconds of one answer and of one command: a quick model, a quick command.
+MODEL, COMMAND = 0.2, 0.1
+NEEDED = (STEPS + 1) * MODEL + STEPS * COMMAND
+PROMPT = "Work in twenty steps"
+INSTRUCTIONS = "You are a coding agent."
+SOURCE = f"sleep {COMMAND}; echo done"
+SCHEMA = {
+    "type": "object",
+    "properties": {"command": {"type": "string"}},
+    "required": ["command"],
+    "additionalProperties": False,
+}
+
+
+def answer(request: Request) -> Disturbed:
+    """Call the tool until there are results enough."""
+    done = sum(len(message.tool_results) for message in request.messages)
+    call = ToolCall("run_command", {"command": SOURCE})
+    going_on = Answer("I go on.", tool_calls=(call,) if done < STEPS else ())
+    return Disturbed(going_on, Stall(1, MODEL))
+
+
+def ours(client: VibeKit, agent: str) -> Callable[[], Awaitable[object]]:
+    """Return a run through our client."""
+
+    async def run() -> None:
+        result = await client.generate_code(PROMPT, agent=agent, fresh=True)
+        assert len(result.commands) == STEPS
+
+    return run
+
+
+def openai_runner(
+    client: openai.AsyncOpenAI, sandbox: e2b.AsyncSandbox
+) -> Callable[[], Awaitable[object]]:
+    """Return a run through OpenAI's tool runner."""
+
+    async def execute(arguments: dict[str, object]) -> str:
+        return (await sandbox.commands.run(str(arguments["command"]))).stdout
+
+    tool = openai.types.responses.FunctionToolParam(
+        type="function", name="run_command", parameters=SCHEMA, strict=True
+    )
+
+    async def run() -> None:
+        runner = AsyncResponsesToolRunner(functions=[AsyncRegisteredFunction(tool, execute)])
+        await runner.run(
+            client,
+            {"model": "m", "input": PROMPT, "instructions": INSTRUCTIONS, "store": False},
+            stream=True,
+            max_steps=STEPS + 1,
+        )
+
+    return run
+
+
+def anthropic_runner(
+    client: anthropic.AsyncAnthropic, sandbox: e2b.AsyncSandbox
+) -> Callable[[], Awaitable[object]]:
+    """Return a run through Anthropic's tool runner, which keeps the history itself."""
+
+    @anthropic.beta_async_tool(name="run_command", input_schema=SCHEMA)
+    async def run_command(command: str) -> str:
+        """Run a command."""
+        return (await sandbox.commands.run(command)).stdout
+
+    async def run() -> None:
+        runner = client.beta.messages.tool_runner(
+            model="m",
+            max_tokens=32_000,
+            system=INSTRUCTIONS,
+            messages=[{"role": "user", "content": PROMPT}],
+            tools=[run_command],
+            stream=True,
+            thread=False,
+        )
+        async for stream in runner:
+            async for _ in stream:
+                pass
+
+    return run
+
+
+async def measure(services: SandboxServer, models: ModelServer) -> dict[str, list[float]]:
+    """Return the seconds of each way to run, taking turns."""
+    e2b_options = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
+    client = VibeKit(agent="codex", environment={"e2b": e2b_options})
+    client.configure(
+        dataclasses.replace(
+            client.settings,
+            models={
+                "codex": ModelSettings("m", models.openai_url, "any-key"),
+                "claude": ModelSettings("m", models.anthropic_url, "any-key"),
+            },
+        )
+    )
+    await client.execute_command("true")
+    session = await client.get_session()
+    assert session is not None
+    sandbox = await e2b.AsyncSandbox.connect(session, **e2b_options)
+    codex = openai.AsyncOpenAI(api_key="any-key", base_url=models.openai_url)
+    claude = anthropic.AsyncAnthropic(api_key="any-key", base_url=models.anthropic_url)
+    ways = {
+        "codex": ours(client, "codex"),
+        "openai": openai_runner(codex, sandbox),
+        "claude": ours(client, "claude"),
+        "anthropic": anthropic_runner(claude, sandbox),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, run in ways.items():
+            requests = len(models.requests)
+            began = time.perf_counter()
+            await run()
+            took = time.perf_counter() - began
+            assert len(models.requests) - requests == STEPS + 1, name
+            if number > 0:  # the first one warms up
+                times[name].append(took)
+    await codex.close()
+    await claude.close()
+    await client.kill()
+    await client.aclose()
+    return times
+
+
+def main() -> int:
+    with (
+        as_a_newcomer(),
+        tempfile.TemporaryDirectory() as folder,
+        sandbox_server(Path(folder)) as services,
+        ModelServer(answer) as models,
+    ):
+        times = asyncio.run(measure(services, models))
+        assert not models.violations
+    overhead = {name: statistics.median(took) - NEEDED for name, took in times.items()}
+    return report(
+        "run_overhead",
+        [
+            Figure("the model and the commands of 20 steps", NEEDED * 1000, "ms"),
+            Figure("beyond it: our codex", overhead["codex"] * 1000, "ms"),
+            Figure("beyond it: OpenAI's tool runner", overhead["openai"] * 1000, "ms"),
+            Figure("beyond it: our claude", overhead["claude"] * 1000, "ms"),
+            Figure("beyond it: Anthropic's tool runner", overhead["anthropic"] * 1000, "ms"),
+            Figure("our codex, of the run", 100 * overhead["codex"] / NEEDED, "%", most=5),
+            Figure("our claude, of the run", 100 * overhead["claude"] / NEEDED, "%", most=5),
+            Figure("our codex to OpenAI's", overhead["codex"] / overhead["openai"], "x", most=1),
+            Figure(
+                "our claude to Anthropic's", overhead["claude"] / overhead["anthropic"], "x", most=1
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
