@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,12 +159,16 @@ def files(server: SandboxServer, folder: Path) -> Iterator[Figure]:
         bare = Sandbox.connect(
             sandbox.sandbox_id, api_key=server.key, api_url=server.url, sandbox_url=url
         )
-        for what, work in {
-            "write 50 MB": lambda where: where.files.write("x", data),
-            "read 50 MB": lambda where: where.files.read("x", format="bytes"),
-        }.items():
-            theirs = median_ms(lambda work=work: work(bare), 7)
-            ours = median_ms(lambda work=work: work(sandbox), 7)
+
+        def write(where: Sandbox) -> None:
+            where.files.write("x", data)
+
+        def read(where: Sandbox) -> None:
+            where.files.read("x", format="bytes")
+
+        for what, work in {"write 50 MB": write, "read 50 MB": read}.items():
+            theirs = median_ms(partial(work, bare), 7)
+            ours = median_ms(partial(work, sandbox), 7)
             yield Figure(what, ours, "ms")
             yield Figure("  of a bare handler's speed", theirs / ours, "x", least=0.8)
 

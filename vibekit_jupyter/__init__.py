@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.client import VibeKit
     from vibekit_jupyter.errors import VibeKitError
-    from vibekit_jupyter.events import CommandResult, Result
     from vibekit_jupyter.notebook import get_client, picker
+    from vibekit_jupyter.results import CommandResult, Result
 
 __all__ = [
     "CommandResult",
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CommandResult": "events",
-    "Result": "events",
+    "CommandResult": "results",
+    "Result": "results",
     "VibeKit": "client",
     "VibeKitError": "errors",
     "get_client": "notebook",

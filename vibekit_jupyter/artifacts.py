@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
-from vibekit_jupyter.events import FileChange, FileChanged, FileShown, Notice
+from vibekit_jupyter.events import FileChanged, FileShown, Notice
+from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Container, Sequence
 
     from vibekit_jupyter.agents.changes import Changes
-    from vibekit_jupyter.events import ChangeKind, Event
+    from vibekit_jupyter.events import Event
+    from vibekit_jupyter.results import ChangeKind
     from vibekit_jupyter.sandbox import Sandbox
 
 __all__ = ["artifacts"]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from vibekit_jupyter.config import Service, Settings
-    from vibekit_jupyter.events import CommandResult, Event, Result
+    from vibekit_jupyter.events import Event
+    from vibekit_jupyter.results import CommandResult, Result
     from vibekit_jupyter.sandbox import Sandbox
 
 __all__ = ["VibeKit"]

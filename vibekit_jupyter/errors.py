@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vibekit_jupyter.events import CommandResult, Result
+    from vibekit_jupyter.results import CommandResult, Result
 
 __all__ = [
     "AgentNotInitializedError",

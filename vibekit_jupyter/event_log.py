@@ -40,14 +40,14 @@ class EventLog:
             return
         last, text = self._entries[-1] if self._entries else (None, None)
         if text is None or not _continues(event, last):
-            text = BoundedText(self._stretch)
+            text = BoundedText.of(self._stretch)
             self._entries.append((event, text))
-        text.add(event.text)
+        text.append(event.text)
 
     def events(self, first: int = 0) -> Sequence[Event]:
         """Return the events, merged, from this number on."""
         return [
-            event if text is None else dataclasses.replace(event, text=text.text())  # type: ignore[call-arg]  # only events with a text have one here
+            event if text is None else dataclasses.replace(event, text=str(text))  # type: ignore[call-arg]  # only events with a text have one here
             for event, text in self._entries[first:]
         ]
 

@@ -14,7 +14,7 @@ from vibekit_jupyter.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vibekit_jupyter.events import Usage
+    from vibekit_jupyter.results import Usage
 
 __all__ = ["Price", "price_of"]
 

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter import choices, config
 from vibekit_jupyter.events import (
     Event,
-    FileChange,
     FileChanged,
-    Result,
     RunFinished,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
     event_from_dict,
 )
 from vibekit_jupyter.redact import Redactor, secrets_of
+from vibekit_jupyter.results import FileChange, Result, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +44,7 @@ class RunRecords:
         It is looked for in the session named, else in the current one, else in the one that
         this notebook used last. Where there is none of these, as in a notebook that runs
         headless, it may be in any of one's sessions. That session becomes the current one if
-        there is none, so that what comes next goes on in it.
+        there is none, so that what comes next goes on in it, recorded or not.
 
         Parameters
         ----------
@@ -55,8 +53,7 @@ class RunRecords:
         session
             Its id, its name or a unique beginning of one.
         """
-        workspace = self._workspace
-        settings, book = workspace.settings, workspace.book
+        settings, book = self._workspace.settings, self._workspace.book
         service = choices.choose_e2b(settings)
         service_id = service.id if service else config.LOCAL_SERVICE
         text = session or book.current
@@ -72,8 +69,10 @@ class RunRecords:
             session_id=place.id if place else None,
             **{option: value for option, value in options.items() if value},
         )
-        if turn is not None and text is None:
-            book.set_current(turn.session_id, place.service_id if place else service_id)
+        if text is None and place is not None:
+            book.set_current(place.id, place.service_id)
+        elif text is None and turn is not None:
+            book.set_current(turn.session_id, service_id)
         return turn
 
     def last_turn(self) -> Turn | None:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
-from vibekit_jupyter.events import CommandResult
+from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox_errors import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox_sdk import sdk_class, sdk_options
 
@@ -151,11 +151,11 @@ class Sandbox:
             the tail; None is all.
         """
         mark = uuid.uuid4().hex
-        kept = {"stdout": BoundedText(keep), "stderr": BoundedText(keep)}
+        kept = {"stdout": BoundedText.of(keep), "stderr": BoundedText.of(keep)}
 
         def collect(stream: Literal["stdout", "stderr"]) -> Callable[[str], None]:
             def collected(text: str) -> None:
-                kept[stream].add(text)
+                kept[stream].append(text)
                 if on_output is not None:
                     on_output(stream, text)
 
@@ -186,8 +186,8 @@ class Sandbox:
         return CommandResult(
             command,
             exit_code,
-            kept["stdout"].text(),
-            kept["stderr"].text(),
+            str(kept["stdout"]),
+            str(kept["stderr"]),
             time.monotonic() - started,
             timed_out,
         )

@@ -6,9 +6,7 @@ import base64
 
 from vibekit_jupyter.events import (
     CommandOutput,
-    CommandResult,
     Event,
-    FileChange,
     FileShown,
     Notice,
     RunFinished,
@@ -18,8 +16,8 @@ from vibekit_jupyter.events import (
     ThinkingDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
+from vibekit_jupyter.results import CommandResult, FileChange, Usage
 
 HOST = "attacker.invalid"
 SAYINGS = (

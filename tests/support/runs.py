@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from vibekit_jupyter.events import (
     CommandOutput,
-    CommandResult,
     Event,
-    FileChange,
     RunFinished,
     RunStarted,
     SessionReady,
@@ -15,8 +13,8 @@ from vibekit_jupyter.events import (
     ThinkingDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
+from vibekit_jupyter.results import CommandResult, FileChange, Usage
 
 USAGE = Usage(input=5000, cached=4800, output=1100)
 

@@ -6,7 +6,7 @@ import pickle
 
 from vibekit_jupyter import errors
 from vibekit_jupyter.errors import AgentNotInitializedError, CommandError, VibeKitError
-from vibekit_jupyter.events import CommandResult
+from vibekit_jupyter.results import CommandResult
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

@@ -12,17 +12,14 @@ from vibekit_jupyter import events
 from vibekit_jupyter.event_log import STRETCH, EventLog
 from vibekit_jupyter.events import (
     CommandOutput,
-    CommandResult,
     Event,
-    FileChange,
     RawEvent,
-    Result,
     RunFinished,
     StepFinished,
     TextDelta,
-    Usage,
     event_from_dict,
 )
+from vibekit_jupyter.results import CommandResult, FileChange, Result, Usage
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

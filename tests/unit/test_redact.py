@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from vibekit_jupyter.config import read_settings
 from vibekit_jupyter.events import (
     CommandOutput,
-    CommandResult,
     Event,
     FileShown,
     RunFinished,
@@ -20,9 +19,9 @@ from vibekit_jupyter.events import (
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
 from vibekit_jupyter.redact import Redactor, secrets_of
+from vibekit_jupyter.results import CommandResult, Usage
 
 SECRET = "sk-proj-4f9a81c2d7e6b350"
 END = RunFinished("done", "s", 1, Usage(), 1.0)

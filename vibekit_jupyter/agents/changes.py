@@ -11,7 +11,7 @@ from vibekit_jupyter.agents.diff import file_change
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vibekit_jupyter.events import FileChange
+    from vibekit_jupyter.results import FileChange
 
 __all__ = ["Changes"]
 

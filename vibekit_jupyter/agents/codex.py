@@ -18,7 +18,8 @@ from vibekit_jupyter.agents.conversation import (
 from vibekit_jupyter.agents.service import Service, http_client
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import json_safe, well_formed
-from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
+from vibekit_jupyter.events import TextDelta, ThinkingDelta
+from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

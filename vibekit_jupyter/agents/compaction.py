@@ -20,7 +20,7 @@ from vibekit_jupyter.errors import ContextTooLongError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vibekit_jupyter.events import Usage
+    from vibekit_jupyter.results import Usage
 
 __all__ = ["compact"]
 
@@ -74,11 +74,11 @@ async def _answer(vendor: Vendor, request: Request) -> Answer:
 
 
 def _transcript(messages: Iterable[Message]) -> str:
-    transcript = BoundedText(MOST_IN_ALL)
+    transcript = BoundedText.of(MOST_IN_ALL)
     for message in messages:
         for part in _parts(message):
-            transcript.add(f"{part}\n\n")
-    return transcript.text()
+            transcript.append(f"{part}\n\n")
+    return str(transcript)
 
 
 def _parts(message: Message) -> Iterator[str]:
@@ -95,6 +95,6 @@ def _parts(message: Message) -> Iterator[str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    cut = BoundedText(limit)
-    cut.add(text)
-    return cut.text()
+    cut = BoundedText.of(limit)
+    cut.append(text)
+    return str(cut)

@@ -6,7 +6,7 @@ import difflib
 import io
 import re
 
-from vibekit_jupyter.events import ChangeKind, FileChange
+from vibekit_jupyter.results import ChangeKind, FileChange
 
 __all__ = ["file_change"]
 

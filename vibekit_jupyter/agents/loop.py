@@ -21,7 +21,8 @@ from vibekit_jupyter.agents.instructions import instructions
 from vibekit_jupyter.agents.tools import Toolbox
 from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
 from vibekit_jupyter.errors import ContextTooLongError, RunLimitError, VibeKitError
-from vibekit_jupyter.events import Event, Notice, StepFinished, TextDelta, Usage
+from vibekit_jupyter.events import Event, Notice, StepFinished, TextDelta
+from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

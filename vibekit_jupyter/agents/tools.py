@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.conversation import ToolCall
     from vibekit_jupyter.agents.vendor import ToolSpec
     from vibekit_jupyter.config import Mode
-    from vibekit_jupyter.events import CommandResult, FileChange
+    from vibekit_jupyter.results import CommandResult, FileChange
     from vibekit_jupyter.sandbox import Sandbox
 
     OnOutput = Callable[[Literal["stdout", "stderr"], str], None]
@@ -126,14 +126,11 @@ class Toolbox:
             raise ValueError("a command cannot hold a NUL character")
         if not 0 < timeout <= MOST_COMMAND_TIMEOUT:
             raise ValueError(f"timeout is between 0 and {MOST_COMMAND_TIMEOUT} seconds")
-        told = BoundedText(MOST_TOLD)
-        size = 0
+        told = BoundedText.of(MOST_TOLD)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as whole:
 
             def collect(stream: Literal["stdout", "stderr"], text: str) -> None:
-                nonlocal size
-                size += len(text)
-                told.add(text)
+                told.append(text)
                 if whole.tell() < MOST_SAVED:
                     whole.write(text.encode(errors="replace"))
                 on_output(stream, text)
@@ -141,15 +138,17 @@ class Toolbox:
             result = await self._sandbox.run(
                 command, timeout=timeout, on_output=collect, keep=MOST_KEPT
             )
-            lines = [told.text().removesuffix("\n") or "(no output)"]
-            if size > MOST_TOLD:
+            lines = [str(told).removesuffix("\n") or "(no output)"]
+            if told.length > MOST_TOLD:
                 path = f"{OUTPUT_FOLDER}/output-{uuid.uuid4().hex[:8]}.txt"
                 whole.seek(0)
                 try:
                     await self._sandbox.write_file(path, whole)
-                    lines.append(f"[{size} characters in all; the whole output is in {path}]")
+                    lines.append(
+                        f"[{told.length} characters in all; the whole output is in {path}]"
+                    )
                 except (SandboxLimitError, OSError) as error:
-                    lines.append(f"[{size} characters in all; not kept in a file: {error}]")
+                    lines.append(f"[{told.length} characters in all; not kept in a file: {error}]")
         if result.timed_out:
             lines.append(f"[ended: it was not done after {timeout:g} s]")
         elif result.exit_code != 0:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from vibekit_jupyter.events import TextDelta, ThinkingDelta, Usage
+from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from vibekit_jupyter.agents.conversation import AssistantMessage, Message
+    from vibekit_jupyter.events import TextDelta, ThinkingDelta
 
 __all__ = ["Answer", "Request", "StopReason", "ToolSpec", "Vendor"]
 

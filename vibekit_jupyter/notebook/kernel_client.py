@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     )
 
     from vibekit_jupyter.config import Settings
-    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.events import Event
+    from vibekit_jupyter.results import Result
     from vibekit_jupyter.sessions.session import Session, Turn
 
 __all__ = ["KernelClient", "SyncClient"]

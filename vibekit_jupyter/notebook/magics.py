@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.events import Result
     from vibekit_jupyter.notebook.cells import Cells
     from vibekit_jupyter.notebook.recorded_run import RecordedRun
     from vibekit_jupyter.notebook.run import CellRun
+    from vibekit_jupyter.results import Result
 
 __all__ = ["CELL", "LINE", "VibekitMagics"]
 

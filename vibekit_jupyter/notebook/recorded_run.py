@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.events import Event
     from vibekit_jupyter.notebook.render import Transcript
+    from vibekit_jupyter.results import Result
     from vibekit_jupyter.sessions.session import Turn
 
 __all__ = ["RecordedRun", "reruns"]

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from vibekit_jupyter.events import Event, Result
+    from vibekit_jupyter.events import Event
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.render.display import RunDisplay
+    from vibekit_jupyter.results import Result
 
 __all__ = ["CellRun"]
 

@@ -13,12 +13,13 @@ from tests.support.model_server import Disturbed, HttpError, ModelServer, Stall
 from vibekit_jupyter.artifacts import MOST_FILES, MOST_SHOWN
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 from vibekit_jupyter.errors import ModelError
-from vibekit_jupyter.events import Event, FileChange, FileChanged, FileShown, Notice
+from vibekit_jupyter.events import Event, FileChanged, FileShown, Notice
+from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
     from tests.functional.client.conftest import NewClient
     from tests.support.sandbox_server import SandboxServer
-    from vibekit_jupyter.events import Result
+    from vibekit_jupyter.results import Result
 
 pytestmark = pytest.mark.anyio
 

@@ -61,7 +61,7 @@ def test_a_conversation_is_written_to_files_of_ones_own(kernel: Kernel, tmp_path
     (turn,) = json.loads((tmp_path / "talk.json").read_text())["turns"]
     assert turn["status"] == "done"
     notebook = nbformat.read(tmp_path / "talk.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # theirs
-    nbformat.validate(notebook)  # type: ignore[no-untyped-call]  # theirs
+    nbformat.validate(notebook)
     assert notebook.cells[1].source.startswith("%%vibekit --agent codex\nWrite primes.py")
     refused = kernel.run(f"%vibekit_session history --to '{tmp_path / 'talk.exe'}'")
     assert refused.status == "error"

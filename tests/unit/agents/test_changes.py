@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vibekit_jupyter.agents.changes import MOST_IN_ALL, Changes
 from vibekit_jupyter.agents.diff import file_change
-from vibekit_jupyter.events import FileChange
+from vibekit_jupyter.results import FileChange
 
 contents = st.none() | st.sampled_from([b"", b"a\n", b"a\nb\n", b"b\nc", b"\0\xff"])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibekit_jupyter.notebook.render.bounded import BoundedText
+from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.notebook.render.text import escape, terminal_html, terminal_text, visible
 
 TAG = re.compile(r"<[^>]*>")

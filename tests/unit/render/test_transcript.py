@@ -14,7 +14,6 @@ from vibekit_jupyter.events import (
     ThinkingDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
 from vibekit_jupyter.notebook.render import (
     Transcript,
@@ -26,6 +25,7 @@ from vibekit_jupyter.notebook.render import (
 )
 from vibekit_jupyter.notebook.render.log import LOG_LIMIT
 from vibekit_jupyter.notebook.render.transcript import Text, Thinking, ToolCall
+from vibekit_jupyter.results import Usage
 
 
 def test_events_become_blocks_in_their_order() -> None:

@@ -6,7 +6,6 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from vibekit_jupyter.events import FileChange
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.summary import (
     awaited,
@@ -28,6 +27,7 @@ from vibekit_jupyter.notebook.render.transcript import (
     Warned,
 )
 from vibekit_jupyter.notebook.render.words import clock, plural, seconds
+from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

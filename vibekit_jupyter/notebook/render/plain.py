@@ -27,7 +27,7 @@ from vibekit_jupyter.notebook.render.transcript import (
 from vibekit_jupyter.notebook.render.words import plural
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.events import FileChange
+    from vibekit_jupyter.results import FileChange
 
 __all__ = ["block_plain", "foot_plain", "head_plain", "to_plain"]
 

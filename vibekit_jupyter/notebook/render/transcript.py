@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
-    FileChange,
     FileShown,
     Notice,
     RunFinished,
@@ -27,14 +27,13 @@ from vibekit_jupyter.events import (
     ThinkingDelta,
     ToolCallFinished,
     ToolCallStarted,
-    Usage,
 )
-from vibekit_jupyter.notebook.render.bounded import BoundedText
+from vibekit_jupyter.results import FileChange, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vibekit_jupyter.events import Status
+    from vibekit_jupyter.results import Status
 
 __all__ = [
     "Artifact",

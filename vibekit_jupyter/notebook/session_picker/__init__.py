@@ -1,6 +1,6 @@
 """The picker: choose the current session from a list, in a cell.
 
-``sessions`` follows what is known of them, ``controls`` is the dropdown with its buttons, and
+``sessions`` follows what is known of them, ``controls`` does what ``dropdown`` and buttons ask, and
 ``panel`` is what opens below: questions, answers, and the table of all sessions. The table's
 other half, ``panel.js``, lives in the browser.
 """
@@ -15,6 +15,7 @@ from vibekit_jupyter.notebook.session_picker.sessions import Sessions
 if TYPE_CHECKING:
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.render import Rendered
+    from vibekit_jupyter.notebook.session_picker.controls import Controls
 
 __all__ = ["Picker"]
 
@@ -33,11 +34,15 @@ class Picker:
         self._sessions.read()
 
     @cached_property
-    def widget(self) -> Any:
-        """The ipywidgets widget."""
+    def _controls(self) -> Controls:
         from vibekit_jupyter.notebook.session_picker.controls import Controls
 
-        return Controls(self._sessions).box
+        return Controls(self._sessions)
+
+    @property
+    def widget(self) -> Any:
+        """The ipywidgets widget."""
+        return self._controls.box
 
     @property
     def plain(self) -> str:
@@ -65,7 +70,16 @@ class Picker:
         bundle = {**self.widget._repr_mimebundle_(), "text/plain": ""}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's own
         saved = display(self._saved(), display_id=True)  # type: ignore[no-untyped-call]  # IPython's own
-        self._sessions.watch(lambda: saved.update(self._saved()))
+        shown = self._sessions.known
+
+        def keep_true() -> None:
+            # Not for the clock's sake: each update makes the notebook one with changes to save.
+            nonlocal shown
+            if shown is not self._sessions.known:
+                shown = self._sessions.known
+                saved.update(self._saved())
+
+        self._controls.after.append(keep_true)
 
 
 @cache

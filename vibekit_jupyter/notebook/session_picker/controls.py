@@ -1,4 +1,4 @@
-"""The picker's dropdown and buttons.
+"""The picker's controls: what its dropdown and its buttons do.
 
 Callbacks come on the kernel's main thread or on a subshell's: they start work on the background
 loop and return. What comes of it is drawn by the task that follows the sessions.
@@ -6,7 +6,6 @@ loop and return. What comes of it is drawn by the task that follows the sessions
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,87 +13,18 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from vibekit_jupyter.errors import SessionBusyError, VibeKitError
+from vibekit_jupyter.notebook.session_picker.dropdown import SessionDropdown
 from vibekit_jupyter.notebook.session_picker.panel import LONGEST_ANSWER, Field, Panel, Question
-from vibekit_jupyter.notebook.session_picker.words import label, short
+from vibekit_jupyter.notebook.session_picker.words import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
     from vibekit_jupyter.notebook.session_picker.sessions import Sessions
     from vibekit_jupyter.sessions.session import Restored, Session
 
-__all__ = ["Controls", "SessionDropdown"]
-
-RECENT = 50
-"""How many sessions the dropdown begins with: what a person can overlook."""
-
-MOST = 200
-"""How many it grows to, at most."""
-
-NOBODY = ("○ no current session", "")
-
-
-class SessionDropdown(widgets.Dropdown):  # type: ignore[misc]  # ipywidgets ships no types
-    """A dropdown whose list only grows.
-
-    The browser says which *place* in the list was chosen. A choice may be on its way while the
-    list changes, so a place belongs to the same session for as long as the dropdown lives.
-
-    Parameters
-    ----------
-    chosen
-        Called with the session's id when a person chose one.
-    """
-
-    def __init__(self, chosen: Callable[[str], None], **options: Any) -> None:
-        self._turn = threading.RLock()
-        self._drawing = False
-        self._chosen = chosen
-        super().__init__(**options)
-        self.observe(self._choose, "index")
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take in what the browser says, not while the list is being drawn."""
-        with self._turn:
-            super().set_state(sync_data)
-
-    def show(self, sessions: Sequence[Session], current: Session | None, now: datetime) -> None:
-        """Show these sessions after those that are shown already, and the current one chosen."""
-        with self._turn, self.hold_sync():
-            # Assigning the options selects the first one: that is not a person's choice.
-            self._drawing = True
-            try:
-                options = self._grown(sessions, current, now)
-                if options != list(self.options):
-                    self.set_trait("options", options)
-                self.set_trait(
-                    "index", [place for _, place in options].index(current.id if current else "")
-                )
-            finally:
-                self._drawing = False
-
-    def _grown(
-        self, sessions: Sequence[Session], current: Session | None, now: datetime
-    ) -> list[tuple[str, str]]:
-        known = {one.id: one for one in sessions}
-        before: Sequence[tuple[str, str]] = self.options
-        options = [
-            (label(known[place], now) if place in known else text, place) for text, place in before
-        ]
-        shown = {place for _, place in options}
-        recent = [one for one in sessions[:RECENT] if one.state != "gone"]
-        new = [one for one in recent if one.id not in shown][: MOST - len(options)]
-        if current is not None and current.id not in shown and current not in new:
-            new.append(current)
-        options += [(label(one, now), one.id) for one in new]
-        if current is None and "" not in shown:
-            options.append(NOBODY)
-        return options
-
-    def _choose(self, change: Any) -> None:
-        if not self._drawing and change.new is not None:
-            self._chosen(self.options[change.new][1])
+__all__ = ["Controls"]
 
 
 class Controls:
@@ -109,6 +39,8 @@ class Controls:
     ----------
     box
         The widget.
+    after
+        Called after each drawing.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -128,6 +60,7 @@ class Controls:
         row.add_class("vibekit-picker-row")
         self.box = widgets.VBox([row, self._panel])
         self.box.add_class("vibekit-picker")
+        self.after: list[Callable[[], None]] = []
         self.draw()
         # It is seen until the browser says that it is not: one that cannot say so may still be.
         sessions.watch(self.draw)
@@ -142,6 +75,8 @@ class Controls:
         self._panel.show(sessions, current, now)
         if self._sessions.problem:
             self._panel.say(self._sessions.problem, bad=True)
+        for follower in self.after:
+            follower()
 
     def _seen(self, *, seen: bool) -> None:
         """Draw only while somebody looks."""
@@ -257,7 +192,6 @@ class Controls:
         def settled(finished: Future[Any]) -> None:
             error = finished.exception()
             if isinstance(error, SessionBusyError) and force:
-                self._panel.say("")
                 anyway = partial(work, force=True)
                 self._panel.ask(
                     Question(

@@ -102,6 +102,7 @@ class Panel(anywidget.AnyWidget):
     def ask(self, question: Question) -> None:
         """Ask something. It takes the place of what was asked before."""
         self._question = question
+        self.say("")
         fields = [vars(field) for field in question.fields]
         self.send(
             {

@@ -43,7 +43,8 @@ class Sessions:
     Attributes
     ----------
     known
-        As they are remembered on this machine; no service is asked.
+        As they are remembered on this machine; no service is asked. Another list after each
+        change.
     problem
         Why they cannot be read, in a sentence; empty while they can.
     """
@@ -97,7 +98,9 @@ class Sessions:
         current = self.client.vibekit.current_session
         if current is not None and not any(one.current for one in known):
             known.insert(0, Session(current, current, "", current=True))
-        self.known, self.problem = known, ""
+        self.problem = ""
+        if known != self.known:
+            self.known = known
 
     async def _wake(self) -> None:
         self._woken.set()

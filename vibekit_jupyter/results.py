@@ -1,0 +1,161 @@
+"""What a run leaves behind, and the pieces of it that events tell, too."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+__all__ = ["ChangeKind", "CommandResult", "FileChange", "Result", "Status", "Usage"]
+
+Status = Literal["done", "interrupted", "failed", "limit"]
+ChangeKind = Literal["created", "modified", "deleted"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens, as the vendor counts them; ``cached`` is a part of ``input``."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input, self.cached + other.cached, self.output + other.output
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input - other.input, self.cached - other.cached, self.output - other.output
+        )
+
+    @property
+    def total(self) -> int:
+        """All tokens, in and out."""
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """A command that ended.
+
+    Attributes
+    ----------
+    command
+        What ran, as bash source.
+    exit_code
+        Its exit code; -1 where a signal or a timeout ended it.
+    stdout, stderr
+        What it printed, kept apart.
+    duration
+        Seconds.
+    timed_out
+        It was ended because its time was up.
+    """
+
+    command: str
+    exit_code: int
+    stdout: str = ""
+    stderr: str = ""
+    duration: float = 0.0
+    timed_out: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, as the end of a sentence."""
+        if self.timed_out:
+            return f"ran out of time after {self.duration:.0f} s"
+        if self.exit_code < 0:
+            return "was ended by a signal"
+        return f"exited with code {self.exit_code}"
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that a run created, modified or deleted.
+
+    ``diff`` is a unified diff without its two header lines, empty for a binary file.
+    """
+
+    path: str
+    kind: ChangeKind
+    diff: str = ""
+    added: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves behind.
+
+    Attributes
+    ----------
+    session_id
+        The session it ran in.
+    agent, model
+        Who answered.
+    prompt
+        What was asked, byte for byte.
+    text
+        The model's words, without its thinking.
+    code
+        The last program that the run wrote, by a tool or a command: the whole file. Where it
+        wrote none, the last command that it ran.
+    status
+        ``done``, ``interrupted``, ``failed`` or ``limit``.
+    commands
+        The commands it ran, in order.
+    files
+        What became of each file that it created, modified or deleted, from the run's beginning
+        to its end; a file that is as it was before has no entry.
+    usage
+        Tokens of the whole run.
+    steps
+        The number of the model's answers.
+    duration
+        Seconds.
+    cost
+        Dollars, where the model's price is known (``VIBEKIT_PRICES``).
+    """
+
+    session_id: str | None
+    agent: str
+    model: str
+    prompt: str
+    text: str = ""
+    code: str = ""
+    status: Status = "done"
+    commands: tuple[CommandResult, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    steps: int = 0
+    duration: float = 0.0
+    cost: float | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the last command, None where none ran."""
+        return self.commands[-1].exit_code if self.commands else None
+
+    @property
+    def diff(self) -> str:
+        """All file changes as one unified diff; binary and unread files have headers alone."""
+        return "".join(
+            f"--- {'/dev/null' if change.kind == 'created' else 'a' + change.path}\n"
+            f"+++ {'/dev/null' if change.kind == 'deleted' else 'b' + change.path}\n"
+            f"{change.diff}"
+            for change in self.files
+        )
+
+    def __repr__(self) -> str:
+        words = " ".join(self.text.split())
+        words = words if len(words) <= 60 else words[:59] + "…"
+        return (
+            f"<Result {self.status}: {self.agent} in {self.session_id}, {self.steps} steps, "
+            f"{len(self.commands)} commands, {len(self.files)} files: {words!r}>"
+        )
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
