@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibekit_jupyter.notebook.session_picker.controls import MOST, RECENT, SessionDropdown
+from vibekit_jupyter.notebook.session_picker.dropdown import MOST, RECENT, SessionDropdown
 from vibekit_jupyter.sessions.session import Session
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
