@@ -1,0 +1,208 @@
+"""Runs shown again: after a restart, and in the place of a new one (``VIBEKIT_RERUN=never``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.kernel import Cell, Kernel
+from tests.support.model_server import HttpError, ModelServer, Reply
+from vibekit_jupyter.demo_model.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOTEBOOK = "/n/lesson.ipynb"
+
+
+def script(request: Request) -> Reply:
+    match request.prompt:
+        case "refuse":
+            return HttpError.unauthorized()
+        case "the pyramids":
+            return Answer("Answered.")
+        case prompt:
+            return Answer(f"You said: {prompt}")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with ModelServer(script) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which both agents answered ``hello``, codex in two sessions."""
+    return tmp_path_factory.mktemp("recorded") / "home"
+
+
+def kernel_of(server: ModelServer, home: Path, **environment: str) -> Kernel:
+    vendors = {
+        "OPENAI_BASE_URL": server.openai_url,
+        "OPENAI_API_KEY": "sk-test-openai",
+        "ANTHROPIC_BASE_URL": server.anthropic_url,
+        "ANTHROPIC_API_KEY": "sk-test-anthropic",
+        "VIBEKIT_ALLOW_UNCONFINED": "1",
+    }
+    return Kernel(home, {**vendors, **environment})
+
+
+@pytest.fixture(scope="module")
+def recorded(server: ModelServer, home: Path) -> list[Cell]:
+    with kernel_of(server, home, JPY_SESSION_NAME=NOTEBOOK) as kernel:
+        cells = kernel.run_all(
+            "%load_ext vibekit_jupyter",
+            "%vibekit_session new second",
+            "%%vibekit\nonly in the second",
+            "%vibekit_session new first",
+            "%%vibekit\nhello",
+            "%%vibekit --agent claude\nhello, Claude",
+            "%vibekit in one line",
+        )
+    assert [cell.status for cell in cells] == ["ok"] * len(cells), [cell.error for cell in cells]
+    return cells
+
+
+@pytest.fixture(scope="module")
+def again(server: ModelServer, home: Path, recorded: list[Cell]) -> Iterator[Kernel]:
+    """The notebook, executed again."""
+    with kernel_of(server, home, JPY_SESSION_NAME=NOTEBOOK, VIBEKIT_RERUN="never") as kernel:
+        assert kernel.run("%load_ext vibekit_jupyter").status == "ok"
+        yield kernel
+
+
+def html_of(cell: Cell) -> str:
+    return "".join(str(data.get("text/html", "")) for data in cell.displays)
+
+
+def test_a_notebook_executed_again_asks_no_model_and_starts_nothing(
+    server: ModelServer, home: Path, recorded: list[Cell]
+) -> None:
+    asked = len(server.requests)
+    with kernel_of(server, home, JPY_SESSION_NAME=NOTEBOOK, VIBEKIT_RERUN="never") as kernel:
+        cells = kernel.run_all(
+            "%load_ext vibekit_jupyter",
+            "%%vibekit\nhello",
+            "%%vibekit --agent claude\nhello, Claude",
+            "%vibekit in one line",
+        )
+        assert not list(home.glob("server-*.json"))
+    assert [cell.status for cell in cells] == ["ok"] * 4, [cell.error for cell in cells]
+    said = ["hello", "hello, Claude", "in one line"]
+    for cell, words in zip(cells[1:], said, strict=True):
+        assert f"You said: {words}" in cell.text
+        assert "Shown from the record of 2" in cell.text
+        assert "Shown from the record of 2" in html_of(cell)
+    assert len(server.requests) == asked
+
+
+def test_the_session_of_a_recorded_run_is_the_one_to_go_on_in(again: Kernel) -> None:
+    again.run("%%vibekit\nhello")
+    assert "You said: hello" in again.run("%vibekit_session history").text
+    shown = again.run("r = get_ipython().run_cell_magic('vibekit', '', 'hello'); print(r)")
+    assert "<Result done: codex" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("cell", "runs"),
+    [
+        ("%%vibekit --session second\nonly in the second", False),
+        ("%%vibekit\nonly in the second", True),
+        ("%%vibekit --agent claude\nhello", True),
+        ("%%vibekit --model another\nhello", True),
+        ("%%vibekit --mode ask\nhello", True),
+        ("%%vibekit\nhello ", True),
+        ("%%vibekit\n hello", True),
+    ],
+)
+def test_what_was_not_asked_so_in_this_session_runs(
+    again: Kernel, server: ModelServer, cell: str, *, runs: bool
+) -> None:
+    asked = len(server.requests)
+    ran = again.run(cell)
+    assert ran.status == "ok", ran.error
+    assert (len(server.requests) > asked) == runs
+    assert ("Shown from the record" in ran.text) != runs
+
+
+def test_a_headless_notebook_finds_the_last_session_that_has_the_prompt(
+    server: ModelServer, home: Path, recorded: list[Cell]
+) -> None:
+    asked = len(server.requests)
+    with kernel_of(server, home, VIBEKIT_RERUN="never") as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        assert "Shown from the record" in kernel.run("%%vibekit\nonly in the second").text
+        history = kernel.run("%vibekit_session history").text
+    assert "only in the second" in history
+    assert len(server.requests) == asked
+
+
+def test_a_run_that_failed_is_run_again(again: Kernel, server: ModelServer) -> None:
+    for _ in range(2):
+        asked = len(server.requests)
+        assert again.run("%%vibekit\nrefuse", stop_on_error=False).status == "error"
+        assert len(server.requests) == asked + 1
+
+
+def test_a_wrong_policy_is_an_error_that_names_the_two(
+    server: ModelServer, home: Path, recorded: list[Cell]
+) -> None:
+    with kernel_of(server, home, VIBEKIT_RERUN="sometimes") as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        cell = kernel.run("%%vibekit\nhello", stop_on_error=False)
+    assert cell.status == "error"
+    assert "always or never" in cell.text
+
+
+def test_what_is_not_recorded_goes_on_in_the_notebooks_session(again: Kernel) -> None:
+    new, old = again.run_all("%%vibekit --fresh\na new cell", "%%vibekit\nhello")
+    assert "session first" in new.text
+    assert "Shown from the record" in old.text
+
+
+def test_the_last_run_can_be_shown_after_a_restart(server: ModelServer, tmp_path: Path) -> None:
+    with kernel_of(server, tmp_path / "home", JPY_SESSION_NAME=NOTEBOOK) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        assert "No prompt has run" in kernel.run("%vibekit last").text
+        kernel.run("%vibekit for the last time")
+        kernel.restart()
+        kernel.run("%load_ext vibekit_jupyter")
+        for line in ("%vibekit last", "%vibekit last --full"):
+            assert "You said: for the last time" in kernel.run(line).text
+
+
+CAPTURED = """
+from IPython.utils.capture import capture_output
+with capture_output() as captured:
+    get_ipython().{call}
+print("pyramids" in str([output.metadata for output in captured.outputs]))
+"""
+
+
+def test_a_private_prompt_stays_out_of_the_output(server: ModelServer, home: Path) -> None:
+    def tells(call: str) -> bool:
+        cell = kernel.run(CAPTURED.format(call=call))
+        assert cell.status == "ok", cell.error
+        return cell.stdout == "True\n"
+
+    with kernel_of(server, home) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        assert tells("run_cell_magic('vibekit', '', 'the pyramids')")
+        assert not tells("run_cell_magic('vibekit', '--private', 'the pyramids')")
+        assert not tells("run_line_magic('vibekit', 'last')")
+
+
+def test_effort_and_bounds_reach_the_model(server: ModelServer, home: Path) -> None:
+    with kernel_of(server, home) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        cell = kernel.run("%%vibekit --effort low --max-steps 3\nhello")
+        assert cell.status == "ok", cell.error
+        assert server.requests[-1].json["reasoning"]["effort"] == "low"
+        kernel.run("%vibekit_config --effort high")
+        assert kernel.run("%%vibekit\nhello").status == "ok"
+        assert server.requests[-1].json["reasoning"]["effort"] == "high"
+        zero = kernel.run("%%vibekit --max-steps 0\nhello", stop_on_error=False)
+        assert "max_steps is 0" in zero.text
