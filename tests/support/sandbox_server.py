@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import is_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["SandboxServer", "sandbox_server"]
@@ -39,13 +39,18 @@ class SandboxServer:
 
 
 @contextlib.contextmanager
-def sandbox_server(folder: Path, *options: str) -> Iterator[SandboxServer]:
-    """Run a server in ``folder`` that is nobody's default: another E2B-compatible service."""
+def sandbox_server(
+    folder: Path, *options: str, launcher: Sequence[str] = ()
+) -> Iterator[SandboxServer]:
+    """Run a server in ``folder`` that is nobody's default: another E2B-compatible service.
+
+    ``launcher`` is a program that becomes the server, with its first arguments.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     key = f"e2b_{secrets.token_hex(20)}"
     environment = {name: value for name, value in os.environ.items() if not is_setting(name)}
     ready_read, ready_write = os.pipe()
-    command = [sys.executable, "-m", "vibekit_jupyter.local_sandbox", "serve"]
+    command = [*launcher, sys.executable, "-m", "vibekit_jupyter.local_sandbox", "serve"]
     command += ["--root", str(folder / "root"), "--port", "0"]
     command += ["--state-file", str(folder / "server.json"), "--ready-fd", str(ready_write)]
     with (folder / "server.log").open("wb") as log, os.fdopen(ready_read) as ready:

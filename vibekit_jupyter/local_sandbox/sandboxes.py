@@ -56,7 +56,8 @@ class Sandboxes:
                 record.state, record.lost = "paused", True
             if record.memory and record.state == "paused":
                 record.memory = False
-                self.store.save(record)
+                with contextlib.suppress(ProtocolError):  # the next start says the same
+                    self.store.save(record)
             self.all[record.id] = self._sandbox(record)
         self.snapshots = {snapshot.id: snapshot for snapshot in self.store.load_snapshots()}
         await asyncio.to_thread(self.store.empty_trash)
@@ -136,9 +137,9 @@ class Sandboxes:
         return await self._begin(record)
 
     async def _begin(self, record: SandboxRecord) -> Sandbox:
-        self.store.create(record)
         sandbox = self._sandbox(record)
         try:
+            self.store.create(record)
             await sandbox.start()
         except BaseException:
             self.store.discard(sandbox.folder)

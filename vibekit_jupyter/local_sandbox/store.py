@@ -103,7 +103,13 @@ class Store:
         return "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
 
     def create(self, record: SandboxRecord) -> Path:
-        """Make a sandbox's folder and write its record."""
+        """Make a sandbox's folder and write its record.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_enough_space``: the disk is full.
+        """
         folder = self.sandboxes / record.id
         make_folders(folder)
         self.save(record)
@@ -120,9 +126,7 @@ class Store:
         try:
             write_private(self.folder(record) / "record.json", json.dumps(asdict(record)))
         except OSError as error:
-            raise ProtocolError(
-                "not_enough_space", f"The server cannot write to its disk: {error.strerror}."
-            ) from error
+            raise _cannot_write(error) from error
 
     def folder(self, record: SandboxRecord | SnapshotRecord) -> Path:
         """Return a record's folder."""
@@ -198,11 +202,26 @@ class Store:
 
 
 def make_folders(folder: Path) -> None:
-    """Create the folders of a sandbox's own."""
-    private_directory(folder)
-    for name in FOLDERS.values():
-        # Inside, they are its user's; outside, nobody enters the folder above them.
-        (folder / name).mkdir(mode=0o755, exist_ok=True)
+    """Create the folders of a sandbox's own.
+
+    Raises
+    ------
+    ProtocolError
+        ``not_enough_space``: the disk is full.
+    """
+    try:
+        private_directory(folder)
+        for name in FOLDERS.values():
+            # Inside, they are its user's; outside, nobody enters the folder above them.
+            (folder / name).mkdir(mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(error) from error
+
+
+def _cannot_write(error: OSError) -> ProtocolError:
+    return ProtocolError(
+        "not_enough_space", f"The server cannot write to its disk: {error.strerror}."
+    )
 
 
 def remove_tree(folder: Path) -> None:

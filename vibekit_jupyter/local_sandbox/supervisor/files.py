@@ -24,7 +24,7 @@ MOST_ENTRIES = 100_000
 
 
 class OperationError(Exception):
-    """An operation that failed; ``code`` is Connect's (``not_found``, ``invalid_argument``…)."""
+    """An operation that failed; ``code`` is one of ``failures.HTTP_STATUS``."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

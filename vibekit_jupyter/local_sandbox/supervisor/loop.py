@@ -130,7 +130,7 @@ class Supervisor:
         }
         code = codes.get(type(error), "internal")
         if error.errno in {28, 122}:  # ENOSPC, EDQUOT
-            code = "resource_exhausted"
+            code = "not_enough_space"
         return {"code": code, "message": f"{error.strerror}: {name}" if name else str(error)}
 
     def _reap(self, wake: socket.socket) -> None:
@@ -170,7 +170,7 @@ class Supervisor:
         """Open a file; its descriptor goes back to the server."""
         if message["mode"] == "write":
             if reason := self.meter.refusal():
-                raise OperationError("resource_exhausted", reason)
+                raise OperationError("not_enough_space", reason)
             descriptor, entry = self.files.open_to_write(message["path"], message["user"])
         else:
             descriptor, entry = self.files.open_to_read(message["path"], message["user"])

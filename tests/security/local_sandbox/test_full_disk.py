@@ -1,0 +1,79 @@
+"""A server whose disk is full says so, loses nothing, and goes on when there is space again."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.security.local_sandbox.conftest import CONFINED
+from tests.support.sandbox_server import SandboxServer, sandbox_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.attack
+
+MIB = 2**20
+# Mount a disk of 16 MiB on $0 for nobody else to see; then be the program that follows.
+MOUNT = 'mount -t tmpfs -o size=16m small "$0" && exec "$@"'
+GIVE_UP = ("setpriv", "--ambient-caps", "-all", "--inh-caps", "-all")
+KEEP = ("--user", "--map-current-user", "--keep-caps")  # what an ordinary user needs to mount
+
+
+def small_disk(root: Path) -> list[str]:
+    """Return the launcher of a server that finds a small disk at ``root``."""
+    root.mkdir()
+    ordinary = os.geteuid() != 0
+    launcher = ["unshare", *(KEEP if ordinary else ()), "--mount", "sh", "-c", MOUNT, str(root)]
+    return launcher + list(GIVE_UP if ordinary else ())
+
+
+@pytest.fixture(params=CONFINED)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SandboxServer]:
+    launcher = small_disk(tmp_path / "root")
+    with sandbox_server(tmp_path, "--confine", request.param, launcher=launcher) as running:
+        yield running
+
+
+def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_path: Path) -> None:
+    from e2b import CommandExitException, NotEnoughSpaceException, Sandbox, SandboxException
+
+    where: dict[str, Any] = {
+        "api_key": server.key,
+        "api_url": server.url,
+        "sandbox_url": server.url,
+    }
+    sandbox = Sandbox.create(timeout=600, **where)
+    sandbox.files.write("kept.txt", "kept")
+
+    with pytest.raises(NotEnoughSpaceException, match="No space left"):
+        sandbox.files.write("large", b"x" * 20 * MIB)
+    with pytest.raises(CommandExitException, match="No space left"):
+        sandbox.commands.run("cat /dev/zero > larger")
+    with pytest.raises(SandboxException, match="No space left"):
+        sandbox.set_timeout(900)
+    with pytest.raises(SandboxException, match="No space left"):
+        Sandbox.create(**where)
+
+    assert sandbox.files.read("kept.txt") == "kept"
+    assert sandbox.commands.run("cat kept.txt").stdout == "kept"
+    assert [found.sandbox_id for found in Sandbox.list(**where).next_items()] == [
+        sandbox.sandbox_id
+    ]
+    folders = Path(f"/proc/{server.process.pid}/root{tmp_path}/root/sandboxes")
+    (folder,) = folders.iterdir()
+    assert json.loads((folder / "record.json").read_text())["id"] == sandbox.sandbox_id
+
+    sandbox.files.remove("large")
+    sandbox.commands.run("rm -f larger")
+    sandbox.files.write("more.txt", b"y" * MIB)
+    sandbox.set_timeout(900)
+    other = Sandbox.create(**where)
+    assert other.commands.run("echo here").stdout == "here\n"
+    assert other.kill()
+    assert sandbox.kill()
+    assert not list(folders.iterdir())
