@@ -132,9 +132,15 @@ class Control:
         return web.Response(status=204)
 
     async def set_network(self, request: web.Request) -> web.Response:
-        """Change what the sandbox may reach."""
+        """Change what the sandbox may reach, within what it was made with."""
         sandbox = self.sandboxes.get(request.match_info["id"])
-        sandbox.record.network = await _body(request)
+        network = await _body(request)
+        if network.get("allow_internet_access") and not sandbox.record.internet:
+            raise ProtocolError(
+                "conflict",
+                f"Sandbox {sandbox.id} was made without internet: make another one with it.",
+            )
+        sandbox.record.network = network
         self.sandboxes.store.save(sandbox.record)
         return web.Response(status=204)
 

@@ -24,6 +24,7 @@ __all__ = ["PROXY_PORT", "Policy", "is_public", "proxy_environment", "serve_egre
 
 PROXY_PORT = 3128
 PORTS = frozenset({80, 443})
+EVERYTHING = "0.0.0.0/0"  # E2B's word for it, and it knows no IPv6
 LARGEST_HEAD = 65_536
 HEAD_SECONDS = 30.0
 CONNECT_SECONDS = 15.0
@@ -86,7 +87,9 @@ class Policy:
     @classmethod
     def of(cls, network: dict[str, Any]) -> Policy:
         """Return the policy that a sandbox's network settings tell."""
-        return cls(*(tuple(map(str, network.get(key) or ())) for key in ("allowOut", "denyOut")))
+        allow, deny = (tuple(map(str, network.get(key) or ())) for key in ("allowOut", "denyOut"))
+        off = network.get("allow_internet_access") is False
+        return cls(allow, (*deny, EVERYTHING) if off else deny)
 
     def permits(self, host: str, address: IPAddress) -> bool:
         """Return whether ``host``, at ``address``, may be reached."""
@@ -99,7 +102,7 @@ def _named(entries: tuple[str, ...], host: str, address: IPAddress) -> bool:
             if address in ipaddress.ip_network(entry, strict=False):
                 return True
         name = entry.lower().rstrip(".")
-        if name in {host, "*"} or (name.startswith("*.") and host.endswith(name[1:])):
+        if name in {host, "*", EVERYTHING} or (name.startswith("*.") and host.endswith(name[1:])):
             return True
     return False
 

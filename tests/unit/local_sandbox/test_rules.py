@@ -51,6 +51,16 @@ def test_an_allowed_name_allows_no_look_alike(host: str, *, permitted: bool) -> 
     assert policy.permits(host, ipaddress.ip_address("8.8.8.8")) is permitted
 
 
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
+@pytest.mark.parametrize("network", [{"denyOut": ["0.0.0.0/0"]}, {"allow_internet_access": False}])
+def test_what_is_all_denied_is_denied_by_either_protocol(
+    network: dict[str, object], address: str
+) -> None:
+    where = ipaddress.ip_address(address)
+    assert not Policy.of(network).permits("example.com", where)
+    assert Policy.of({**network, "allowOut": ["example.com"]}).permits("example.com", where)
+
+
 @pytest.mark.parametrize(
     ("host", "target"),
     [
