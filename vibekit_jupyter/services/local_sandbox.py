@@ -171,13 +171,16 @@ def _start() -> Service:
     command = [sys.executable, "-P", "-m", "vibekit_jupyter.local_sandbox", "serve"]
     command += ["--root", str(root), "--host", "127.0.0.1", "--port", "0"]
     command += ["--state-file", str(state_file()), "--ready-fd", str(ready_write)]
+    # What is in an environment or an argument list stays readable there.
+    command += ["--api-key-file", "/dev/stdin"]
+    key_read = _pipe_holding(f"e2b_{secrets.token_hex(20)}")
     with _private_log() as log, os.fdopen(ready_read, encoding="utf-8") as ready:
         try:
             process = subprocess.Popen(
                 command,
                 cwd=root,
                 env=_server_environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=key_read,
                 stdout=log,
                 stderr=log,
                 pass_fds=[ready_write],
@@ -185,6 +188,7 @@ def _start() -> Service:
             )
         finally:
             os.close(ready_write)
+            os.close(key_read)
         process.returncode = 0  # it outlives this process, which is not to wait for it
         said = _first_line(ready)
     if "error" in said:
@@ -199,6 +203,14 @@ def _start() -> Service:
             hint=f"Its log is {log_file()}.",
         )
     return service
+
+
+def _pipe_holding(text: str) -> int:
+    """Return the end to read of a pipe that holds ``text``, and then ends."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w", encoding="utf-8") as file:
+        file.write(text)
+    return read
 
 
 def _first_line(ready: IO[str]) -> dict[str, Any]:
@@ -224,6 +236,4 @@ def _server_environment() -> dict[str, str]:
         *("PATH", "PYTHONPATH", "VIRTUAL_ENV", "HOME", "USER", "LOGNAME", "VIBEKIT_HOME"),
         *("LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"),
     )
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    environment["VIBEKIT_SANDBOX_API_KEY"] = f"e2b_{secrets.token_hex(20)}"
-    return environment
+    return {name: os.environ[name] for name in kept if name in os.environ}
