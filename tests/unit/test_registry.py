@@ -8,7 +8,7 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +122,51 @@ def test_a_turn_is_there_from_its_first_moment(registry: Registry) -> None:
     counted = registry.get(HERE.id, session.id)
     assert counted is not None
     assert (counted.turns, counted.files, counted.agent) == (1, 2, "codex")
+
+
+def test_events_can_be_added_step_by_step(registry: Registry) -> None:
+    turn = registry.begin_turn(HERE.id, "i1", prompt="p", agent="codex", model="m", mode="code")
+    for first in (0, 1):
+        texts = [{"type": "notice", "text": str(number)} for number in range(first, first + 2)]
+        registry.update_turn(turn, texts, first=first, tokens=first)
+    assert [event["text"] for event in registry.events(turn)] == ["0", "1", "2"]
+
+
+def test_a_finished_turn_is_found_by_its_prompt(registry: Registry) -> None:
+    long = "x" * 1000
+    for number, user in ((1, "ada"), (2, "bob"), (3, "ada")):
+        session = registry.add(a_session(f"i{number}", f"s{number}", user), HERE)
+        for prompt in (long + "1", long + "2"):
+            turn = registry.begin_turn(
+                HERE.id, session.id, prompt=prompt, agent="codex", model="m", mode="code"
+            )
+            registry.update_turn(turn, status="failed" if prompt[-1] + user == "2ada" else "done")
+
+    def found(prompt: str, **options: Any) -> str | None:
+        turn = registry.finished_turn(prompt, HERE.id, **{"user": "ada", **options})
+        return None if turn is None else turn.session_id
+
+    assert found(long + "1") == "i3"
+    assert found(long + "1", session_id="i1", agent="codex", mode="code") == "i1"
+    assert found(long + "2") is None
+    assert found(long + "2", session_id="i2") == "i2"
+    assert found(long) is None
+    assert found(long + "1", agent="claude") is None
+    assert registry.finished_turn(long + "1", THERE.id, user="ada") is None
+
+
+def test_a_finished_turn_is_looked_up_in_an_index(registry: Registry) -> None:
+    registry.add(a_session(), HERE)
+    said: list[str] = []
+    with registry.reading() as database:
+        database.set_trace_callback(said.append)
+    registry.finished_turn("p", HERE.id, user="ada")
+    with registry.reading() as database:
+        database.set_trace_callback(None)
+        (query,) = (statement for statement in said if "FROM turn" in statement)
+        plan = [row["detail"] for row in database.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert any("USING INDEX turn_prompt" in detail for detail in plan), plan
+    assert not any(detail.startswith("SCAN") for detail in plan), plan
 
 
 @settings(max_examples=30, deadline=None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,6 +39,16 @@ def test_a_card_says_all_that_is_known() -> None:
         "i7c1ab7e5f00d1234 · local sandbox, confined by bubblewrap · "
         "codex, last turn 2 min ago · 6 turns, 9 files"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(301, ""), (290, "less than 5 minutes"), (30, "less than a minute")]
+)
+def test_a_session_about_to_pause_says_that_its_files_stay(seconds: float, words: str) -> None:
+    card = session_card(replace(SALES, ends_at=NOW + timedelta(seconds=seconds)), NOW)
+    for form in (card.plain, card.html):
+        assert ("files stay" in form) == bool(words)
+        assert words in form
 
 
 def test_an_unconfined_sandbox_is_called_so() -> None:

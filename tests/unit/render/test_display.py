@@ -100,6 +100,28 @@ def test_there_are_at_most_ten_redraws_a_second(
     assert publisher.outputs[-1]["data"]["text/html"].count("word") == 1_000
 
 
+def test_a_silent_run_says_what_it_waits_for(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    def head_after(seconds: float, *events: Event) -> str:
+        for event in events:
+            display.feed(event)
+        clock.now += seconds
+        display.tick()
+        heads = [output for output in publisher.outputs if "codex" in output["data"]["text/html"]]
+        return str(heads[-1]["data"]["text/html"])
+
+    display = RichDisplay(publisher, clock=clock)
+    started, ready = beginning()
+    call, *_, result = command("python plot.py\n--all", "done\n")
+    assert "waiting" not in head_after(15, started)
+    assert "waiting for the sandbox, 0:25" in head_after(10)
+    assert "waiting for the model, 0:20" in head_after(20, ready)
+    assert "running python plot.py, 1:00" in head_after(60, call)
+    assert "waiting for the model, 0:30" in head_after(30, result)
+    assert "waiting" not in head_after(1, TextDelta("Done."))
+
+
 def test_what_is_complete_is_sent_once(publisher: CapturingDisplayPublisher, clock: Clock) -> None:
     display = RichDisplay(publisher, clock=clock)
     for event in beginning():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -58,6 +59,13 @@ def test_the_card_says_who_works_where_and_what_it_cost() -> None:
     text = text_of(to_html(Transcript.of(whole_run())))
     assert text.startswith("codex · gpt-6-astra · session sales")
     assert text.endswith("4 steps · 6.1 k tokens (4.8 k cached) · 12 s · plot.py")
+
+
+@pytest.mark.parametrize(("cost", "words"), [(0.0034, "$0.0034"), (0.128, "$0.13"), (0.0, "$0.00")])
+def test_a_known_cost_stands_in_the_footer_and_not_in_plain_text(cost: float, words: str) -> None:
+    transcript = Transcript.of([*beginning(), dataclasses.replace(end(), cost=cost)])
+    assert f" · {words} · 12 s" in text_of(to_html(transcript))
+    assert "$" not in to_plain(transcript)
 
 
 def test_the_demo_model_is_plainly_marked() -> None:
