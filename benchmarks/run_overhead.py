@@ -124,7 +124,8 @@ def anthropic_runner(
 
 async def measure(services: SandboxServer, models: ModelServer) -> dict[str, list[float]]:
     """Return the seconds of each way to run, taking turns."""
-    e2b_options = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
+    url = services.url
+    e2b_options = {"api_key": services.key, "api_url": url, "sandbox_url": url}
     client = VibeKit(agent="codex", environment={"e2b": e2b_options})
     client.configure(
         dataclasses.replace(
@@ -138,7 +139,9 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
     await client.execute_command("true")
     session = await client.get_session()
     assert session is not None
-    sandbox = await e2b.AsyncSandbox.connect(session, **e2b_options)
+    sandbox = await e2b.AsyncSandbox.connect(
+        session, api_key=services.key, api_url=url, sandbox_url=url
+    )
     codex = openai.AsyncOpenAI(api_key="any-key", base_url=models.openai_url)
     claude = anthropic.AsyncAnthropic(api_key="any-key", base_url=models.anthropic_url)
     ways = {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What streamed events cost a kernel: CPU for 10 MB of text, time to the screen, memory for output.
+"""What streamed events cost a kernel: CPU for 10 MB of them, and memory for 100 MB of output.
 
-The whole client runs: the vendor's SDK, the loop, the record. The drawing is that of a cell, on
-a display that counts. The control reads the same answer from the same server with the SDK alone.
+The whole client runs: the vendor's SDK, the loop, the record; only the drawing is left out. The
+control reads the same answer from the same server with the SDK alone.
 """
 
 from __future__ import annotations
@@ -21,29 +21,41 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import openai
 
-from tests.support.model_server import ModelServer
+from tests.support.model_server import ModelServer, Raw, Reply
 from tests.support.notebooks import as_a_newcomer
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
-from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
+from vibekit_jupyter.demo_model.wire import WIRES, Answer, Event, Request, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from vibekit_jupyter.events import Event
+    from vibekit_jupyter import events
 
 MB = 1_000_000
 ROUNDS = 3
 WORDS = "All work and no play makes an agent dull. "
 POURING = f"yes {'x' * 79} | head -c {{size}}"
 PAGE = 4096
+KEY = "sk-proj-0123456789abcdef"  # long enough to be looked for in everything that is told
 
 
-def script(request: Request) -> Answer:
-    """Answer as many megabytes as asked for, or run a command that prints them."""
+def stream_of(size: int) -> Raw:
+    """Return a stream of so many bytes, whose text comes a few words at a time."""
+    events = list(WIRES["openai"].events(Answer(WORDS), "model"))
+    kinds = [event.data["type"] for event in events]
+    delta = kinds.index("response.output_text.delta")
+    one = Event({**events[delta].data, "delta": WORDS}).encode()
+    body = [event.encode() for event in events]
+    body[delta:delta] = [one] * (size // len(one))
+    return Raw(b"".join(body), content_type="text/event-stream")
+
+
+def script(request: Request) -> Reply:
+    """Answer with as many bytes of events as asked for, or run a command that prints them."""
     what, size = request.prompt.split()
     if what == "say":
-        return Answer(WORDS * (int(size) // len(WORDS)))
+        return stream_of(int(size))
     if request.messages[-1].tool_results:
         return Answer("Done.")
     command = POURING.format(size=size)
@@ -66,7 +78,7 @@ async def growth(client: VibeKit, size: int) -> int:
     """Return by how many bytes the process grows while a command prints so much."""
     peak = before = resident()
 
-    def watch(_: Event) -> None:
+    def watch(_: events.Event) -> None:
         nonlocal peak
         peak = max(peak, resident())
 
@@ -84,10 +96,10 @@ async def sdk_alone(client: openai.AsyncOpenAI, size: int) -> None:
 async def measure(services: SandboxServer, models: ModelServer) -> list[Figure]:
     e2b_options = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
     client = VibeKit(
-        agent={"type": "codex", "model": {"base_url": models.openai_url, "api_key": "any-key"}},
+        agent={"type": "codex", "model": {"base_url": models.openai_url, "api_key": KEY}},
         environment={"e2b": e2b_options},
     )
-    control = openai.AsyncOpenAI(api_key="any-key", base_url=models.openai_url)
+    control = openai.AsyncOpenAI(api_key=KEY, base_url=models.openai_url)
     await client.generate_code(f"say {MB}")
     await growth(client, MB)
     small, large, alone = [], [], []
@@ -101,7 +113,7 @@ async def measure(services: SandboxServer, models: ModelServer) -> list[Figure]:
     await control.close()
     linear = statistics.median(large) / statistics.median(small)
     return [
-        Figure("CPU for 10 MB of streamed text", statistics.median(large), "s", most=1),
+        Figure("CPU for 10 MB of streamed events", statistics.median(large), "s", most=1),
         Figure("the SDK alone, its events read", statistics.median(alone), "s"),
         Figure("10 MB to 5 MB", linear, "x", most=2.5),
         Figure("growth at 100 MB of command output", grown / MB, "MB", most=20),
