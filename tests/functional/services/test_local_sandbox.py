@@ -62,10 +62,11 @@ def test_the_record_is_private() -> None:
     assert str(record()["key"]) not in local_sandbox.log_file().read_text()
 
 
-def test_the_key_is_in_no_command_line() -> None:
+@pytest.mark.parametrize("what", ["cmdline", "environ"])
+def test_the_key_is_in_no_command_line_and_no_environment(what: str) -> None:
     local_sandbox.find_or_start()
     pid, key = record()["pid"], str(record()["key"])
-    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - not a file of ours
+    with open(f"/proc/{pid}/{what}", "rb") as file:  # noqa: PTH123 - not a file of ours
         assert key.encode() not in file.read()
 
 
