@@ -20,6 +20,10 @@ def load(model: Model) -> Vendor:
 
     No request is sent, but the import takes a second or two: call it in a thread.
     """
+    # The sandbox's SDK may be importing httpx just now, and the model SDKs look at what there is
+    # of it in sys.modules: importing it here waits until it is whole.
+    import httpx  # noqa: F401
+
     if model.agent == "codex":
         from vibekit_jupyter.agents.codex import Codex
 
