@@ -132,7 +132,8 @@ class Run:
                 explain(error)
                 error.message = self._redactor.text(error.message)
                 error.args = (error.message,)
-            sentence = str(error) or type(error).__name__
+            if status != "interrupted":
+                sentence = str(error) or type(error).__name__
             raise
         finally:
             self._note(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Rendered"]
+
+BEFORE_BLANK_LINE: Final = re.compile(r"(?:\r\n?|\n)(?=[ \t]*[\r\n])")
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,8 +30,13 @@ class Rendered:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def bundle(self) -> dict[str, str]:
-        """Return the data as a MIME bundle."""
-        return {"text/html": self.html, "text/plain": self.plain}
+        """Return the data as a MIME bundle.
+
+        The HTML has no blank line: in a notebook exported as Markdown, what follows one would
+        be Markdown, an image from anywhere included.
+        """
+        html = BEFORE_BLANK_LINE.sub("&#10;", self.html)
+        return {"text/html": html, "text/plain": self.plain}
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
         """Give IPython both forms; it filters by what it includes and excludes itself."""
