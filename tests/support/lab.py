@@ -213,6 +213,10 @@ class NotebookPage:
         self.page.evaluate(f"() => {PANEL}.sessionContext.restartKernel()")
         self.ready()
 
+    def run_all(self) -> None:
+        """Begin to run all cells."""
+        self.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
     def cell(self, index: int) -> Locator:
         """Return a code cell."""
         return self.page.locator(".jp-NotebookPanel .jp-CodeCell").nth(index)
@@ -280,5 +284,8 @@ class NotebookPage:
             self.strangers.append(url)
 
     def _refuse(self, dialog: Any) -> None:
+        if dialog.type == "beforeunload":
+            dialog.accept()
+            return
         self.errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
