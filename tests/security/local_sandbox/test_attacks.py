@@ -17,26 +17,29 @@ pytestmark = pytest.mark.attack
 
 SOURCE = Path(__file__).with_name("attacks.py")
 # SECURITY.md says why, and what it means.
-CONCEDED = {
-    "bubblewrap": frozenset[str](),
-    "landlock": frozenset(
-        {
-            "see_that_a_file_exists",
-            "change_permissions_of_a_foreign_file",
-            "list_foreign_processes",
-            "read_a_foreign_file_in_shared_memory",
-            "watch_the_home",
-        }
-    ),
+CONCEDED_TO_LANDLOCK = {
+    "see_that_a_file_exists",
+    "change_permissions_of_a_foreign_file",
+    "list_foreign_processes",
+    "read_a_foreign_file_in_shared_memory",
+    "watch_the_home",
 }
 
 
-@pytest.mark.parametrize(
-    ("machine", "name"),
-    [(level, name) for level in CONCEDED for name in sorted(ATTACKS.keys() - CONCEDED[level])],
-    indirect=["machine"],
-)
-def test_an_attack_is_denied(machine: Machine, name: str) -> None:
+@pytest.mark.parametrize("machine", ["bubblewrap"], indirect=True)
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_an_attack_on_namespaces_is_denied(machine: Machine, name: str) -> None:
+    attack(machine, name)
+
+
+@pytest.mark.parametrize("machine", ["landlock"], indirect=True)
+@pytest.mark.parametrize("name", sorted(ATTACKS.keys() - CONCEDED_TO_LANDLOCK))
+def test_an_attack_on_landlock_is_denied(machine: Machine, name: str) -> None:
+    attack(machine, name)
+
+
+def attack(machine: Machine, name: str) -> None:
+    """Let the sandbox attack; nothing may come of it."""
     machine.sandbox.files.write("attacks.py", SOURCE.read_text())
     machine.sandbox.files.write("bait.json", json.dumps(machine.bait))
     shown = machine.sandbox.commands.run(
