@@ -17,7 +17,7 @@ from vibekit_jupyter.errors import (
     UnconfinedError,
     VibeKitError,
 )
-from vibekit_jupyter.events import RunStarted
+from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.home import current_user
 from vibekit_jupyter.prices import price_of
 from vibekit_jupyter.redact import Redactor, secrets_of
@@ -318,8 +318,14 @@ class VibeKit(SessionVerbs, RunRecords):
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
+        def tell_with_switch(event: Event) -> None:
+            ended = event.session_id if isinstance(event, RunFinished) and not session else None
+            if ended and (sentence := workspace.book.switched_from(ended)):
+                tell(Notice(sentence))
+            tell(event)
+
         price = price_of(started.model)
-        run = Run(started, tell, Redactor(secrets_of(settings)), price=price)
+        run = Run(started, tell_with_switch, Redactor(secrets_of(settings)), price=price)
         return await run.go(
             prepare,
             workspace.book.registry,

@@ -112,6 +112,16 @@ class SessionBook:
         session = self.registry.get(service_id, session_id)
         return session and self.marked(session)
 
+    def switched_from(self, session_id: str) -> str:
+        """Return the sentence for a run whose session is not the current one any more."""
+        if self.current in {None, session_id}:
+            return ""
+        ran_in, current = (
+            session.name if (session := self.registry.by_id(one)) else one
+            for one in (session_id, self.current or "")
+        )
+        return f"This run stayed in the session {ran_in}; the current one is {current} now."
+
     def lookup(self, text: str, service_id: str) -> Session | None:
         """Look a session up: exact id, exact name, unique prefix, then another service's.
 

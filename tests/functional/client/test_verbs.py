@@ -193,8 +193,10 @@ class TestOnBothServices:
         client = new_client()
         first = await client.new("run-here")
         started = asyncio.Event()
+        told: list[events.Event] = []
 
         def watch(event: events.Event) -> None:
+            told.append(event)
             if isinstance(event, events.CommandOutput):
                 started.set()
 
@@ -212,6 +214,9 @@ class TestOnBothServices:
         await client.execute_command("touch go")
         await client.set_session(second.id)
         assert (await run).session_id == first.id
+        assert [event.text for event in told if isinstance(event, events.Notice)] == [
+            "This run stayed in the session run-here; the current one is then-here now."
+        ]
         with pytest.raises(CommandError):
             await client.execute_command("test -e done.txt")
         for one in (first, second):

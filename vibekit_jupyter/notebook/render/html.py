@@ -19,6 +19,7 @@ from vibekit_jupyter.notebook.render.text import escape, terminal_html
 from vibekit_jupyter.notebook.render.transcript import (
     Artifact,
     Block,
+    Changed,
     Step,
     Text,
     Thinking,
@@ -139,6 +140,8 @@ def block_html(block: Block, limit: int = OUTPUT_SHARE[1], *, elapsed: float | N
             drawn = _call(block, limit, elapsed)
         case Warned():
             drawn = _aside(block.text)
+        case Changed() if block.change.diff:
+            drawn = _change(block.change)
         case Artifact():
             from vibekit_jupyter.notebook.render.artifact import artifact_html
 

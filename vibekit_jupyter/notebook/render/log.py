@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
+    FileChanged,
     Notice,
     TextDelta,
     ThinkingDelta,
@@ -17,6 +18,7 @@ from vibekit_jupyter.events import (
 from vibekit_jupyter.notebook.render.transcript import (
     Artifact,
     Block,
+    Changed,
     Step,
     Text,
     Thinking,
@@ -100,6 +102,8 @@ def _of_block(block: Block) -> Iterator[Event]:
                 yield block.finished
         case Warned():
             yield Notice(block.text)
+        case Changed():
+            yield FileChanged(block.change)
         case Artifact():
             yield dataclasses.replace(block.shown, data="")
         case Step():

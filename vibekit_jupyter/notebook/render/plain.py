@@ -19,6 +19,7 @@ from vibekit_jupyter.notebook.render.text import terminal_text, visible
 from vibekit_jupyter.notebook.render.transcript import (
     Artifact,
     Block,
+    Changed,
     Text,
     ToolCall,
     Transcript,
@@ -73,6 +74,8 @@ def block_plain(block: Block) -> str:
             return _call(block)
         case Warned():
             return f"\n({visible(block.text)})\n"
+        case Changed() if block.change.diff:
+            return f"\n{_change(block.change)}"
         case Artifact():
             return f"\n[{visible(short_path(block.shown.path))}]\n"
         case _:

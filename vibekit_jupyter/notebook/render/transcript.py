@@ -17,6 +17,7 @@ from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
+    FileChanged,
     FileShown,
     Notice,
     RunFinished,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "Block",
+    "Changed",
     "Step",
     "Text",
     "Thinking",
@@ -132,6 +134,13 @@ class Artifact(Block):
 
 
 @dataclass
+class Changed(Block):
+    """A file that commands changed; drawn where its difference is known, else only named."""
+
+    change: FileChange = field(kw_only=True)
+
+
+@dataclass
 class Step(Block):
     """The seam between two answers of the model; nothing is drawn for it."""
 
@@ -200,7 +209,7 @@ class Transcript:
             path = None
             if isinstance(block, Artifact):
                 path = block.shown.path
-            elif isinstance(block, ToolCall) and block.change:
+            elif isinstance(block, ToolCall | Changed) and block.change:
                 path = block.change.path
             if path and path not in seen:
                 seen.add(path)
@@ -229,8 +238,8 @@ class Transcript:
                 self._finish_call(event)
             case Notice():
                 self._append(Warned(self._count, closed=True, text=event.text))
-            case FileShown():
-                self._append(Artifact(self._count, closed=True, shown=event))
+            case FileChanged() | FileShown():
+                self._append(self._file(event))
             case RunStarted() | SessionReady() | StepFinished() | RunFinished():
                 self._frame(event)
 
@@ -252,6 +261,11 @@ class Transcript:
                 self.session_id = event.session_id or self.session_id
                 for block in self.blocks:
                     block.closed = True
+
+    def _file(self, event: FileChanged | FileShown) -> Block:
+        if isinstance(event, FileShown):
+            return Artifact(self._count, closed=True, shown=event)
+        return Changed(self._count, closed=True, change=_bounded(event.change))
 
     def _start_call(self, event: ToolCallStarted) -> None:
         arguments = {key: _shortened(value) for key, value in event.arguments.items()}
@@ -279,7 +293,7 @@ class Transcript:
             event,
             output="",
             command=command and dataclasses.replace(command, stdout="", stderr=""),
-            change=change and dataclasses.replace(change, diff=change.diff[:DIFF_LIMIT]),
+            change=change and _bounded(change),
         )
         call.closed = True
 
@@ -294,6 +308,10 @@ class Transcript:
             del self.blocks[KEPT_FIRST]
             self.omitted += 1
         return block
+
+
+def _bounded(change: FileChange) -> FileChange:
+    return dataclasses.replace(change, diff=change.diff[:DIFF_LIMIT])
 
 
 def _shortened(value: Any) -> Any:
