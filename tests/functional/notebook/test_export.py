@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
@@ -58,7 +58,7 @@ class Elements(HTMLParser):
 
 
 def notebook_of(*cells: str) -> NotebookNode:
-    made = [
+    made: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"cell-{number}", "source": cell, "outputs": [],
          "execution_count": None, "metadata": {}}
         for number, cell in enumerate(cells)
