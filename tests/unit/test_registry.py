@@ -253,3 +253,17 @@ def test_a_network_file_system_is_known_by_its_mount(path: str, *, network: bool
         "/dev/vdb /home/ada/my\\040dir ext4 rw 0 0\nada@host: /mnt/ssh fuse.sshfs rw 0 0\n"
     )
     assert is_on_network(Path(path), mounts) is network
+
+
+def test_a_look_changes_nothing(registry: Registry) -> None:
+    registry.add(a_session(), HERE)
+    registry.remember("ada", "/n.ipynb", HERE.id, "i1")
+    registry.close()
+    before = registry.path.read_bytes()
+    with closing(Registry(read_only=True)) as look:
+        last = look.last_of_notebook("ada", "/n.ipynb")
+        assert last is not None
+        assert last.id == "i1"
+        with pytest.raises(RegistryError, match="readonly"):
+            look.remember("ada", "/n.ipynb", HERE.id, "i1")
+    assert registry.path.read_bytes() == before

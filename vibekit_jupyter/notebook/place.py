@@ -24,7 +24,7 @@ def notebook_path(namespace: Mapping[str, Any]) -> str:
 def restore_offer(namespace: Mapping[str, Any]) -> Rendered | None:
     """Return the line that says which session this notebook used last, if it used one.
 
-    Nothing is asked of a service, and no file is made.
+    Nothing is asked of a service, and no file is made or changed.
     """
     from vibekit_jupyter.home import current_user, vibekit_home
 
@@ -33,7 +33,7 @@ def restore_offer(namespace: Mapping[str, Any]) -> Rendered | None:
         return None
     from vibekit_jupyter.sessions.registry import Registry
 
-    with closing(Registry()) as registry:
+    with closing(Registry(read_only=True)) as registry:
         session = registry.last_of_notebook(current_user(), notebook)
     if session is None:
         return None

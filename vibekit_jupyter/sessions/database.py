@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RegistryError
 from vibekit_jupyter.home import vibekit_home
-from vibekit_jupyter.sessions.schema import open_database
+from vibekit_jupyter.sessions.schema import open_database, open_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,13 @@ class Database:
     ----------
     path
         The file; None is ``sessions.sqlite`` in the user's home for state.
+    read_only
+        Look things up in a file that is there, and leave it as it is.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
         self._path = path
+        self._open = open_read_only if read_only else open_database
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: Path | None = None
@@ -90,7 +93,7 @@ class Database:
     def _database(self) -> sqlite3.Connection:
         if self._connection is None or self._opened != self.path:
             self.close()
-            self._connection = open_database(self.path)
+            self._connection = self._open(self.path)
             self._opened = self.path
         return self._connection
 

@@ -12,7 +12,7 @@ from vibekit_jupyter.home import private_directory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MIGRATIONS", "is_on_network", "open_database"]
+__all__ = ["MIGRATIONS", "is_on_network", "open_database", "open_read_only"]
 
 # One script a version, from the first; a script that was released is never changed.
 MIGRATIONS: Sequence[str] = (
@@ -115,6 +115,26 @@ def open_database(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open the registry as it is, to look something up; it is neither made nor changed.
+
+    Raises
+    ------
+    RegistryError
+        The file was written by a newer version.
+    sqlite3.Error
+        Anything else that SQLite says.
+    """
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)
+    try:
+        connection.row_factory = sqlite3.Row
+        _check_version(connection, path, MIGRATIONS)
     except BaseException:
         connection.close()
         raise
