@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 Answer = tuple[dict[str, Any], list[int]]
-TICK = 0.5
+TICK = 0.05
 
 
 class Supervisor:
