@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.kernel import Cell, Kernel
-from tests.support.model_server import HttpError, ModelServer, Reply
-from vibekit_jupyter.demo_model.wire import Answer, Request
+from tests.support.model_server import Disturbed, HttpError, ModelServer, Reply, Stall
+from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,14 @@ def script(request: Request) -> Reply:
             return HttpError.unauthorized()
         case "the pyramids":
             return Answer("Answered.")
+        case "two steps" if not request.messages[-1].tool_results:
+            command = "echo the first step"
+            return Answer(tool_calls=(ToolCall("run_command", {"command": command}),))
+        case "two steps":
+            return Disturbed(Answer("This answer never ends."), Stall(after=3, seconds=60))
         case prompt:
-            return Answer(f"You said: {prompt}")
+            usage = Usage(input=1_000, output=500)
+            return Answer(f"You said: {prompt}", usage=usage)
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +178,32 @@ def test_the_last_run_can_be_shown_after_a_restart(server: ModelServer, tmp_path
         kernel.run("%load_ext vibekit_jupyter")
         for line in ("%vibekit last", "%vibekit last --full"):
             assert "You said: for the last time" in kernel.run(line).text
+
+
+def test_what_a_killed_kernel_had_done_is_shown(server: ModelServer, tmp_path: Path) -> None:
+    with kernel_of(server, tmp_path / "home", JPY_SESSION_NAME=NOTEBOOK) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        asked = len(server.requests)
+        kernel.begin("%%vibekit\ntwo steps")
+        server.wait_for_requests(asked + 2)
+        kernel.restart()
+        kernel.run("%load_ext vibekit_jupyter")
+        shown = kernel.run("%vibekit last").text
+    assert "its end is not recorded" in shown
+    assert "echo the first step" in shown
+
+
+def test_a_run_tells_its_cost_where_the_price_is_known(server: ModelServer, home: Path) -> None:
+    prices = '{"dear": {"input": 1000, "output": 2000}}'
+    with kernel_of(server, home, VIBEKIT_PRICES=prices) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        kernel.run("from vibekit_jupyter import get_client; client = get_client()")
+        for model, cost in (("dear", "2.0"), ("another", "None")):
+            ask = f"print((await client.generate_code('hello', model={model!r})).cost)"
+            cell = kernel.run(ask)
+            assert cell.stdout == f"{cost}\n", cell.error
+        kernel.run("import os; os.environ['VIBEKIT_PRICES'] = '{'")
+        assert "VIBEKIT_PRICES is not JSON" in kernel.run("%vibekit hello").text
 
 
 CAPTURED = """
