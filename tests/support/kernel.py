@@ -187,6 +187,11 @@ class Kernel:
         """Send all cells at once, as Run All does, and wait for them."""
         return [self.end(message) for message in [self.begin(cell) for cell in cells]]
 
+    def kill(self) -> None:
+        """Let it die without a word, as by ``kill -9``."""
+        self._manager.provisioner.process.kill()
+        self._manager.provisioner.process.wait()
+
     def restart(self) -> None:
         """Let another kernel take its place, as a frontend's Restart does."""
         self._manager.restart_kernel(now=True)
