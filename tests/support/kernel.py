@@ -189,8 +189,10 @@ class Kernel:
 
     def kill(self) -> None:
         """Let it die without a word, as by ``kill -9``."""
-        self._manager.provisioner.process.kill()
-        self._manager.provisioner.process.wait()
+        self._manager.signal_kernel(signal.SIGKILL)
+        deadline = time.monotonic() + DEADLINE
+        while self._manager.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def restart(self) -> None:
         """Let another kernel take its place, as a frontend's Restart does."""
