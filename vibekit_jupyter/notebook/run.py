@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CellRun"]
 
+FIRST_TICK = 0.002
+"""Seconds between two looks until the first event is there."""
+
 DOUBLE_PRESS = 0.5
 """Seconds in which a further interrupt is the same press of the button (or an impatient one)."""
 
@@ -75,7 +78,7 @@ class CellRun:
         ended = self._work.signal()
         while not self._is_over():
             try:
-                await asyncio.wait([ended], timeout=TICK)
+                await asyncio.wait([ended], timeout=self._patience)
             except asyncio.CancelledError:
                 self._interrupt()
             self._draw()
@@ -91,13 +94,18 @@ class CellRun:
         """
         with self._interrupts(in_kernel=in_kernel):
             while not self._is_over():
-                concurrent.futures.wait([self._work.finished], timeout=TICK)
+                concurrent.futures.wait([self._work.finished], timeout=self._patience)
                 self._draw()
         return self._conclude()
 
     def transcript(self, *, full: bool) -> Transcript:
         """Return the run so far, with its long texts shortened or in full."""
         return self._whole if full else self._display.transcript
+
+    @property
+    def _patience(self) -> float:
+        """Seconds until the next look at what has come; the first line is wanted at once."""
+        return TICK if self._display.transcript.started else FIRST_TICK
 
     def _is_over(self) -> bool:
         if self._interrupted_at is not None:
