@@ -102,10 +102,14 @@ class SessionBook:
 
     def resolve(self, text: str, service_id: str) -> str:
         """Return the id of the session of exactly this name, else the text as an id."""
-        session = self.registry.get(service_id, text) or self.registry.by_name(
+        session = self._exact(text, service_id)
+        return session.id if session else text
+
+    def _exact(self, text: str, service_id: str) -> Session | None:
+        """Return the session of exactly this id, else the one of exactly this name."""
+        return self.registry.get(service_id, text) or self.registry.by_name(
             self.user, service_id, text
         )
-        return session.id if session else text
 
     def known(self, service_id: str, session_id: str) -> Session | None:
         """Return what is remembered of a session, without asking."""
@@ -130,9 +134,7 @@ class SessionBook:
         SessionNameError
             Several sessions begin so.
         """
-        exact = self.registry.get(service_id, text) or self.registry.by_name(
-            self.user, service_id, text
-        )
+        exact = self._exact(text, service_id)
         if exact is not None:
             return self.marked(exact)
         matches = self.registry.beginning_with(self.user, service_id, text) if text else ()
