@@ -12,7 +12,8 @@ A script is a list of replies, served in order, or a function from a
 - an :class:`~vibekit_jupyter.demo_model.wire.Answer`;
 - an answer that is disturbed: ``Disturbed(answer, Cut(after=3))``;
 - an :class:`HttpError`, for instance ``HttpError.rate_limited(retry_after=1)``;
-- :class:`Raw` bytes.
+- :class:`Raw` bytes;
+- :class:`Live` bytes, made while they are sent.
 
 Every conversation is held against the vendors' rules (:mod:`tests.support.conversation_rules`);
 one that breaks them gets status 400 and stands in :attr:`ModelServer.violations`.
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,6 +42,7 @@ __all__ = [
     "Fault",
     "Garbage",
     "HttpError",
+    "Live",
     "ModelServer",
     "Pace",
     "Raw",
@@ -193,7 +195,14 @@ class Raw:
     content_type: str = "text/html"
 
 
-Reply = Answer | Disturbed | HttpError | Raw
+@dataclass(frozen=True)
+class Live:
+    """A stream of events whose bytes are made while they are sent."""
+
+    body: Callable[[], AsyncIterator[bytes]]
+
+
+Reply = Answer | Disturbed | HttpError | Raw | Live
 Script = Sequence[Reply] | Callable[[Request], Reply]
 
 
@@ -371,10 +380,15 @@ async def _send(
         return _error_response(wire, reply)
     if isinstance(reply, Raw):
         return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+    if isinstance(reply, Live):
+        await response.prepare(http)
+        async for data in reply.body():
+            await response.write(data)
+        return response
     disturbed = reply if isinstance(reply, Disturbed) else Disturbed(reply)
     if not request.stream:
         return web.json_response(wire.document(disturbed.answer, request.model))
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(http)
     await _stream(wire, http, request, disturbed, response)
     return response

@@ -62,6 +62,7 @@ def test_one_static_output_is_left(
     for event in events:
         clock.now += 0.2
         display.feed(event)
+        display.tick()
     display.finish()
     (final,) = left_in_the_cell(publisher)
     assert final["data"]["text/plain"] == to_plain(display.transcript)
@@ -83,6 +84,7 @@ def test_the_first_line_is_drawn_at_once(
 ) -> None:
     display = RichDisplay(publisher, clock=clock)
     display.feed(beginning()[0])
+    display.tick()
     assert "gpt-6-astra" in publisher.outputs[0]["data"]["text/html"]
 
 
@@ -94,10 +96,24 @@ def test_there_are_at_most_ten_redraws_a_second(
     for _ in range(1_000):
         clock.now += 0.001
         display.feed(TextDelta("word "))
+        display.tick()
     clock.now += 0.2
     display.tick()
     assert len(publisher.outputs) <= 1 + 1 + 11
     assert publisher.outputs[-1]["data"]["text/html"].count("word") == 1_000
+
+
+def test_what_comes_together_is_drawn_together(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    display.feed(beginning()[0])
+    display.tick()
+    clock.now += 1
+    display.feed(TextDelta("the first of two words, "))
+    display.feed(TextDelta("and the second"))
+    display.tick()
+    assert "the first of two words, and the second" in publisher.outputs[-1]["data"]["text/html"]
 
 
 def test_a_silent_run_says_what_it_waits_for(
@@ -122,20 +138,47 @@ def test_a_silent_run_says_what_it_waits_for(
     assert "waiting" not in head_after(1, TextDelta("Done."))
 
 
-def test_what_is_complete_is_sent_once(publisher: CapturingDisplayPublisher, clock: Clock) -> None:
-    display = RichDisplay(publisher, clock=clock)
-    for event in beginning():
+def draw_a_long_run(display: RichDisplay, clock: Clock) -> None:
+    """Draw 200 commands with 900 characters of output each, and a word after them."""
+    events = [
+        event
+        for number in range(200)
+        for event in command(f"step {number};", "x" * 900, call_id=str(number))
+    ]
+    for event in [*beginning(), *events, TextDelta("and now")]:
+        clock.now += 0.3
         display.feed(event)
-    for number in range(200):
-        for event in command(f"step {number}", "x" * 900, call_id=str(number)):
-            clock.now += 0.3
-            display.feed(event)
-    display.feed(TextDelta("and now"))
-    clock.now += 1
-    display.tick()
-    assert len(publisher.outputs[-1]["data"]["text/html"]) < 60_000
+        display.tick()
+
+
+def test_what_is_complete_is_sent_once(publisher: CapturingDisplayPublisher, clock: Clock) -> None:
+    draw_a_long_run(RichDisplay(publisher, clock=clock), clock)
+    assert len(publisher.outputs[-1]["data"]["text/html"]) < 1_000
     pieces = {output["transient"]["display_id"] for output in publisher.outputs}
     assert len(pieces) < 45
+
+
+def test_a_long_run_is_drawn_as_often_as_a_short_one(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    draw_a_long_run(display, clock)
+    for word in ("and", "then", "some"):
+        clock.now += 0.1
+        display.feed(TextDelta(f" {word}"))
+        display.tick()
+        assert word in publisher.outputs[-1]["data"]["text/html"]
+
+
+def test_the_pieces_stand_in_the_order_of_the_run(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    draw_a_long_run(RichDisplay(publisher, clock=clock), clock)
+    shown = "".join(output["data"]["text/html"] for output in left_in_the_cell(publisher))
+    steps = [shown.index(f"step {number};") for number in range(200)]
+    assert steps == sorted(steps)
+    assert shown.count("and now") == 1
+    assert shown.index("and now") > steps[-1]
 
 
 def test_a_run_that_nobody_watches_is_drawn_once(
@@ -145,6 +188,7 @@ def test_a_run_that_nobody_watches_is_drawn_once(
     for event in whole_run():
         clock.now += 0.2
         display.feed(event)
+        display.tick()
     display.finish()
     assert len(publisher.outputs) == 1
 
@@ -188,6 +232,7 @@ def test_printed_text_is_the_plain_form_however_the_events_come(data: st.DataObj
         for event in events:
             clock.now += data.draw(st.sampled_from([0.0, 0.2]))
             display.feed(event)
+            display.tick()
         display.finish()
     assert "".join(printed).strip("\n") == to_plain(Transcript.of(whole_run()))
 
@@ -209,6 +254,7 @@ def test_parallel_commands_are_printed_one_after_the_other(
     for event in events:
         clock.now += 0.2
         display.feed(event)
+        display.tick()
     display.finish()
     assert "$ first\n  one\n\n$ second\n  two\n" in capsys.readouterr().out
 
@@ -218,6 +264,7 @@ def test_the_head_waits_for_the_session_and_no_longer(
 ) -> None:
     display = PlainDisplay(clock=clock)
     display.feed(RunStarted("codex", "m", "code", "x"))
+    display.tick()
     assert capsys.readouterr().out == "codex · m"
     display.finish(ModelError("No."))
     assert capsys.readouterr().out.startswith("\n")

@@ -1,8 +1,9 @@
 """The drawing of a run while it happens, on the main thread, event by event.
 
-``feed`` takes an event, ``tick`` is called about every 100 ms, ``finish`` once at the end.
+``feed`` takes an event, ``tick`` is called about every 50 ms, ``finish`` once at the end.
 In between a rich display draws at most ten times a second, and only the piece that still
 changes: front ends lag behind larger updates (JupyterLab: seconds, from 35 kB at 20 a second).
+Events that come together are drawn together: they are all fed before the next tick.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = ["PlainDisplay", "RichDisplay", "RunDisplay", "display_mode", "rendere
 Mode = Literal["rich", "plain"]
 
 INTERVAL: Final = 0.1
-# A piece that is complete beyond this is drawn no more. Each may be larger than the one before:
+# A piece beyond this is drawn no more. Each may be larger than the one before:
 # JupyterLab shows the first 50 outputs of a cell.
 PIECE_LIMIT: Final = 4_000
 LARGE: Final = 16_000
@@ -137,10 +138,9 @@ class PlainDisplay:
     def feed(self, event: Event) -> None:
         """Take an event in."""
         self.transcript.add(event)
-        self.tick()
 
     def tick(self) -> None:
-        """Print what is new."""
+        """Print what is due."""
         now = self._clock()
         if now >= self._due_at:
             self._due_at = now + INTERVAL
@@ -185,10 +185,11 @@ class PlainDisplay:
 class RichDisplay:
     """Draws a run in a notebook's cell.
 
-    While it runs, the card is several outputs: the head, whose clock moves, pieces that are
-    complete, and one that is still growing. In the end there is one static output. It replaces
-    everything in a cell that holds nothing else; next to other output of the cell, which must
-    stay, it takes the place of the first piece, and the rest become empty.
+    While it runs, the card is several outputs: the head, whose clock moves, pieces of what is
+    complete, the last of which takes in more, and below them what is still growing. In the end
+    there is one static output. It replaces everything in a cell that holds nothing else; next to
+    other output of the cell, which must stay, it takes the place of the first piece, and the
+    rest become empty.
 
     Parameters
     ----------
@@ -227,14 +228,12 @@ class RichDisplay:
         self._number = 0
 
     def feed(self, event: Event) -> None:
-        """Take an event in, and draw if the last drawing is long enough ago."""
+        """Take an event in."""
         self.transcript.add(event)
         self._heard = self._clock()
-        if self._heard >= self._due_at:
-            self.tick()
 
     def tick(self) -> None:
-        """Draw what is new, and move the clock."""
+        """Draw what is due, and move the clock."""
         now = self._clock()
         if not self._live or self.transcript.started is None or now < self._due_at:
             return
@@ -261,7 +260,7 @@ class RichDisplay:
             self._publish(EMPTY, {}, display_id=display_id, update=True)
 
     def _draw(self, now: float) -> int:
-        """Draw the piece that is still growing; return its size."""
+        """Draw what is new of the pieces; return how many characters that was."""
         growing: list[str] = []
         for block in self.transcript.since(self._number):
             began = self._running.setdefault(block.number, now)
@@ -272,27 +271,25 @@ class RichDisplay:
                 del self._running[block.number]
             else:
                 growing.append(html)
+        size = self._show(self._piece, self._complete) if self._complete else 0
         if len(self._complete) > PIECE_LIMIT * self._piece:
-            self._show(self._piece, self._complete)
             self._piece += 1
             self._complete = ""
-        body = "".join([self._complete, *growing])
-        if body:
-            self._show(self._piece, body)
-        return len(body)
+        return size + self._show(self._piece + bool(self._complete), "".join(growing))
 
-    def _show(self, piece: int, body: str) -> None:
-        """Display a piece, or update it if it changed."""
-        display_id, before = self._shown.get(piece, ("", 0))
+    def _show(self, piece: int, body: str) -> int:
+        """Display a piece, or update it if it changed; return how many characters were sent."""
+        display_id, before = self._shown.get(piece, ("", hash("")))
         if hash(body) == before:
-            return
-        data = {"text/html": card(self.transcript, body), "text/plain": ""}
+            return 0
+        data = {"text/html": card(self.transcript, body), "text/plain": ""} if body else EMPTY
         if display_id:
             self._publish(data, {}, display_id=display_id, update=True)
         else:
             display_id = uuid4().hex
             self._publish(data, {}, display_id=display_id)
         self._shown[piece] = (display_id, hash(body))
+        return len(body)
 
     def _publish(
         self,
