@@ -3,13 +3,12 @@
     python benchmarks/sandbox_speed.py
 
 Control of commands: the same server without confinement. Control of files: a handler of the same
-HTTP library that does nothing else, with the same SDK. Control of the start: importing the
-server's libraries and starting its zygote.
+HTTP library that does nothing else (``bare_handler.py``), with the same SDK. Control of the start:
+importing the server's libraries and starting its zygote.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -19,7 +18,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -39,15 +37,21 @@ if TYPE_CHECKING:
 SIZE = 50_000_000
 
 
-def median_ms(work: Callable[[], object], rounds: int) -> float:
-    """Return the median time of ``work`` in milliseconds, after one round that does not count."""
+def milliseconds(work: Callable[[], object]) -> float:
+    """Return how long ``work`` takes."""
+    begun = time.perf_counter()
     work()
-    times = []
-    for _round in range(rounds):
-        begun = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(times)
+    return (time.perf_counter() - begun) * 1000
+
+
+def in_turns(
+    ours: Callable[[], object], theirs: Callable[[], object], turns: int
+) -> tuple[float, float]:
+    """Return the median times of two, measured in turns after one that does not count."""
+    ours(), theirs()
+    times = [(milliseconds(ours), milliseconds(theirs)) for _turn in range(turns)]
+    first, second = zip(*times, strict=True)
+    return statistics.median(first), statistics.median(second)
 
 
 def create(server: SandboxServer, **options: Any) -> Sandbox:
@@ -80,21 +84,22 @@ def raw_true(server: SandboxServer, sandbox: Sandbox) -> Callable[[], None]:
 def commands(best: SandboxServer, control: SandboxServer) -> Iterator[Figure]:
     """Compare the time of a command, in turns."""
     confined, free = create(best, timeout=600), create(control, timeout=600)
-    raw, raw_control = raw_true(best, confined), raw_true(control, free)
-    ours = min(median_ms(raw, 100) for _turn in range(2))
-    theirs = min(median_ms(raw_control, 100) for _turn in range(2))
+    ours, theirs = in_turns(raw_true(best, confined), raw_true(control, free), 200)
     yield Figure("`true` by raw HTTP", ours, "ms")
     yield Figure("  beyond the same server unconfined", ours - theirs, "ms", most=3)
-    ours = median_ms(lambda: confined.commands.run("true"), 100)
-    theirs = median_ms(lambda: free.commands.run("true"), 100)
+    ours, theirs = in_turns(
+        lambda: confined.commands.run("true"), lambda: free.commands.run("true"), 200
+    )
     yield Figure("`true` by the SDK", ours, "ms")
     yield Figure("  over the same server unconfined", ours / theirs, "x", most=1.2)
 
 
 def creation(server: SandboxServer) -> Iterator[Figure]:
     """Measure the making of a sandbox."""
-    made: list[Sandbox] = []
-    took = median_ms(lambda: made.append(create(server)), 20)
+    made = [create(server)]
+    took = statistics.median(
+        milliseconds(lambda: made.append(create(server))) for _sandbox in range(20)
+    )
     for sandbox in made:
         sandbox.kill()
     yield Figure("create", took, "ms", most=30)
@@ -111,42 +116,16 @@ def output(server: SandboxServer) -> Iterator[Figure]:
 
 @contextlib.contextmanager
 def bare_handler(folder: Path) -> Iterator[str]:
-    """Serve ``/files`` with as little as the HTTP library allows."""
-    from aiohttp import web
-
-    file = folder / "bare.bin"
-
-    async def write(request: web.Request) -> web.Response:
-        with file.open("wb") as target:
-            if request.content_type == "multipart/form-data":
-                part: Any = await (await request.multipart()).next()
-                while data := await part.read_chunk(262_144):
-                    target.write(data)
-            else:
-                async for data in request.content.iter_any():
-                    target.write(data)
-        return web.json_response([{"path": "/home/user/x", "name": "x", "type": "file"}])
-
-    async def read(_request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(file)
-
-    loop = asyncio.new_event_loop()
-    app = web.Application()
-    app.add_routes([web.post("/files", write), web.get("/files", read)])
-    runner = web.AppRunner(app, access_log=None)
-    loop.run_until_complete(runner.setup())
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    loop.run_until_complete(site.start())
-    port = runner.addresses[0][1]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
+    """Serve ``/files`` with as little as the HTTP library allows, in a process of its own."""
+    program = Path(__file__).with_name("bare_handler.py")
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(folder / "bare.bin")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:  # leaving closes its standard input, and that ends it
+        yield str(process.stdout and process.stdout.readline()).strip()
 
 
 def files(server: SandboxServer, folder: Path) -> Iterator[Figure]:
@@ -163,12 +142,18 @@ def files(server: SandboxServer, folder: Path) -> Iterator[Figure]:
         def write(where: Sandbox) -> None:
             where.files.write("x", data)
 
+        def write_stream(where: Sandbox) -> None:
+            where.files.write("x", data, use_octet_stream=True)
+
         def read(where: Sandbox) -> None:
             where.files.read("x", format="bytes")
 
-        for what, work in {"write 50 MB": write, "read 50 MB": read}.items():
-            theirs = median_ms(partial(work, bare), 7)
-            ours = median_ms(partial(work, sandbox), 7)
+        for what, work in {
+            "write 50 MB": write,
+            "write 50 MB as a stream": write_stream,
+            "read 50 MB": read,
+        }.items():
+            ours, theirs = in_turns(partial(work, sandbox), partial(work, bare), 21)
             yield Figure(what, ours, "ms")
             yield Figure("  of a bare handler's speed", theirs / ours, "x", least=0.8)
 

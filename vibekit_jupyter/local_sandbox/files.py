@@ -30,6 +30,7 @@ __all__ = ["download", "find_signed", "upload"]
 
 Result = TypeVar("Result")
 CHUNK = 256 * 1024
+BLOCK = 1024 * 1024
 METADATA_HEADER = "X-Metadata-"
 XATTR = "user.e2b."
 GZIP = 16 + zlib.MAX_WBITS
@@ -173,21 +174,7 @@ async def _write(
 ) -> dict[str, Any]:
     async with sandbox.opened(path, user, "write") as (file, entry):
         try:
-            limit = sandbox.confinement.limits.file_mib * 1024 * 1024
-            waiting, written = bytearray(), 0
-            async for data in chunks:
-                waiting += data
-                if len(waiting) >= CHUNK:
-                    written += len(waiting)
-                    if written > limit:
-                        raise ProtocolError(
-                            "not_enough_space",
-                            f"a file may hold {limit // 2**20} MiB, the sandbox's limit",
-                        )
-                    await _in_thread(_write_all, file, waiting)
-                    waiting = bytearray()
-            if waiting:
-                await _in_thread(_write_all, file, waiting)
+            await _store(file, chunks, sandbox.confinement.limits.file_mib)
             _set_metadata(file, metadata)
         except OSError as error:
             raise ProtocolError(
@@ -202,8 +189,43 @@ async def _write(
     }
 
 
-def _write_all(file: int, data: bytearray) -> None:
-    view = memoryview(data)
+async def _store(file: int, chunks: AsyncIterator[bytes], limit_mib: int) -> None:
+    """Write what arrives: a thread writes one block while the next one is gathered."""
+    written = 0
+    writing: asyncio.Task[None] | None = None
+    try:
+        async for block in _blocks(chunks):
+            written += sum(map(len, block))
+            if written > limit_mib * 2**20:
+                raise ProtocolError(
+                    "not_enough_space", f"a file may hold {limit_mib} MiB, the sandbox's limit"
+                )
+            if writing is not None:
+                await asyncio.shield(writing)
+            writing = asyncio.create_task(asyncio.to_thread(_write_all, file, block))
+    finally:
+        if writing is not None:  # however this ends, nobody closes the file under the thread
+            await asyncio.wait([writing])
+    if writing is not None:
+        writing.result()
+
+
+async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Gather what arrives into blocks that are worth the way to a thread."""
+    block: list[bytes] = []
+    size = 0
+    async for data in chunks:
+        block.append(data)
+        size += len(data)
+        if size >= BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _write_all(file: int, block: list[bytes]) -> None:
+    view = memoryview(b"".join(block))
     while view:
         view = view[os.write(file, view) :]
 
