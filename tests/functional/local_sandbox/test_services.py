@@ -1,4 +1,4 @@
-"""Who may ask, ports, the way out, the code interpreter, files by URL, the command line."""
+"""Who may ask, the way out, the code interpreter, the command line."""
 
 from __future__ import annotations
 
@@ -10,36 +10,18 @@ import stat
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import where
-from tests.functional.local_sandbox.test_commands import wait_for
+from tests.functional.local_sandbox.conftest import ask, where
 from tests.support.sandbox_server import sandbox_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from e2b import Sandbox
-
     from tests.functional.local_sandbox.conftest import MakeSandbox
     from tests.support.sandbox_server import SandboxServer
-
-
-def ask(
-    server: SandboxServer, method: str, path: str, headers: dict[str, str] | None = None
-) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """Send one request as it stands."""
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
-    try:
-        connection.request(method, path, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
 
 
 # -- who may ask -------------------------------------------------------------------------
@@ -102,92 +84,6 @@ def test_the_state_file_is_private_and_tells_the_truth(tmp_path: Path) -> None:
         assert server.key not in command_line.partition(" PATH=")[0]
 
 
-# -- ports -------------------------------------------------------------------------------
-
-APP = """
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = f"{self.path} {self.headers.get('Cookie')} {self.headers.get('X-Access-Token')}"
-        self.send_response(200)
-        self.send_header("Set-Cookie", "seen=1; Domain=localhost; Path=/")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-    def do_POST(self):
-        data = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(201)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-    def log_message(self, *_):
-        pass
-http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
-"""
-
-
-@pytest.fixture
-def app(make: MakeSandbox, server: SandboxServer) -> Sandbox:
-    """A sandbox that serves on its port 8000."""
-    sandbox = make(timeout=600)
-    sandbox.files.write("app.py", APP)
-    sandbox.commands.run("python3 app.py", background=True, timeout=0)
-    wait_for(lambda: preview(server, sandbox)[0] == 200)
-    return sandbox
-
-
-def preview(
-    server: SandboxServer, sandbox: Sandbox, path: str = "/", **headers: str
-) -> tuple[int, Any, str]:
-    """Ask for a sandbox's port 8000 with its token."""
-    given = {"Host": sandbox.get_host(8000), **headers}
-    given.setdefault("E2B-Traffic-Access-Token", str(sandbox.traffic_access_token))
-    status, answered, body = ask(server, "GET", path, given)
-    return status, answered, body.decode()
-
-
-def test_a_port_is_served_under_its_own_name(server: SandboxServer, app: Sandbox) -> None:
-    assert app.get_host(8000) == f"8000-{app.sandbox_id}.localhost:{server.url.rpartition(':')[2]}"
-    status, _headers, body = preview(server, app, "/a/b?c=d%20e")
-    assert (status, body) == (200, "/a/b?c=d%20e None None")
-
-
-def test_a_port_needs_the_sandboxs_token(server: SandboxServer, app: Sandbox) -> None:
-    status, _headers, _body = preview(server, app, **{"E2B-Traffic-Access-Token": "wrong"})
-    assert status == 403
-
-
-def test_a_token_in_the_url_becomes_a_cookie_of_that_name_alone(
-    server: SandboxServer, app: Sandbox
-) -> None:
-    path = f"/x?vibekit_traffic_token={app.traffic_access_token}&y=1"
-    status, headers, _body = preview(server, app, path)
-    assert (status, headers["Location"]) == (303, "/x?y=1")
-    assert "HttpOnly" in headers["Set-Cookie"]
-    assert "Domain" not in headers["Set-Cookie"]
-    cookie = headers["Set-Cookie"].partition(";")[0]
-    status, _headers, _body = preview(
-        server, app, **{"E2B-Traffic-Access-Token": "", "Cookie": cookie}
-    )
-    assert status == 200
-
-
-def test_no_cookie_of_another_crosses_the_proxy(server: SandboxServer, app: Sandbox) -> None:
-    _status, headers, _body = preview(server, app)
-    (given,) = [value for value in headers.get_all("Set-Cookie") if "seen" in value]
-    assert "domain" not in given.lower()
-    own = given.partition(";")[0]
-    cookies = f"jupyter-session=secret; seen=forged; vibekit-8000-other-seen=2; {own}"
-    _status, _headers, body = preview(server, app, Cookie=cookies)
-    assert body == "/ seen=1 None"
-
-
-def test_a_port_nobody_serves_is_said(server: SandboxServer, make: MakeSandbox) -> None:
-    status, _headers, body = preview(server, make())
-    assert status == 502
-    assert "port is not open" in json.loads(body)["message"]
-
-
 # -- the way out -------------------------------------------------------------------------
 
 
@@ -227,69 +123,12 @@ def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
     )
 
 
-# -- files by URL ------------------------------------------------------------------------
-
-
-def test_a_signed_url_reads_one_file_and_no_other(make: MakeSandbox) -> None:
-    sandbox = make()
-    sandbox.files.write("one.txt", "one")
-    sandbox.files.write("two.txt", "two")
-    url = sandbox.download_url("one.txt")
-    with urllib.request.urlopen(url) as answer:
-        assert answer.read() == b"one"
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    with (
-        pytest.raises(urllib.error.HTTPError) as raised,
-        urllib.request.urlopen(url.replace("one.txt", "two.txt")),
-    ):
-        pass
-    assert raised.value.code == 401
-    raised.value.close()
-
-
-def test_a_signed_url_writes_one_file(make: MakeSandbox) -> None:
-    sandbox = make()
-    request = urllib.request.Request(
-        sandbox.upload_url("given.bin"),
-        data=b"\x00\xff" * 10,
-        headers={"Content-Type": "application/octet-stream"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        assert json.load(answer)[0]["path"] == "/home/user/given.bin"
-    assert sandbox.files.read("given.bin", format="bytes") == b"\x00\xff" * 10
-
-
-def test_large_files_come_through_whole(make_at_level: MakeSandbox) -> None:
-    sandbox = make_at_level()
-    data = os.urandom(5_000_000)
-    choices: list[dict[str, Any]] = [{}, {"gzip": True}, {"use_octet_stream": True}]
-    for options in choices:
-        sandbox.files.write("large.bin", data, **options)
-        assert sandbox.files.read("large.bin", format="bytes") == data
-
-
-def test_a_watcher_tells_what_happens_below(make_at_level: MakeSandbox) -> None:
-    sandbox = make_at_level()
-    sandbox.files.make_dir("watched")
-    handle = sandbox.files.watch_dir("watched", recursive=True)
-    sandbox.commands.run(
-        "mkdir -p watched/a/b && echo x > watched/a/b/c && mv watched/a/b/c watched/d"
-    )
-    seen: set[tuple[str, str]] = set()
-
-    def told() -> bool:
-        seen.update((event.name, event.type.value) for event in handle.get_new_events())
-        return {("a", "create"), ("a/b", "create"), ("d", "create")} <= seen
-
-    wait_for(told)
-    handle.stop()
-
-
 # -- the code interpreter ----------------------------------------------------------------
 
 
 def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None:
-    interpreter = pytest.importorskip("e2b_code_interpreter")
+    import e2b_code_interpreter as interpreter
+
     with interpreter.Sandbox.create(**where(server)) as sandbox:
         execution = sandbox.run_code("x = 41\nprint('hi')\nx + 1")
         assert (execution.text, execution.logs.stdout) == ("42", ["hi\n"])
