@@ -3,27 +3,28 @@
 
 The same scripted model server and the same sandbox serve all: our client, OpenAI's
 ``AsyncResponsesToolRunner`` and Anthropic's ``beta.messages.tool_runner``, streaming, in turns.
-Model and commands take a time that is known; the rest of a run is its overhead. Ours includes
-recording the conversation and looking once for the files that the commands made.
+The time of the model and the commands is measured beside them: the vendor's runner's own requests,
+sent again by a bare HTTP client, and the same commands by the bare SDK. The rest of a run is its
+overhead. Ours includes recording the conversation and looking for the files that were made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from report import Figure, report
+from report import Figure, median, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import anthropic
 import e2b
+import httpx2
 import openai
 from openai.lib.responses_tool_runner import AsyncRegisteredFunction, AsyncResponsesToolRunner
 
@@ -35,13 +36,12 @@ from vibekit_jupyter.config import ModelSettings
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 STEPS = 20
-ROUNDS = 2
+ROUNDS = 4
 # Seconds of one answer and of one command: a quick model, a quick command.
 MODEL, COMMAND = 0.2, 0.1
-NEEDED = (STEPS + 1) * MODEL + STEPS * COMMAND
 PROMPT = "Work in twenty steps"
 INSTRUCTIONS = "You are a coding agent."
 SOURCE = f"sleep {COMMAND}; echo done"
@@ -69,6 +69,32 @@ def ours(client: VibeKit, agent: str) -> Callable[[], Awaitable[object]]:
         assert len(result.commands) == STEPS
 
     return run
+
+
+class Recorder:
+    """Keeps the requests of a vendor's runner, to be sent again without it."""
+
+    def __init__(self) -> None:
+        self.client = httpx2.AsyncClient(event_hooks={"request": [self._keep]}, timeout=60)
+        self._requests: list[httpx2.Request] = []
+
+    async def _keep(self, request: httpx2.Request) -> None:
+        self._requests.append(request)
+
+    def bare(self, sandbox: e2b.AsyncSandbox) -> Callable[[], Awaitable[object]]:
+        """Return the last run's requests and commands, with nothing around them."""
+
+        async def run() -> None:
+            requests = self._requests[-STEPS - 1 :]
+            async with httpx2.AsyncClient(timeout=60) as client:
+                for number, kept in enumerate(requests):
+                    if number > 0:
+                        await sandbox.commands.run(SOURCE)
+                    await client.request(
+                        kept.method, kept.url, headers=kept.headers, content=kept.content
+                    )
+
+        return run
 
 
 def openai_runner(
@@ -124,9 +150,8 @@ def anthropic_runner(
 
 async def measure(services: SandboxServer, models: ModelServer) -> dict[str, list[float]]:
     """Return the seconds of each way to run, taking turns."""
-    url = services.url
-    e2b_options = {"api_key": services.key, "api_url": url, "sandbox_url": url}
-    client = VibeKit(agent="codex", environment={"e2b": e2b_options})
+    at = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
+    client = VibeKit(agent="codex", environment={"e2b": at})
     client.configure(
         dataclasses.replace(
             client.settings,
@@ -140,15 +165,24 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
     session = await client.get_session()
     assert session is not None
     sandbox = await e2b.AsyncSandbox.connect(
-        session, api_key=services.key, api_url=url, sandbox_url=url
+        session, api_key=services.key, api_url=services.url, sandbox_url=services.url
     )
-    codex = openai.AsyncOpenAI(api_key="any-key", base_url=models.openai_url)
-    claude = anthropic.AsyncAnthropic(api_key="any-key", base_url=models.anthropic_url)
+    recorders = {"openai": Recorder(), "anthropic": Recorder()}
+    codex = openai.AsyncOpenAI(
+        api_key="any-key", base_url=models.openai_url, http_client=recorders["openai"].client
+    )
+    claude = anthropic.AsyncAnthropic(
+        api_key="any-key",
+        base_url=models.anthropic_url,
+        http_client=recorders["anthropic"].client,
+    )
     ways = {
-        "codex": ours(client, "codex"),
         "openai": openai_runner(codex, sandbox),
-        "claude": ours(client, "claude"),
+        "codex": ours(client, "codex"),
+        "bare openai": recorders["openai"].bare(sandbox),
         "anthropic": anthropic_runner(claude, sandbox),
+        "claude": ours(client, "claude"),
+        "bare anthropic": recorders["anthropic"].bare(sandbox),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(ROUNDS + 1):
@@ -167,6 +201,16 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
     return times
 
 
+def figures(times: dict[str, list[float]], agent: str, vendor: str, name: str) -> Iterator[Figure]:
+    """Yield what one agent takes beside its vendor's runner."""
+    needed, took, runner = (median(times[way]) for way in (f"bare {vendor}", agent, vendor))
+    yield Figure(f"{agent}: the model and the commands", needed, "ms")
+    yield Figure(f"{agent}: a run beyond them", took - needed, "ms")
+    yield Figure(f"{name}'s tool runner beyond them", runner - needed, "ms")
+    yield Figure(f"{agent}: of the run", 100 * (took - needed) / took, "%", most=5)
+    yield Figure(f"{agent}: to {name}'s tool runner", took / runner, "x", most=1)
+
+
 def main() -> int:
     with (
         as_a_newcomer(),
@@ -176,21 +220,11 @@ def main() -> int:
     ):
         times = asyncio.run(measure(services, models))
         assert not models.violations
-    overhead = {name: statistics.median(took) - NEEDED for name, took in times.items()}
     return report(
         "run_overhead",
         [
-            Figure("the model and the commands of 20 steps", NEEDED * 1000, "ms"),
-            Figure("beyond it: our codex", overhead["codex"] * 1000, "ms"),
-            Figure("beyond it: OpenAI's tool runner", overhead["openai"] * 1000, "ms"),
-            Figure("beyond it: our claude", overhead["claude"] * 1000, "ms"),
-            Figure("beyond it: Anthropic's tool runner", overhead["anthropic"] * 1000, "ms"),
-            Figure("our codex, of the run", 100 * overhead["codex"] / NEEDED, "%", most=5),
-            Figure("our claude, of the run", 100 * overhead["claude"] / NEEDED, "%", most=5),
-            Figure("our codex to OpenAI's", overhead["codex"] / overhead["openai"], "x", most=1),
-            Figure(
-                "our claude to Anthropic's", overhead["claude"] / overhead["anthropic"], "x", most=1
-            ),
+            *figures(times, "codex", "openai", "OpenAI"),
+            *figures(times, "claude", "anthropic", "Anthropic"),
         ],
     )
 

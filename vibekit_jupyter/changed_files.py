@@ -86,6 +86,7 @@ def parquet_head(path: str) -> bytes:
     """Return the first rows as CSV, read by whichever library is there."""
     import site
 
+    site.main()
     sys.path.append(site.getusersitepackages())
     try:
         from pyarrow import parquet

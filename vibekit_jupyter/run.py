@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.conversation import Conversation, message_to_dict
 from vibekit_jupyter.agents.loop import Limits, run_turn
 from vibekit_jupyter.artifacts import artifacts
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
@@ -94,6 +95,7 @@ class Run:
         self._clock = time.monotonic()
         self._log = EventLog()
         self._recorded = 0
+        self._spelled: dict[int, tuple[Message, str]] = {}
         self._session_id = started.session_id
         self._words: list[str] = []
         self._commands: list[CommandResult] = []
@@ -263,9 +265,19 @@ class Run:
         A conversation that was compacted in the turn starts anew with it.
         """
         compacted = tuple(conversation.messages[: len(before)]) != tuple(before)
-        data = conversation.to_dict(0 if compacted else len(before))
-        columns = {"tokens": data["tokens"], "messages": self._redactor.value(data["messages"])}
+        said = conversation.messages[0 if compacted else len(before) :]
+        messages = f"[{','.join(map(self._spell, said))}]"
+        columns = {"tokens": conversation.tokens, "messages": messages}
         return columns | {"fresh": 1} if compacted else columns
+
+    def _spell(self, message: Message) -> str:
+        """Return a message as JSON without secrets, made once: each step writes all of them."""
+        known = self._spelled.get(id(message))
+        if known is None:
+            spelled = json.dumps(self._redactor.value(message_to_dict(message)))
+            # The message is kept beside it, so that no other one can have its identity.
+            known = self._spelled[id(message)] = (message, spelled)
+        return known[1]
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock

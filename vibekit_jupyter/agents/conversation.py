@@ -23,6 +23,7 @@ __all__ = [
     "ToolResult",
     "ToolResults",
     "UserMessage",
+    "message_to_dict",
 ]
 
 
@@ -159,12 +160,12 @@ class Conversation:
         self._messages = list(messages)
         self.tokens = 0
 
-    def to_dict(self, first: int = 0) -> dict[str, Any]:
-        """Return a JSON-safe dictionary, with the messages from number ``first`` on."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-safe dictionary."""
         return {
             "id": self.id,
             "tokens": self.tokens,
-            "messages": [{"role": _ROLES[type(m)], **asdict(m)} for m in self._messages[first:]],
+            "messages": [message_to_dict(message) for message in self._messages],
         }
 
     @classmethod
@@ -184,6 +185,11 @@ _ROLES: dict[type[Message], str] = {
     AssistantMessage: "assistant",
     ToolResults: "tools",
 }
+
+
+def message_to_dict(message: Message) -> dict[str, Any]:
+    """Return a message as a JSON-safe dictionary."""
+    return {"role": _ROLES[type(message)], **asdict(message)}
 
 
 def _message(data: Mapping[str, Any]) -> Message:

@@ -189,6 +189,30 @@ async def test_a_sandbox_that_lies_is_told_to_be_unknown(new_client: NewClient, 
     assert unknown or "lie" not in changed(events)
 
 
+SETTLED = "while [ -n \"$(find ~ -newerct '3 seconds ago' -print -quit)\" ]; do sleep 0.1; done"
+
+
+def broken(program: str) -> str:
+    """Return bash source that puts a program which only complains in the place of one."""
+    return (
+        f"mkdir -p .local/bin; printf '#!/bin/sh\necho unknown >&2; exit 1' > .local/bin/{program}"
+        f"; chmod +x .local/bin/{program}; echo 'PATH=$HOME/.local/bin:$PATH' > .profile; "
+    )
+
+
+async def test_where_nothing_changed_python_is_not_even_started(new_client: NewClient) -> None:
+    _, events = await run(new_client, command("cat .profile"), before=broken("python3") + SETTLED)
+    assert not changed(events)
+    assert not any(isinstance(event, Notice) for event in events)
+
+
+async def test_where_find_does_not_know_the_files_are_looked_for_all_the_same(
+    new_client: NewClient,
+) -> None:
+    _, events = await run(new_client, command("echo 1 > a.csv"), before=broken("find"))
+    assert set(changed(events)) == {"a.csv"}
+
+
 async def test_a_failed_run_shows_what_its_commands_made(new_client: NewClient) -> None:
     heard: list[Event] = []
     with ModelServer([command("echo 1 > a.csv"), HttpError(401, "no")]) as server:
