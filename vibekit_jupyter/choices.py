@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from vibekit_jupyter.config import (
     AGENTS,
     DEMO_MODEL,
+    SILENCE,
     UNUSED_KEY,
     VENDORS,
     Model,
@@ -154,6 +155,8 @@ def describe(
     if settings.effort is not None:
         rows.append(("effort", settings.effort, "as set"))
     rows.append(("a run's bound", _bound(settings), ""))
+    if settings.silence != SILENCE:
+        rows.append(("a model's silence", f"{settings.silence:g} s at most", "as set"))
     try:
         service = choose_e2b(settings, environ)
         if service is None:

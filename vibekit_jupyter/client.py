@@ -45,8 +45,8 @@ class VibeKit(SessionVerbs, RunRecords):
     ----------
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name"}, "mode":
-        "code" | "ask", "effort", "max_steps", "max_tokens"}``, all but the type as wanted (see
-        ``config.Settings``). Without it every operation raises ``AgentNotInitializedError``;
+        "code" | "ask", "effort", "max_steps", "max_tokens", "silence"}``, all but the type as
+        wanted (see ``config.Settings``). Without it every operation raises ``AgentNotInitializedError``;
         ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
@@ -332,7 +332,11 @@ class VibeKit(SessionVerbs, RunRecords):
             explain=workspace.explain,
             notebook=workspace.book.notebook,
             fresh=fresh,
-            limits=Limits(max_steps=settings.max_steps, max_tokens=settings.max_tokens),
+            limits=Limits(
+                max_steps=settings.max_steps,
+                max_tokens=settings.max_tokens,
+                silence=settings.silence,
+            ),
             effort=settings.effort,
         )
 

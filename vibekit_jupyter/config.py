@@ -6,6 +6,7 @@ Which of them is used, and why, is decided in ``choices``.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
@@ -31,6 +32,7 @@ __all__ = [
     "is_loopback",
     "mode_name",
     "read_settings",
+    "seconds",
 ]
 
 AgentName = Literal["codex", "claude"]
@@ -40,6 +42,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 # The words for it that both vendors have.
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MAX_STEPS = 50
+SILENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,8 @@ class Settings:
     max_steps, max_tokens
         Where a run stops: after so many answers of the model, after so many tokens in and out;
         None is no bound of tokens.
+    silence
+        Seconds without a word of the model service after which a run fails.
     environment
         ``e2b`` or ``local``; None decides by ``E2B_API_KEY``.
     e2b
@@ -205,13 +210,14 @@ class Settings:
     effort: str | None = None
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
+    silence: float = SILENCE
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
 
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
-AGENT_KEYS = ("type", "model", "mode", "effort", "max_steps", "max_tokens")
+AGENT_KEYS = ("type", "model", "mode", "effort", "max_steps", "max_tokens", "silence")
 MODEL_KEYS = ("api_key", "base_url", "name")
 E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
 
@@ -237,9 +243,7 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
     kind = next(iter(environment), None)
     e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
-    timeout = e2b.get("request_timeout")
-    if timeout is not None and (not isinstance(timeout, int | float) or timeout <= 0):
-        raise ConfigurationError(f"request_timeout is {timeout!r}.", hint="It is in seconds.")
+    seconds("request_timeout", e2b.get("request_timeout"))
     _mapping("environment['local']", environment.get("local"), ())
     settings = ModelSettings(model.get("name"), model.get("base_url"), model.get("api_key"))
     return Settings(
@@ -250,6 +254,7 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         effort=effort_name(agent.get("effort")),
         max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
         max_tokens=bound("max_tokens", agent.get("max_tokens")),
+        silence=seconds("silence", agent.get("silence")) or SILENCE,
         environment=cast("Literal['e2b', 'local'] | None", kind),
         e2b={key: value for key, value in e2b.items() if value is not None},
     )
@@ -292,6 +297,17 @@ def bound(name: str, value: Any) -> int | None:
             f"{name} is {value!r}.", hint="It is a whole number of 1 and more."
         )
     return value
+
+
+def seconds(name: str, value: Any) -> float | None:
+    """Return a time, or raise ``ConfigurationError``; None is not set."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
+        raise ConfigurationError(
+            f"{name} is {value!r}.", hint="It is in seconds, and more than none."
+        )
+    return float(value)
 
 
 def agent_name(text: str) -> AgentName:

@@ -156,8 +156,23 @@ def test_effort_and_bounds_are_taken_as_set_and_described() -> None:
     assert rows["a run's bound"] == "3 steps, 9 tokens"
 
 
+def test_the_longest_silence_is_taken_as_set_and_described() -> None:
+    assert "silence" not in str(describe(read_settings("codex"), NOTHING))
+    settings = read_settings({"type": "codex", "silence": 90})
+    assert ("a model's silence", "90 s at most", "as set") in describe(settings, NOTHING)
+
+
 @pytest.mark.parametrize(
-    "option", [{"effort": "hihg"}, {"max_steps": 0}, {"max_tokens": "9"}, {"max_steps": True}]
+    "option",
+    [
+        {"effort": "hihg"},
+        {"max_steps": 0},
+        {"max_tokens": "9"},
+        {"max_steps": True},
+        {"silence": 0},
+        {"silence": "60"},
+        {"silence": float("nan")},
+    ],
 )
 def test_an_effort_or_bound_that_is_none_is_refused(option: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):

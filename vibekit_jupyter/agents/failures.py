@@ -67,7 +67,7 @@ class Failures:
         if _is_timeout(error):
             return ModelUnavailableError(
                 f"The model service at {self._host} was silent for {silence:g} s.",
-                hint="Run the cell again, or choose another model.",
+                hint="Run the cell again, or wait for longer: %vibekit_config --silence SECONDS.",
             )
         if message is not None:
             return self.stream_error(code, message)

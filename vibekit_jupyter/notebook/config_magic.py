@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from vibekit_jupyter.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings
+from vibekit_jupyter.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings, seconds
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import plain_errors
@@ -45,6 +45,12 @@ CONFIG = Command(
             "--effort",
             choices=(*EFFORTS, "default"),
             help="how hard the model thinks; default leaves it to the model",
+        ),
+        argument(
+            "--silence",
+            type=float,
+            metavar="SECONDS",
+            help="how long a model service may say nothing before the run fails",
         ),
         argument("--environment", choices=("e2b", "local"), help="where sandboxes are"),
         argument("--demo", choices=("on", "off"), help="let the demo model answer"),
@@ -104,6 +110,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     ------
     AgentNotInitializedError
         The URL is none.
+    ConfigurationError
+        The silence is none.
     """
     from vibekit_jupyter.choices import choose_agent, choose_model
 
@@ -114,6 +122,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
         changes["mode"] = options.mode
     if options.effort:
         changes["effort"] = None if options.effort == "default" else options.effort
+    if options.silence is not None:
+        changes["silence"] = seconds("silence", options.silence)
     if options.environment:
         changes["environment"] = options.environment
     if options.demo:

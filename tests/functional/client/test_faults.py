@@ -22,7 +22,13 @@ from tests.support.model_server import (
     UnknownEvent,
 )
 from vibekit_jupyter.demo_model.wire import WIRES, Answer, Request, ToolCall, Usage
-from vibekit_jupyter.errors import ModelError, ModelStreamError, RunLimitError, VibeKitError
+from vibekit_jupyter.errors import (
+    ModelError,
+    ModelStreamError,
+    ModelUnavailableError,
+    RunLimitError,
+    VibeKitError,
+)
 from vibekit_jupyter.events import CommandOutput, RunFinished, TextDelta
 
 if TYPE_CHECKING:
@@ -230,6 +236,18 @@ async def test_output_that_is_no_text_is_told_as_far_as_it_is(new_client: NewCli
         assert result.commands[0].stdout == "a\ufffdb€\0c\ufffd"
         assert "".join(told) == result.commands[0].stdout
         assert server.violations == []
+        await client.kill()
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_a_silence_has_the_bound_that_was_set(new_client: NewClient, agent: str) -> None:
+    with ModelServer([Disturbed(Answer("Too late."), Stall(3, 60)), Answer("Done.")]) as server:
+        url = server.openai_url if agent == "codex" else server.anthropic_url
+        model = {"base_url": url, "api_key": "any"}
+        client = new_client(agent={"type": agent, "model": model, "silence": 0.5})
+        with pytest.raises(ModelUnavailableError, match=r"silent for 0\.5 s.*--silence"):
+            await client.generate_code("Think")
+        assert (await client.generate_code("Go on")).text == "Done."
         await client.kill()
 
 

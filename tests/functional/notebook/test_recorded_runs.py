@@ -28,6 +28,8 @@ def script(request: Request) -> Reply:
             return Answer(tool_calls=(ToolCall("run_command", {"command": command}),))
         case "two steps":
             return Disturbed(Answer("This answer never ends."), Stall(after=3, seconds=60))
+        case "stall":
+            return Disturbed(Answer("Too late."), Stall(after=3, seconds=60))
         case prompt:
             usage = Usage(input=1_000, output=500)
             return Answer(f"You said: {prompt}", usage=usage)
@@ -238,3 +240,17 @@ def test_effort_and_bounds_reach_the_model(server: ModelServer, home: Path) -> N
         assert server.requests[-1].json["reasoning"]["effort"] == "high"
         zero = kernel.run("%%vibekit --max-steps 0\nhello", stop_on_error=False)
         assert "max_steps is 0" in zero.text
+
+
+def test_a_model_that_is_silent_for_longer_than_it_may_be_is_given_up(
+    server: ModelServer, home: Path
+) -> None:
+    with kernel_of(server, home) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        assert "0.5 s at most" in kernel.run("%vibekit_config --silence 0.5").text
+        cell = kernel.run("%%vibekit\nstall", stop_on_error=False)
+        assert cell.ename == "ModelUnavailableError"
+        assert "silent for 0.5 s" in cell.text
+        assert kernel.run("%%vibekit\nhello").status == "ok"
+        none = kernel.run("%vibekit_config --silence 0", stop_on_error=False)
+        assert "silence is 0" in none.text
