@@ -46,8 +46,9 @@ class VibeKit(SessionVerbs, RunRecords):
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name"}, "mode":
         "code" | "ask", "effort", "max_steps", "max_tokens", "silence"}``, all but the type as
-        wanted (see ``config.Settings``). Without it every operation raises ``AgentNotInitializedError``;
-        ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
+        wanted (see ``config.Settings``). Without it every operation raises
+        ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or claude where only
+        Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
