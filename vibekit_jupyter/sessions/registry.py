@@ -10,6 +10,7 @@ import itertools
 import re
 import sqlite3
 import time
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +19,32 @@ from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.sessions.turns import TurnRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from vibekit_jupyter.config import Service
 
 __all__ = ["Registry"]
 
-# A single session is told with its counts; a list of ten thousand would pay for them.
-COUNTED = """
-    SELECT session.*,
-        (SELECT count(*) FROM turn
-            WHERE turn.service = session.service AND turn.session = session.id) AS turns,
-        (SELECT count(DISTINCT file.value) FROM turn, json_each(turn.files) AS file
-            WHERE turn.service = session.service AND turn.session = session.id) AS files
-    FROM session
-"""
-LISTED = "SELECT session.*, 0 AS turns, 0 AS files FROM session"
+# What is not stored under the field's own name. A single session is told with its counts; a list
+# of ten thousand would pay for them.
+STORED = {"service": "session.title", "service_id": "session.service", "current": "0"}
+UNCOUNTED = {"turns": "0", "files": "0"}
+COUNTS = {
+    "turns": "(SELECT count(*) FROM turn"
+    " WHERE turn.service = session.service AND turn.session = session.id)",
+    "files": "(SELECT count(DISTINCT file.value) FROM turn, json_each(turn.files) AS file"
+    " WHERE turn.service = session.service AND turn.session = session.id)",
+}
+
+
+def _select(special: Mapping[str, str]) -> str:
+    """Return the query for sessions whose columns stand in the order of ``Session``'s fields."""
+    columns = (special.get(field.name, f"session.{field.name}") for field in fields(Session))
+    return f"SELECT {', '.join(columns)} FROM session"  # noqa: S608 - our own column names
+
+
+COUNTED = _select(STORED | COUNTS)
+LISTED = _select(STORED | UNCOUNTED)
 
 
 class Registry(TurnRecords):
@@ -146,7 +157,16 @@ class Registry(TurnRecords):
 
     def free_name(self, user: str, service_id: str, notebook: str) -> str:
         """Return a name for a session that nobody named: after its notebook, numbered."""
-        base = _base_name(notebook)
+        return self._first_free(user, service_id, _base_name(notebook), 1)
+
+    def copy_name(self, user: str, service_id: str, original: str) -> str:
+        """Return a name for a copy that nobody named: its original's, numbered on."""
+        base, _, number = original.rpartition("-")
+        if not (base and number.isdecimal()):
+            base, number = original, "1"
+        return self._first_free(user, service_id, base, int(number) + 1)
+
+    def _first_free(self, user: str, service_id: str, base: str, first: int) -> str:
         with self.reading() as database:
             rows = database.execute(
                 "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
@@ -156,7 +176,7 @@ class Registry(TurnRecords):
         taken = {row["name"] for row in rows}
         return next(
             name
-            for number in itertools.count(1)
+            for number in itertools.count(first)
             if (name := base if number == 1 else f"{base}-{number}") not in taken
         )
 
@@ -239,32 +259,25 @@ def _base_name(notebook: str) -> str:
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:40] or "main"
 
 
-def _session(row: sqlite3.Row) -> Session:
-    return Session(
-        id=row["id"],
-        name=row["name"],
-        service=row["title"],
-        state=row["state"],
-        project=row["project"],
-        user=row["user"],
-        notebook=row["notebook"],
-        confinement=row["confinement"],
-        ends_at=_moment(row["ends_at"]),
-        created=_moment(row["created"]),
-        last_used=_moment(row["last_used"]),
-        agent=row["agent"],
-        model=row["model"],
-        turns=row["turns"],
-        files=row["files"],
-        continued_from=row["continued_from"],
-        timeout=row["timeout"],
-        internet=bool(row["internet"]),
-        service_id=row["service"],
-    )
-
-
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+READ: dict[str, Callable[[Any], Any]] = {
+    "ends_at": _moment,
+    "created": _moment,
+    "last_used": _moment,
+    "current": bool,
+    "internet": bool,
+}
+READ_AT = [(at, READ[field.name]) for at, field in enumerate(fields(Session)) if field.name in READ]
+
+
+def _session(row: sqlite3.Row) -> Session:
+    values = list(row)
+    for at, read in READ_AT:
+        values[at] = read(values[at])
+    return Session(*values)
 
 
 def _timestamp(moment: datetime | None) -> float | None:
