@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vibekit_jupyter import choices, config
@@ -27,7 +28,7 @@ from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from vibekit_jupyter.config import Service, Settings
 
@@ -115,7 +116,8 @@ class Workspace:
     async def _create(self, wanted: Session) -> Session:
         service = await self.service()
         book = self.book
-        name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
+        free_name = partial(book.registry.free_name, book.user, service.id, book.notebook)
+        name = wanted.name or free_name()
         labels = {
             "name": name,
             "project": wanted.project or self.project,
@@ -149,7 +151,7 @@ class Workspace:
             timeout=timeout,
             internet=wanted.internet,
         )
-        session = await self._record(session, service, named=bool(wanted.name))
+        session = await self._record(session, service, None if wanted.name else free_name)
         book.set_current(session.id, service.id)
         return book.marked(session)
 
@@ -163,10 +165,11 @@ class Workspace:
         await self.connect(source.id)  # one that is paused has no processes to copy
         with self.explained():
             sandbox = await fork(service, source.id, timeout=timeout)
+        copy_name = partial(self.book.registry.copy_name, self.book.user, service.id, source.name)
         copy = dataclasses.replace(
             source,
             id=sandbox.id,
-            name=name or self.book.registry.free_name(self.book.user, service.id, source.name),
+            name=name or copy_name(),
             state="running",
             user=self.book.user,
             notebook=self.book.notebook,
@@ -175,7 +178,7 @@ class Workspace:
             continued_from=source.id,
             timeout=timeout,
         )
-        copy = await self._record(copy, service, named=name is not None)
+        copy = await self._record(copy, service, None if name else copy_name)
         self.book.registry.copy_turns(source, copy)
         return self.book.known(service.id, copy.id) or copy
 
@@ -213,19 +216,20 @@ class Workspace:
         known = self.book.known(reopened.service_id, reopened.id) or reopened
         return Restored(known, notes, reopened=True)
 
-    async def _record(self, session: Session, service: Service, *, named: bool) -> Session:
-        """Write a new session down, also when another kernel takes its name just now."""
+    async def _record(
+        self, session: Session, service: Service, free_name: Callable[[], str] | None
+    ) -> Session:
+        """Write a new session down; ``free_name`` gives another where a kernel took its name."""
         registry = self.book.registry
         while True:
             try:
                 return registry.add(session, service)
             except SessionNameError:
-                if named:  # a sandbox that nobody can ask for is not left behind
+                if free_name is None:  # a sandbox that nobody can ask for is not left behind
                     await kill(service, session.id)
                     self.connections.drop(session.id)
                     raise
-            name = registry.free_name(session.user, service.id, session.notebook)
-            session = dataclasses.replace(session, name=name)
+            session = dataclasses.replace(session, name=free_name())
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:

@@ -91,6 +91,16 @@ def test_an_unnamed_session_is_called_after_its_notebook(registry: Registry) -> 
     assert registry.free_name("ada", HERE.id, "") == "main"
 
 
+def test_an_unnamed_copy_is_called_after_its_original(registry: Registry) -> None:
+    for number, name in enumerate(("primes", "others-2", "week-05", "-", "-7")):
+        registry.add(a_session(f"i{number}", name), HERE)
+        copied = registry.copy_name("ada", HERE.id, name)
+        registry.add(a_session(f"copy{number}", copied), HERE)
+    names = {one.id: one.name for one in registry.sessions("ada")}
+    copies = [names[f"copy{number}"] for number in range(5)]
+    assert copies == ["primes-2", "others-3", "week-6", "--2", "-7-2"]
+
+
 def test_a_notebook_knows_which_session_it_used_last(registry: Registry) -> None:
     for number in (1, 2):
         registry.add(a_session(f"i{number}", f"s{number}"), HERE)

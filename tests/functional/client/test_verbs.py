@@ -110,6 +110,17 @@ class TestOnBothServices:
         for one in (copy.id, original):
             await client.kill(one)
 
+    async def test_a_copy_that_nobody_named_is_called_after_its_original(
+        self, new_client: NewClient
+    ) -> None:
+        client = new_client(notebook="/n/lesson.ipynb")
+        made = await client.new("primes")
+        copy = await client.fork()
+        again = await client.fork(session="primes-2")
+        assert (copy.name, again.name) == ("primes-2", "primes-3")
+        for one in (made, copy, again):
+            await client.kill(one.id)
+
     async def test_a_rename_is_seen_by_every_client(self, new_client: NewClient) -> None:
         client = new_client()
         made = await client.new("old-name")
