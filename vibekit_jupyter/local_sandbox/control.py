@@ -92,10 +92,9 @@ class Control:
         """Resume a sandbox, or lengthen its time where it runs."""
         sandbox = self.sandboxes.get(request.match_info["id"])
         body = await _body(request)
-        if body.get("memory") is False and sandbox.record.state == "paused":
-            await sandbox.stop()
-            sandbox.record.memory = False
-        resumed = await self.sandboxes.resume(sandbox, _seconds(body, DEFAULT_SECONDS))
+        memory = body.get("memory") is not False
+        seconds = _seconds(body, DEFAULT_SECONDS)
+        resumed = await self.sandboxes.resume(sandbox, seconds, memory=memory)
         return web.json_response(self._sandbox(sandbox), status=201 if resumed else 200)
 
     async def resume(self, request: web.Request) -> web.Response:
@@ -140,8 +139,7 @@ class Control:
                 "conflict",
                 f"Sandbox {sandbox.id} was made without internet: make another one with it.",
             )
-        sandbox.record.network = network
-        self.sandboxes.store.save(sandbox.record)
+        self.sandboxes.change(sandbox, network=network)
         return web.Response(status=204)
 
     # -- looking ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
@@ -22,6 +23,7 @@ __all__ = ["Sandboxes"]
 TEMPLATES = ("base", "code-interpreter-v1")
 SAMPLE_SECONDS = 5.0
 MOST_SAMPLES = 720
+RETRY_SECONDS = 5.0
 # E2B's own bound on one sandbox's life would be pointless on one's own machine.
 LONGEST_SECONDS = 10 * 365 * 86_400
 log = logging.getLogger("vibekit.local_sandbox")
@@ -52,10 +54,8 @@ class Sandboxes:
     async def open(self) -> None:
         """Take up what an earlier server left, and begin to watch the clock."""
         for record in self.store.load_sandboxes():
-            if record.state == "running":
-                record.state, record.lost = "paused", True
-            if record.memory and record.state == "paused":
-                record.memory = False
+            if record.state == "running" or record.memory:
+                record.state, record.memory, record.lost = "paused", False, True
                 with contextlib.suppress(ProtocolError):  # the next start says the same
                     self.store.save(record)
             self.all[record.id] = self._sandbox(record)
@@ -142,7 +142,7 @@ class Sandboxes:
             self.store.create(record)
             await sandbox.start()
         except BaseException:
-            self.store.discard(sandbox.folder)
+            await asyncio.to_thread(self.store.discard, sandbox.folder)
             raise
         self.all[record.id] = sandbox
         self._wake.set()
@@ -157,11 +157,33 @@ class Sandboxes:
             )
 
     async def kill(self, sandbox: Sandbox) -> None:
-        """End a sandbox: its processes, its files, its record."""
+        """End a sandbox: its processes, its files, its record.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_found``; ``internal`` where its files cannot be removed: then it is still there.
+        """
         if self.all.pop(sandbox.id, None) is None:
             raise ProtocolError("not_found", f"Sandbox {sandbox.id} not found")
         await sandbox.stop()
-        await asyncio.to_thread(self.store.discard, sandbox.folder)
+        try:
+            await asyncio.to_thread(self.store.discard, sandbox.folder)
+        except ProtocolError:
+            self.all[sandbox.id] = sandbox
+            raise
+
+    def change(self, sandbox: Sandbox, **changes: Any) -> None:
+        """Change a sandbox's record: on disk first, and where that fails not at all.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_enough_space``: the disk is full.
+        """
+        changed = replace(sandbox.record, **changes)
+        self.store.save(changed)
+        sandbox.record = changed
 
     async def pause(self, sandbox: Sandbox, *, memory: bool = True) -> None:
         """Stop a sandbox where it stands; without ``memory``, only its files stay.
@@ -169,41 +191,55 @@ class Sandboxes:
         Raises
         ------
         ProtocolError
-            ``conflict``: it is paused already.
+            ``conflict``: it is paused already; ``not_enough_space``: it runs on.
         """
         async with sandbox.changing:
-            record = sandbox.record
-            if record.state == "paused":
+            if sandbox.record.state == "paused":
                 raise ProtocolError("conflict", f"Sandbox {sandbox.id} is already paused")
-            if memory and sandbox.running:
+            memory = memory and sandbox.running
+            self.change(sandbox, state="paused", memory=memory, lost=False)
+            if memory:
                 await sandbox.freeze()
             else:
                 await sandbox.stop()
-            record.state, record.memory, record.lost = "paused", memory, False
-            self.store.save(record)
 
-    async def resume(self, sandbox: Sandbox, timeout: float | None) -> bool:
-        """Let a sandbox go on, for ``timeout`` seconds at least; return whether it was paused."""
+    async def resume(self, sandbox: Sandbox, timeout: float | None, *, memory: bool = True) -> bool:
+        """Let a sandbox go on, for ``timeout`` seconds at least; return whether it was paused.
+
+        Without ``memory``, the processes that a pause has kept are ended.
+
+        Raises
+        ------
+        ProtocolError
+            ``not_enough_space``: it stays as it was.
+        """
         async with sandbox.changing:
-            record = sandbox.record
-            was_paused = record.state == "paused"
-            if was_paused or not sandbox.running:
-                kept = await sandbox.thaw()
-                record.lost = record.lost or (record.memory and not kept)
-                record.memory = True
-                record.state = "running"
+            was_paused = sandbox.record.state == "paused"
+            if was_paused and not memory:
+                self.change(sandbox, memory=False)
+                await sandbox.stop()
+            asleep, record = not sandbox.running, sandbox.record
+            kept = await sandbox.thaw() if asleep else True
             length = 300.0 if timeout is None else min(timeout, LONGEST_SECONDS)
             end_at = time.time() + length
-            if was_paused or end_at > record.end_at:
-                record.end_at = end_at
-            self.store.save(record)
+            try:
+                self.change(
+                    sandbox,
+                    state="running",
+                    memory=True,
+                    lost=record.lost or (record.memory and not kept),
+                    end_at=end_at if was_paused else max(end_at, record.end_at),
+                )
+            except ProtocolError:
+                if asleep:
+                    await (sandbox.freeze() if kept else sandbox.stop())
+                raise
             self._wake.set()
             return was_paused
 
     def set_timeout(self, sandbox: Sandbox, seconds: float) -> None:
         """Set the time a sandbox has from now on."""
-        sandbox.record.end_at = time.time() + min(seconds, LONGEST_SECONDS)
-        self.store.save(sandbox.record)
+        self.change(sandbox, end_at=time.time() + min(seconds, LONGEST_SECONDS))
         self._wake.set()
 
     # -- copies -------------------------------------------------------------------------------
@@ -238,7 +274,11 @@ class Sandboxes:
         self._must_have_room()
         snapshot = SnapshotRecord(id=self.store.new_id(), sandbox=sandbox.id, name=name)
         await self._copy(sandbox, snapshot)
-        self.store.save(snapshot)
+        try:
+            self.store.save(snapshot)
+        except ProtocolError:
+            await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+            raise
         self.snapshots[snapshot.id] = snapshot
         return snapshot
 
@@ -254,7 +294,11 @@ class Sandboxes:
         snapshot = self.snapshots.pop(plain, None)
         if snapshot is None:
             raise ProtocolError("not_found", f"template '{plain}' not found")
-        await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+        try:
+            await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+        except ProtocolError:
+            self.snapshots[plain] = snapshot
+            raise
 
     async def _copy(self, sandbox: Sandbox, record: SandboxRecord | SnapshotRecord) -> None:
         # Nothing moves while its files are copied: a copy is one moment.
@@ -274,16 +318,16 @@ class Sandboxes:
     async def _watch_clock(self) -> None:
         while True:
             self._wake.clear()
+            wait = 0.0
             for sandbox in [found for found in self.all.values() if found.expired]:
                 try:
                     await self._time_is_over(sandbox)
                 except ProtocolError as error:
                     log.warning("sandbox %s is over its time, but: %s", sandbox.id, error)
+                    wait = RETRY_SECONDS
             ends = [s.record.end_at for s in self.all.values() if s.record.state == "running"]
-            # Not at once: what could not be ended now is tried again a little later.
-            wait = max(0.1, min(ends) - time.time()) if ends else None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(max(wait, min(ends) - time.time()) if ends else None):
                     await self._wake.wait()
 
     async def _time_is_over(self, sandbox: Sandbox) -> None:

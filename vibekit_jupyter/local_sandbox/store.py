@@ -161,29 +161,29 @@ class Store:
         ProtocolError
             ``not_enough_space`` or ``internal``; the destination is removed.
         """
-        make_folders(destination)
-        for name in FOLDERS.values():
-            done = subprocess.run(
-                [*COPY, f"{source / name}/.", f"{destination / name}/"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                self.discard(destination)
-                last = (done.stderr.strip().splitlines() or ["cp failed"])[-1]
-                full = "No space left" in done.stderr
-                raise ProtocolError(
-                    "not_enough_space" if full else "internal",
-                    f"The sandbox's files cannot be copied: {last}",
-                )
+        try:
+            make_folders(destination)
+            for name in FOLDERS.values():
+                _copy_tree(source / name, destination / name)
+        except ProtocolError:
+            self.discard(destination)
+            raise
 
     def discard(self, folder: Path) -> None:
-        """Remove a folder: out of sight at once, off the disk as fast as it goes."""
+        """Remove a folder: out of sight at once, off the disk as fast as it goes.
+
+        Raises
+        ------
+        ProtocolError
+            ``internal``: it is still there, with its record.
+        """
         grave = self.trash / f"{folder.name}-{secrets.token_hex(4)}"
-        with contextlib.suppress(FileNotFoundError):
+        try:
             folder.rename(grave)
-            remove_tree(grave)
+        except OSError:
+            grave = folder
+            _forget(folder)
+        remove_tree(grave)
 
     def empty_trash(self) -> None:
         """Remove what an earlier server left behind."""
@@ -216,6 +216,29 @@ def make_folders(folder: Path) -> None:
             (folder / name).mkdir(mode=0o755, exist_ok=True)
     except OSError as error:
         raise _cannot_write(error) from error
+
+
+def _copy_tree(source: Path, destination: Path) -> None:
+    done = subprocess.run(
+        [*COPY, f"{source}/.", f"{destination}/"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["cp failed"])[-1]
+        full = "No space left" in done.stderr
+        raise ProtocolError(
+            "not_enough_space" if full else "internal",
+            f"The sandbox's files cannot be copied: {last}",
+        )
+
+
+def _forget(folder: Path) -> None:
+    """Remove a folder's record: without it, nobody takes the folder for a sandbox."""
+    try:
+        (folder / "record.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise ProtocolError(
+            "internal", f"The files of {folder.name} cannot be removed: {error.strerror}."
+        ) from error
 
 
 def _cannot_write(error: OSError) -> ProtocolError:

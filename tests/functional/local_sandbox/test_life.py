@@ -126,6 +126,41 @@ def test_a_stopped_server_keeps_sandboxes_paused(tmp_path: Path) -> None:
         assert again.files.read("kept.txt") == "kept"
 
 
+def test_a_killed_server_says_what_a_paused_sandbox_lost(tmp_path: Path) -> None:
+    from e2b import Sandbox
+
+    with sandbox_server(tmp_path) as server:
+        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox.pause()
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    with sandbox_server(tmp_path) as server:
+        info = Sandbox.get_info(sandbox.sandbox_id, **where(server))
+        assert info.state.value == "paused"
+        assert info.metadata["vibekit_processes_lost"] == "true"
+
+
+def test_a_sandbox_that_cannot_be_removed_is_still_there(tmp_path: Path) -> None:
+    from e2b import Sandbox, SandboxException
+
+    with sandbox_server(tmp_path) as server:
+        sandbox = Sandbox.create(timeout=3600, **where(server))
+        trash = tmp_path / "root" / "trash"
+        trash.rmdir()
+        trash.write_text("")
+        record = tmp_path / "root" / "sandboxes" / sandbox.sandbox_id / "record.json"
+        record.unlink()
+        record.mkdir()
+        with pytest.raises(SandboxException, match="cannot be removed"):
+            sandbox.kill()
+        (listed,) = Sandbox.list(**where(server)).next_items()
+        assert listed.sandbox_id == sandbox.sandbox_id
+        record.rmdir()
+        assert sandbox.kill()
+        assert not sandbox.is_running()
+        assert not record.parent.exists()
+
+
 def test_a_half_written_record_is_neither_truth_nor_removed(tmp_path: Path) -> None:
     from e2b import Sandbox
 

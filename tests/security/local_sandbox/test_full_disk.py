@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.attack
 
 MIB = 2**20
-# Mount a disk of 16 MiB on $0 for nobody else to see; then be the program that follows.
-MOUNT = 'mount -t tmpfs -o size=16m small "$0" && exec "$@"'
+# Mount a disk of 16 MiB on $0 for nobody else to see, and another one as the trash: nothing can be
+# moved into it, as on a full disk of some kinds. Then be the program that follows.
+MOUNT = """
+mount -t tmpfs -o size=16m small "$0" && mkdir "$0/trash" &&
+mount -t tmpfs -o size=1m trash "$0/trash" && exec "$@"
+"""
 GIVE_UP = ("setpriv", "--ambient-caps", "-all", "--inh-caps", "-all")
 KEEP = ("--user", "--map-current-user", "--keep-caps")  # what an ordinary user needs to mount
 
@@ -39,14 +43,22 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SandboxSe
         yield running
 
 
+def leading_to(server: SandboxServer) -> dict[str, Any]:
+    """Return what leads the SDK to a server."""
+    return {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
+
+
+def record_of(server: SandboxServer, tmp_path: Path, sandbox_id: str) -> dict[str, Any]:
+    """Return what is on the small disk of a sandbox."""
+    folder = Path(f"/proc/{server.process.pid}/root{tmp_path}/root/sandboxes/{sandbox_id}")
+    record: dict[str, Any] = json.loads((folder / "record.json").read_text())
+    return record
+
+
 def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_path: Path) -> None:
     from e2b import CommandExitException, NotEnoughSpaceException, Sandbox, SandboxException
 
-    where: dict[str, Any] = {
-        "api_key": server.key,
-        "api_url": server.url,
-        "sandbox_url": server.url,
-    }
+    where = leading_to(server)
     sandbox = Sandbox.create(timeout=600, **where)
     sandbox.files.write("kept.txt", "kept")
 
@@ -66,7 +78,7 @@ def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_pat
     ]
     folders = Path(f"/proc/{server.process.pid}/root{tmp_path}/root/sandboxes")
     (folder,) = folders.iterdir()
-    assert json.loads((folder / "record.json").read_text())["id"] == sandbox.sandbox_id
+    assert record_of(server, tmp_path, folder.name)["id"] == sandbox.sandbox_id
 
     sandbox.files.remove("large")
     sandbox.commands.run("rm -f larger")
@@ -77,3 +89,48 @@ def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_pat
     assert other.kill()
     assert sandbox.kill()
     assert not list(folders.iterdir())
+
+
+def test_a_full_disk_leaves_a_sandbox_as_it_was(server: SandboxServer, tmp_path: Path) -> None:
+    from e2b import NotEnoughSpaceException, Sandbox, SandboxException
+
+    sandbox = Sandbox.create(timeout=600, **leading_to(server))
+
+    other = Sandbox.create(timeout=600, **leading_to(server))
+    sandbox.commands.run("sleep 555.5", background=True, timeout=0)
+
+    def state() -> str:
+        told = sandbox.get_info()
+        record = record_of(server, tmp_path, sandbox.sandbox_id)
+        assert record["state"] == told.state.value
+        assert int(record["end_at"]) == int(told.end_at.timestamp())
+        return told.state.value
+
+    def fill() -> None:
+        with pytest.raises(NotEnoughSpaceException):
+            other.files.write("large", b"x" * 20 * MIB)
+
+    def still_sleeps() -> bool:
+        return sandbox.commands.run("pgrep -f 'sleep 555[.]5'").exit_code == 0
+
+    fill()
+    for change in (sandbox.pause, lambda: sandbox.set_timeout(900)):
+        with pytest.raises(SandboxException, match="No space left"):
+            change()
+        assert state() == "running"
+    assert still_sleeps()
+
+    other.files.remove("large")
+    sandbox.pause()
+    fill()
+    for _again in range(2):
+        with pytest.raises(SandboxException, match="No space left"):
+            sandbox.connect()
+        assert state() == "paused"
+        assert not sandbox.is_running()
+
+    assert other.kill()
+    sandbox.connect()
+    assert state() == "running"
+    assert still_sleeps()
+    assert sandbox.kill()
