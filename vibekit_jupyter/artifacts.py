@@ -61,7 +61,7 @@ KINDS: Final = {
     ".jpeg": ("image/jpeg", IMAGE),
     ".gif": ("image/gif", IMAGE),
     ".webp": ("image/webp", IMAGE),
-    ".svg": ("image/svg+xml", TABLE),
+    ".svg": ("image/svg+xml", PAGE),
     ".csv": ("text/csv", TABLE),
     ".tsv": ("text/csv", TABLE),
     ".parquet": ("text/csv", TABLE),

@@ -35,6 +35,8 @@ def test_no_script_runs_and_no_request_leaves_the_page(open_notebook: OpenNotebo
     page.run(0)
     page.output(0).get_by_text("stopped after 2 steps").wait_for()
     page.evaluate("() => document.querySelectorAll('details').forEach(row => { row.open = true })")
+    picture = page.output(0).locator("img[src^='data:image/svg+xml']")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 40
     # Whatever a frame or a typesetter would still do has been done when the control has.
     assert page.strangers == []
     page.run(1)

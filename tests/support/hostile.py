@@ -58,6 +58,20 @@ PAGE = f"""<html><head><meta http-equiv=refresh content="0;url=http://{HOST}/ref
 </head><body onload="parent.owned = 1"><img src="http://{HOST}/page.png">
 <p style="background: url(http://{HOST}/inline.png)">page</p><a href="http://{HOST}/link">go</a>
 <form action="http://{HOST}/form"><input></form></body></html>"""
+# As a document or inline, it would run scripts and call home in all these ways.
+PICTURE = f"""<!DOCTYPE svg [<!ENTITY e SYSTEM "http://{HOST}/entity">]>
+<?xml-stylesheet href="http://{HOST}/sheet.css"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+  width="40" height="40" onload="parent.owned = 1"><script>parent.owned = 1</script>
+<script href="http://{HOST}/svg.js"/><style>@import "http://{HOST}/svg.css";
+@font-face {{ font-family: f; src: url(http://{HOST}/font.woff) }} text {{ font-family: f }}</style>
+<image href="http://{HOST}/svg.png" width="9" height="9" onerror="parent.owned = 1"/>
+<use xlink:href="http://{HOST}/use.svg#x"/><rect width="40" height="40" fill="red"/>
+<rect width="9" height="9" fill="url(http://{HOST}/paint.svg#p)"/>
+<a href="javascript:parent.owned = 1"><text y="20">x</text></a>
+<set attributeName="onload" to="parent.owned = 1"/>
+<foreignObject width="40" height="40"><img xmlns="http://www.w3.org/1999/xhtml"
+  src="http://{HOST}/foreign.png" onerror="parent.owned = 1"/></foreignObject></svg>"""
 
 
 def hostile_run() -> list[Event]:
@@ -92,7 +106,7 @@ def hostile_run() -> list[Event]:
             ",".join(f'"{saying.replace(chr(34), "")}"' for saying in SAYINGS),
         ),
         'picture.png" onerror="window.owned=1': ("image/png", "\x89PNG"),
-        "picture.svg": ("image/svg+xml", SAYINGS[3]),
+        "picture.svg": ("image/svg+xml", PICTURE),
     }
     for path, (mime, text) in files.items():
         data = text.encode("utf-8", "replace")

@@ -100,23 +100,32 @@ def test_numbers_and_times_are_said_as_a_person_would(text: str, words: str) -> 
     assert text == words
 
 
-def shown(path: str, mime: str, data: bytes) -> str:
-    return artifact_html(FileShown(path, mime, base64.b64encode(data).decode(), len(data)))
+def shown(path: str, mime: str, data: bytes, size: int | None = None) -> str:
+    encoded = base64.b64encode(data).decode()
+    return artifact_html(FileShown(path, mime, encoded, len(data) if size is None else size))
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 
 
-def test_a_picture_is_inlined_with_its_name() -> None:
-    html = shown("/home/user/a.png", "image/png", PNG)
-    assert f"data:image/png;base64,{base64.b64encode(PNG).decode()}" in html
-    assert 'alt="a.png"' in html
+@pytest.mark.parametrize(
+    ("mime", "data"),
+    [
+        ("image/png", PNG),
+        ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+        ("image/svg+xml", b"\n<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
+    ],
+)
+def test_a_picture_is_inlined_as_one_with_its_name(mime: str, data: bytes) -> None:
+    html = shown("/home/user/a", mime, data)
+    assert f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="a"' in html
+    assert "<svg" not in html
 
 
 @pytest.mark.parametrize(
     ("mime", "data"),
     [
-        ("image/svg+xml", b"<svg onload=alert(1)>"),
+        ("image/svg+xml", b"<script>alert(1)</script>"),
         ("image/png", b"<svg onload=alert(1)>"),
         ("image/png", PNG + b"x" * 2_000_000),
         ("application/x-ipynb+json", b'{"cells": 3}'),
@@ -136,6 +145,20 @@ def test_a_table_shows_its_first_rows() -> None:
     assert html.count("<tr") == 11
     assert "… 20 more rows" in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("rows", [10, 30])
+def test_of_a_table_that_was_cut_no_rows_are_counted(rows: int) -> None:
+    data = b"a,b\n" + b"1,2\n" * rows
+    html = shown("t.csv", "text/csv", data, size=10_000_000)
+    assert "the first 10 rows" in html
+    assert "more row" not in html
+
+
+def test_a_row_of_several_lines_is_one_row() -> None:
+    html = shown("t.csv", "text/csv", b'a,b\n"one\ntwo",3\n')
+    assert html.count("<tr") == 2
+    assert "row<" not in html
 
 
 def test_a_page_lives_in_a_frame_without_rights_or_links() -> None:

@@ -2,7 +2,7 @@
 
 All of them are the work of whatever ran in the sandbox, so none is taken at its word: a
 picture is one by its first bytes, a page lives in a frame without any rights, and nothing
-fetches anything.
+fetches anything. An SVG is shown as a picture, too: so browsers run and fetch nothing of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import base64
 import binascii
 import csv
 import html
-import io
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +36,7 @@ _SIGNATURES: Final = {
     "image/jpeg": (b"\xff\xd8\xff",),
     "image/gif": (b"GIF87a", b"GIF89a"),
     "image/webp": (b"RIFF",),
+    "image/svg+xml": (b"<svg", b"<?xml", b"<!--", b"<!DOCTYPE svg"),
 }
 _STYLE_SHEET: Final = re.compile(r"<style\b.*?</style>", re.IGNORECASE | re.DOTALL)
 # A backslash may spell any of the words.
@@ -54,7 +54,8 @@ def artifact_html(shown: FileShown) -> str:
         return _named(shown, f"{count(shown.size)}B, not shown here")
     match shown.mime:
         case "text/csv":
-            return _captioned(shown, _table(data.decode("utf-8", "replace")))
+            table = _table(data.decode("utf-8", "replace"), whole=len(data) == shown.size)
+            return _captioned(shown, table)
         case "text/html":
             return _page(shown, data)
         case "application/x-ipynb+json":
@@ -64,7 +65,7 @@ def artifact_html(shown: FileShown) -> str:
 
 
 def _image(shown: FileShown, data: bytes) -> str:
-    if not data.startswith(_SIGNATURES.get(shown.mime, ())):
+    if not data.lstrip().startswith(_SIGNATURES.get(shown.mime, ())):
         return _named(shown, "not a picture that can be shown")
     if len(data) > IMAGE_LIMIT:
         return _named(shown, f"{count(len(data))}B, too large to be shown")
@@ -78,17 +79,22 @@ def _image(shown: FileShown, data: bytes) -> str:
     )
 
 
-def _table(text: str) -> str:
-    """Return the first rows of comma-separated values."""
-    lines = text.splitlines()
-    rows = list(csv.reader(io.StringIO("\n".join(lines[: ROWS + 1]))))[: ROWS + 1]
+def _table(text: str, *, whole: bool) -> str:
+    """Return the first rows of comma-separated values; how many more there are, if all came."""
+    every = list(csv.reader(text.splitlines()))
+    rows = every[: ROWS + 1]
     wide = max(map(len, rows), default=0) > COLUMNS
     head, *body = [[*row[:COLUMNS], "…"] if wide else row for row in rows] or [[]]
     parts = [_cells("th", head), *(_cells("td", row) for row in body)]
     table = f'<table style="{style.TABLE};width:auto"><tbody>{"".join(parts)}</tbody></table>'
-    more = len(lines) - 1 - len(body)
-    note = f'<div style="{style.QUIET}">… {plural(more, "more row")}</div>' if more > 0 else ""
-    return f'<div style="overflow-x:auto">{table}{note}</div>'
+    more = len(every) - len(rows)
+    note = ""
+    if more and whole:
+        note = f"… {plural(more, 'more row')}"
+    elif len(rows) > ROWS and not whole:
+        note = f"the first {ROWS} rows"
+    quiet = f'<div style="{style.QUIET}">{note}</div>' if note else ""
+    return f'<div style="overflow-x:auto">{table}{quiet}</div>'
 
 
 def _cells(tag: str, row: list[str]) -> str:
