@@ -75,7 +75,10 @@ class CommandResult:
 class FileChange:
     """A file that a run created, modified or deleted.
 
-    ``diff`` is a unified diff without its two header lines, empty for a binary file.
+    ``diff`` is a unified diff without its two header lines, empty for a binary file. It is empty,
+    too, where only commands touched a file that no run had touched before; such a file is
+    ``created`` when the file system says that it is new, which it says of one that a command
+    replaced whole (``sed -i``) as well.
     """
 
     path: str
