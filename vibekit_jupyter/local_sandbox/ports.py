@@ -7,20 +7,26 @@ sandbox ever come back to it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import re
 import socket
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
+from vibekit_jupyter.local_sandbox.connect import LARGEST_MESSAGE
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
     from vibekit_jupyter.local_sandbox.sandboxes import Sandboxes
+
+    WebSocket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 __all__ = ["preview_target", "serve_preview"]
 
@@ -77,34 +83,50 @@ async def serve_preview(
         request.cookies.get(TOKEN_COOKIE), known
     ):
         raise ProtocolError("forbidden", "The traffic access token is missing or wrong.")
-    sandbox = await sandboxes.awake(sandbox_id)
     prefix = f"vibekit-{port}-{sandbox_id}-"
+    headers = _forwarded(request, prefix)
+    upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+    if upgrade:
+        _must_be_own_page(request)
+    sandbox = await sandboxes.awake(sandbox_id)
     async with aiohttp.ClientSession(
         connector=_Inside(sandbox, port), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        headers = _forwarded(request, prefix)
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await _websocket(request, session, headers)
-        body = request.content if request.body_exists else None
-        async with session.request(
-            request.method,
-            f"http://localhost:{port}{request.rel_url}",
-            headers=headers,
-            data=body,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None),
-        ) as answer:
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in NOT_RETURNED:
-                    response.headers.add(name, value)
-            for value in answer.headers.getall("Set-Cookie", []):
-                _set_cookies(response, value, prefix)
-            await response.prepare(request)
+        try:
+            if upgrade:
+                return await _pass_websocket(request, session, headers)
+            return await _pass_request(request, session, headers, prefix)
+        except aiohttp.ClientError as error:
+            raise ProtocolError(
+                "unavailable", f"What listens on port {port} gave no proper answer: {error}"
+            ) from error
+
+
+async def _pass_request(
+    request: web.Request, session: aiohttp.ClientSession, headers: dict[str, str], prefix: str
+) -> web.StreamResponse:
+    async with session.request(
+        request.method,
+        f"http://localhost{request.rel_url}",
+        headers=headers,
+        data=request.content if request.body_exists else None,
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(total=None),
+    ) as answer:
+        response = web.StreamResponse(status=answer.status, reason=answer.reason)
+        for name, value in answer.headers.items():
+            if name.lower() not in NOT_RETURNED:
+                response.headers.add(name, value)
+        for value in answer.headers.getall("Set-Cookie", []):
+            _set_cookies(response, value, prefix)
+        await response.prepare(request)
+        try:
             async for data in answer.content.iter_any():
                 await response.write(data)
-            await response.write_eof()
-            return response
+        except aiohttp.ClientError as error:  # too late for another answer
+            raise ConnectionResetError("the answer broke off") from error
+        await response.write_eof()
+        return response
 
 
 def _matches(given: str | None, sandbox: Sandbox) -> bool:
@@ -151,36 +173,44 @@ def _set_cookies(response: web.StreamResponse, text: str, prefix: str) -> None:
         response.headers.add("Set-Cookie", morsel.OutputString())
 
 
-async def _websocket(
+def _must_be_own_page(request: web.Request) -> None:
+    """Refuse the pages of other origins: browsers let them open websockets to anywhere."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+        raise ProtocolError("forbidden", "A page of another origin may not connect.")
+
+
+async def _pass_websocket(
     request: web.Request, session: aiohttp.ClientSession, headers: dict[str, str]
 ) -> web.StreamResponse:
-    import asyncio
-
-    kept = {n: v for n, v in headers.items() if not n.lower().startswith("sec-websocket-")}
-    protocols = [
-        word.strip()
-        for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-        if word.strip()
-    ]
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
     async with session.ws_connect(
-        f"http://localhost{request.rel_url}", headers=kept, protocols=protocols
+        f"http://localhost{request.rel_url}",
+        headers={n: v for n, v in headers.items() if not n.lower().startswith("sec-websocket-")},
+        protocols=[word.strip() for word in offered if word.strip()],
+        max_msg_size=LARGEST_MESSAGE,
     ) as inner:
-        outer = web.WebSocketResponse(protocols=[inner.protocol] if inner.protocol else [])
-        await outer.prepare(request)
-        await asyncio.wait(
-            {asyncio.create_task(_pass(inner, outer)), asyncio.create_task(_pass(outer, inner))},
-            return_when=asyncio.FIRST_COMPLETED,
+        outer = web.WebSocketResponse(
+            protocols=[inner.protocol] if inner.protocol else [],
+            max_msg_size=LARGEST_MESSAGE,
+            compress=False,
         )
-        await outer.close()
+        await outer.prepare(request)
+        await asyncio.gather(_pass_messages(inner, outer), _pass_messages(outer, inner))
         return outer
 
 
-async def _pass(source: Any, target: Any) -> None:
-    async for message in source:
-        if message.type is aiohttp.WSMsgType.TEXT:
-            await target.send_str(message.data)
-        elif message.type is aiohttp.WSMsgType.BINARY:
-            await target.send_bytes(message.data)
+async def _pass_messages(source: WebSocket, target: WebSocket) -> None:
+    """Pass on what comes, and then the end."""
+    with contextlib.suppress(ConnectionError):  # the other side went first
+        async for message in source:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await target.send_str(message.data)
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                await target.send_bytes(message.data)
+    code = source.close_code or aiohttp.WSCloseCode.OK
+    broken = code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE  # a code that is never sent
+    await target.close(code=aiohttp.WSCloseCode.GOING_AWAY if broken else code)
 
 
 class _Inside(aiohttp.BaseConnector):
