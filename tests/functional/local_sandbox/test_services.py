@@ -127,7 +127,7 @@ def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
 
 
 def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None:
-    import e2b_code_interpreter as interpreter  # type: ignore[import-untyped]  it tells no types
+    import e2b_code_interpreter as interpreter  # type: ignore[import-untyped]  # it tells no types
 
     with interpreter.Sandbox.create(**where(server)) as sandbox:
         execution = sandbox.run_code("x = 41\nprint('hi')\nx + 1")
