@@ -131,15 +131,9 @@ class Control:
         return web.Response(status=204)
 
     async def set_network(self, request: web.Request) -> web.Response:
-        """Change what the sandbox may reach, within what it was made with."""
+        """Change what the sandbox may reach."""
         sandbox = self.sandboxes.get(request.match_info["id"])
-        network = await _body(request)
-        if network.get("allow_internet_access") and not sandbox.record.internet:
-            raise ProtocolError(
-                "conflict",
-                f"Sandbox {sandbox.id} was made without internet: make another one with it.",
-            )
-        self.sandboxes.change(sandbox, network=network)
+        await self.sandboxes.set_network(sandbox, await _body(request))
         return web.Response(status=204)
 
     # -- looking ------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
     python_prefixes,
     sandbox_uid,
 )
-from vibekit_jupyter.local_sandbox.egress import PROXY_PORT, proxy_environment
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
@@ -104,7 +103,7 @@ class Confinement:
     limits: Limits
     binary: str = ""
 
-    def plan(self, folder: Path, record: SandboxRecord) -> dict[str, Any]:
+    def plan(self, folder: Path) -> dict[str, Any]:
         """Return what the zygote needs to make a sandbox of ``folder``."""
         real = {seen: str(folder / name) for seen, name in FOLDERS.items()}
         plan: dict[str, Any] = {
@@ -130,8 +129,6 @@ class Confinement:
                 boot_id=boot_id,
                 hidden=[self.store_root],
             )
-            if record.internet:
-                plan["environment"] |= proxy_environment(PROXY_PORT)
         elif self.level == "landlock":
             own = [folder / name for name in FOLDERS.values()]
             plan["paths"] = landlock_paths(own, self.store_root / "bin", self.store_root)

@@ -108,36 +108,43 @@ class Sandbox:
         """
         async with self._lock:
             if self._line is None:
-                plan = self.confinement.plan(self.folder, self.record)
+                plan = self.confinement.plan(self.folder)
                 outside = self._listen_outside(plan)
                 self._line = await self._nursery.supervisor(self.id, plan, self._heard, self._ended)
-                if self.record.internet:
-                    await self._open_egress(outside)
+                await self._open_egress(outside)
 
     def _listen_outside(self, plan: dict[str, Any]) -> socket.socket | None:
         """Without a network of its own, the sandbox finds its proxy on the machine's loopback."""
         if not self.record.internet or self.confinement.level != "landlock":
             return None
         listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        plan["ports"] = [port]
-        plan["environment"] |= proxy_environment(port)
+        plan["ports"] = [listener.getsockname()[1]]
         return listener
 
+    async def open_egress(self) -> None:
+        """Open the way out where its record wants one by now; new commands find it."""
+        async with self._lock:
+            await self._open_egress(None)
+
     async def _open_egress(self, outside: socket.socket | None) -> None:
+        if not self.record.internet or self._egress is not None:
+            return
         if self.confinement.level == "bubblewrap":
             _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
             outside = socket.socket(fileno=descriptor)
         if outside is not None:
             self._egress = await serve_egress(outside, lambda: Policy.of(self.record.network))
 
+    def _close_egress(self) -> None:
+        if self._egress is not None:
+            self._egress.close()
+            self._egress = None
+
     async def stop(self) -> None:
         """End its supervisor and every process; the files stay."""
         async with self._lock:
             line, self._line = self._line, None
-            if self._egress is not None:
-                self._egress.close()
-                self._egress = None
+            self._close_egress()
             if line is not None:
                 self._nursery.end(self.id)
                 line.close()
@@ -156,6 +163,7 @@ class Sandbox:
             await self.start()
             return False
         await self.request("resume")
+        await self.open_egress()
         return True
 
     async def _let_go(self) -> None:
@@ -173,6 +181,7 @@ class Sandbox:
         """Note that the supervisor went away by itself: its processes are lost."""
         if self._line is not None:
             self._line = None
+            self._close_egress()
             self.record.lost = True
             self._nursery.end(self.id)
             self._farewell = asyncio.ensure_future(self._let_go())
@@ -231,7 +240,7 @@ class Sandbox:
                 "spawn",
                 descriptors=pipes.theirs,
                 argv=[config["cmd"], *config.get("args", [])],
-                envs={**self.record.envs, **config.get("envs", {})},
+                envs={**self._way_out(), **self.record.envs, **config.get("envs", {})},
                 cwd=config.get("cwd"),
                 user=user,
                 mark=f"{self.id}-{next(self._numbers)}",
@@ -245,6 +254,11 @@ class Sandbox:
         if pid in self._early_exits:
             command.exited(self._early_exits.pop(pid))
         return command
+
+    def _way_out(self) -> dict[str, str]:
+        if self._egress is None:
+            return {}
+        return proxy_environment(self._egress.sockets[0].getsockname()[1])
 
     async def forget_later(self, command: Command) -> None:
         """Keep a command's exit code for those who ask late, then forget it."""

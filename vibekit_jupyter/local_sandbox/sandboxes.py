@@ -242,6 +242,28 @@ class Sandboxes:
         self.change(sandbox, end_at=time.time() + min(seconds, LONGEST_SECONDS))
         self._wake.set()
 
+    async def set_network(self, sandbox: Sandbox, network: dict[str, Any]) -> None:
+        """Change what a sandbox may reach; commands that run already learn of no new way out.
+
+        Raises
+        ------
+        ProtocolError
+            ``conflict``: Landlock's rules cannot be widened.
+        """
+        async with sandbox.changing:
+            internet = sandbox.record.internet
+            if network.get("allow_internet_access") and not internet:
+                if self.confinement.level == "landlock":
+                    raise ProtocolError(
+                        "conflict",
+                        f"Sandbox {sandbox.id} was made without internet, and Landlock's rules "
+                        "cannot be widened: make another one with it.",
+                    )
+                internet = True
+            self.change(sandbox, network=network, internet=internet)
+            if sandbox.running:
+                await sandbox.open_egress()
+
     # -- copies -------------------------------------------------------------------------------
 
     async def fork(self, sandbox: Sandbox, timeout: float) -> Sandbox:

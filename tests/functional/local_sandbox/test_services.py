@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import json
@@ -19,6 +20,8 @@ from tests.support.sandbox_server import sandbox_server
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from e2b import Sandbox
 
     from tests.functional.local_sandbox.conftest import MakeSandbox
     from tests.support.sandbox_server import SandboxServer
@@ -113,6 +116,48 @@ def test_the_way_out_refuses_the_machines_own_server(make: MakeSandbox) -> None:
         own.shutdown()
     assert "refuses" in shown
     assert "closed" in shown
+
+
+def asks_the_way_out(sandbox: Sandbox) -> str:
+    """Return what the proxy that a command finds answers for an address it refuses."""
+    command = "curl -s -o /dev/null -w '%{http_code}' --noproxy '' -x \"$http_proxy\" 127.0.0.1"
+    return sandbox.commands.run(f'if [ "$http_proxy" ]; then {command}; fi').stdout
+
+
+def test_the_way_out_is_opened_later_where_that_can_be(make_at_level: MakeSandbox) -> None:
+    from e2b import SandboxException
+
+    sandbox = make_at_level(timeout=600)
+    assert asks_the_way_out(sandbox) == ""
+    match sandbox.get_info().metadata["vibekit_confinement"]:
+        case "bubblewrap":
+            sandbox.update_network({"allow_internet_access": True})
+            assert asks_the_way_out(sandbox) == "403"
+            assert sandbox.get_info().allow_internet_access
+        case "landlock":
+            with pytest.raises(SandboxException, match="cannot be widened"):
+                sandbox.update_network({"allow_internet_access": True})
+            assert asks_the_way_out(sandbox) == ""
+
+
+def test_the_way_out_of_a_paused_sandbox_is_open_when_it_goes_on(make: MakeSandbox) -> None:
+    sandbox = make(timeout=600)
+    sandbox.pause()
+    sandbox.update_network({"allow_internet_access": True})
+    sandbox.connect()
+    assert asks_the_way_out(sandbox) == "403"
+
+
+@pytest.mark.parametrize("level", ["bubblewrap", "landlock"])
+def test_the_way_out_comes_back_with_the_supervisor(tmp_path: Path, level: str) -> None:
+    from e2b import Sandbox, SandboxException
+
+    with sandbox_server(tmp_path, "--confine", level) as server:
+        sandbox = Sandbox.create(timeout=600, allow_internet_access=True, **where(server))
+        assert asks_the_way_out(sandbox) == "403"
+        with contextlib.suppress(SandboxException):
+            sandbox.commands.run("kill -9 $PPID; sleep 5")
+        assert asks_the_way_out(sandbox) == "403"
 
 
 def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
