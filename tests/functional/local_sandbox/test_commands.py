@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,3 +173,8 @@ def wait_for(condition: object, seconds: float = 15.0) -> None:
     while not condition():  # type: ignore[operator]  # a callable
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_where_memory_ends_a_sandbox_goes_before_the_notebook(make_at_level: MakeSandbox) -> None:
+    own = Path("/proc/self/oom_score_adj")
+    assert int(make_at_level().commands.run(f"cat {own}").stdout) > int(own.read_text())

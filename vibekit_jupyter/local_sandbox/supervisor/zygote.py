@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.local_sandbox.supervisor import rooms
 from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
 from vibekit_jupyter.local_sandbox.supervisor.landlock import restrict
-from vibekit_jupyter.local_sandbox.supervisor.limits import set_limits
+from vibekit_jupyter.local_sandbox.supervisor.limits import go_first, set_limits
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
 from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
@@ -196,6 +196,7 @@ def _become_supervisor(
         forget()
         gc.enable()
         os.setsid()
+        go_first()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         if room.keeper is not None:
