@@ -120,6 +120,7 @@ def test_a_picture_is_inlined_as_one_with_its_name(mime: str, data: bytes) -> No
     html = shown("/home/user/a", mime, data)
     assert f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="a"' in html
     assert "<svg" not in html
+    assert "background-color:white" in html, "black on nothing is seen on a dark page, too"
 
 
 @pytest.mark.parametrize(

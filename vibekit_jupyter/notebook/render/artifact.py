@@ -75,7 +75,8 @@ def _image(shown: FileShown, data: bytes) -> str:
         shown,
         f'<img src="data:{shown.mime};base64,{encoded}" '
         f'alt="{html.escape(short_path(shown.path))}" '
-        f'style="max-width:100%;height:auto;border-radius:4px">',
+        # What is drawn on nothing is drawn to be seen on white.
+        f'style="max-width:100%;height:auto;border-radius:4px;background-color:white">',
     )
 
 

@@ -46,11 +46,12 @@ _STYLES: Final = {
     "table": "border-collapse:collapse;margin:6px 0;font-size:12px;table-layout:auto",
     "th": f"{_CELL};{style.DIM};font-weight:600",
     "td": _CELL,
+    "tr": "background-color:transparent",
     "hr": f"border:0;border-top:{style.LINE};margin:10px 0",
 }
 _TAGS: Final = frozenset(_STYLES) | {
     *("a", "br", "code", "del", "div", "em", "li", "pre", "s", "span", "strong"),
-    *("tbody", "thead", "tr"),
+    *("tbody", "thead"),
 }
 _PROPERTIES: Final = frozenset(
     {
