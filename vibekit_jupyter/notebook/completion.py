@@ -29,7 +29,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _LAST_WORD = re.compile(r"(?:[^\s\\'\"]|\\.|'[^']*'?|\"[^\"]*\"?)*$")
-_MAGICS = ("%vibekit", "%vibekit_session", "%vibekit_config")
+_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config")
 
 
 def candidates(line: str) -> tuple[str, list[str]] | None:
