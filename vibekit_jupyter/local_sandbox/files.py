@@ -192,7 +192,7 @@ async def _write(
 async def _store(file: int, chunks: AsyncIterator[bytes], limit_mib: int) -> None:
     """Write what arrives: a thread writes one block while the next one is gathered."""
     written = 0
-    writing: asyncio.Task[None] | None = None
+    writing: asyncio.Future[None] | None = None
     try:
         async for block in _blocks(chunks):
             written += sum(map(len, block))
@@ -202,7 +202,7 @@ async def _store(file: int, chunks: AsyncIterator[bytes], limit_mib: int) -> Non
                 )
             if writing is not None:
                 await asyncio.shield(writing)
-            writing = asyncio.create_task(asyncio.to_thread(_write_all, file, block))
+            writing = asyncio.get_running_loop().run_in_executor(None, _write_all, file, block)
     finally:
         if writing is not None:  # however this ends, nobody closes the file under the thread
             await asyncio.wait([writing])
