@@ -146,8 +146,8 @@ class Sandbox:
             line, self._line = self._line, None
             self._close_egress()
             if line is not None:
-                self._nursery.end(self.id)
                 line.close()
+                self._nursery.end(self.id)
             await self._let_go()
 
     async def freeze(self) -> None:

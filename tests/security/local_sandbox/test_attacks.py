@@ -96,6 +96,8 @@ CONTROLS = {
     "process substitution": "cat <(echo hello)",
     "sqlite": 'python3 -c \'import sqlite3; sqlite3.connect("x.db").execute("create table t(a)")\'',
     "a temporary file": "python3 -c 'import tempfile; tempfile.NamedTemporaryFile().write(b\"x\")'",
+    "a link in another folder": "mkdir a b && echo 1 > a/x && ln a/x b/y && mv a/x b/z"
+    " && [ $(stat -c %h b/z) = 2 ]",
     "tar": "tar cf x.tar --files-from /dev/null && tar tf x.tar",
 }
 NEEDS_SOCKETS = {

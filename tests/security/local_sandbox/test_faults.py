@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,43 +106,68 @@ def test_a_file_over_its_limit_is_refused_and_the_limit_named(machine: Machine) 
         sandbox.kill()
 
 
-def test_a_killed_sandbox_takes_its_daemons_along(machine: Machine) -> None:
-    from pathlib import Path
+def living(mark: str) -> int:
+    """Return how many of the machine's processes have a mark in their command line."""
+    found = 0
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            found += mark.encode() in (entry / "cmdline").read_bytes()
+    return found
 
+
+def wait_for_living(mark: str, *, most: int = 10**6, least: int = 0) -> None:
+    deadline = time.monotonic() + 10
+    while not least <= living(mark) <= most:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_killed_sandbox_takes_its_daemons_along(machine: Machine) -> None:
     sandbox = machine.create(timeout=600)
     mark = f"31{int(time.time()) % 100_000}.25"
     sandbox.commands.run(
         f"trap '' TERM; (setsid sh -c 'setsid sleep {mark} & sleep 0' &);"
         f" nohup sleep {mark} >/dev/null 2>&1 &"
     )
-
-    def living() -> int:
-        found = 0
-        for entry in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                found += words[:2] == [b"sleep", mark.encode()]
-        return found
-
-    deadline = time.monotonic() + 10
-    while living() < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_living(mark, least=2)
     sandbox.kill()
-    while living():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_living(mark, most=0)
 
 
-def test_a_sandbox_that_kills_all_it_can_reach_comes_back(machine: Machine) -> None:
+def test_a_sandbox_killed_in_a_fork_bomb_leaves_nothing(machine: Machine) -> None:
+    sandbox = machine.create(timeout=600)
+    mark = f"bomb{int(time.time())}"
+    sandbox.commands.run(f"{mark}() {{ {mark} | {mark} & }}; {mark}; sleep 5", background=True)
+    sandbox.kill()  # while it grows
+    wait_for_living(mark, most=0)
+
+
+def test_a_command_that_kills_all_it_can_reach_ends_its_likes_alone(machine: Machine) -> None:
+    from e2b import SandboxException
+
+    sandbox = machine.create(timeout=600)
+    try:
+        supervisor = sandbox.commands.run("echo $PPID").stdout
+        for source in ("kill -9 $PPID", "kill -STOP $PPID", "pkill -9 python3; sleep 0.1"):
+            sandbox.commands.run(f"{source} || true", timeout=10)
+        with contextlib.suppress(SandboxException):
+            sandbox.commands.run("kill -9 -1", timeout=10)
+        assert sandbox.commands.run("echo $PPID").stdout == supervisor
+    finally:
+        sandbox.kill()
+
+
+def test_a_sandbox_whose_supervisor_was_ended_comes_back(machine: Machine) -> None:
     from e2b import SandboxException
 
     sandbox = machine.create(timeout=600)
     try:
         sandbox.files.write("kept.txt", "kept")
+        sandbox.commands.run("sleep 600", background=True, timeout=0)
         with contextlib.suppress(SandboxException):
-            sandbox.commands.run("kill -9 -1; kill -9 $PPID; sleep 5", timeout=10)
+            sandbox.commands.run("kill -9 $(ls /proc/$PPID/task)", timeout=10)
         assert answers(sandbox) < 5
+        assert sandbox.commands.list() == []
         assert sandbox.files.read("kept.txt") == "kept"
     finally:
         sandbox.kill()

@@ -6,17 +6,20 @@ import contextlib
 import os
 import resource
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Meter", "go_first", "set_limits"]
+__all__ = [
+    "Meter",
+    "go_first",
+    "run_before_others",
+    "run_children_like_others",
+    "set_limits",
+]
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 MIB = 1024 * 1024
-# Seconds between two looks at a sandbox whose number of processes does not leap.
+# Seconds between two looks at a sandbox.
 INTERVAL = 0.5
 
 
@@ -27,6 +30,19 @@ def go_first() -> None:
     """
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("900")
+
+
+def run_before_others() -> None:
+    """Have the processor whenever it is needed: a fork bomb would leave none to who counts it."""
+    with contextlib.suppress(AttributeError, OSError):  # not on Linux; not permitted
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
+def run_children_like_others() -> None:
+    """Keep :func:`run_before_others` from what this thread starts."""
+    with contextlib.suppress(AttributeError, OSError):
+        policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+        os.sched_setscheduler(0, policy | os.SCHED_RESET_ON_FORK, priority)
 
 
 def set_limits(limits: dict[str, int], *, own_users: bool) -> None:
@@ -60,12 +76,17 @@ class Meter:
         The sandbox's own folders.
     foreign
         What is not its own although it appears below them: a Python under ``/root``, say.
+    counted
+        The kernel itself holds it to its number of processes.
     """
 
-    def __init__(self, limits: dict[str, int], folders: list[str], foreign: list[str]) -> None:
+    def __init__(
+        self, limits: dict[str, int], folders: list[str], foreign: list[str], *, counted: bool
+    ) -> None:
         self.limits = limits
         self.folders = folders
         self.foreign = frozenset(foreign)
+        self.counted = counted
         self._disk = 0
         self._disk_due = 0.0
         self._look_due = 0.0
@@ -100,11 +121,19 @@ class Meter:
                 return f"the sandbox's disk limit of {self.limits['disk_mib']} MiB is reached"
         return ""
 
-    def exceeded(self, pids: Callable[[], list[int]]) -> str:
-        """Return which limit is exceeded now, in a sentence, or nothing."""
-        if not self._is_due():
-            return ""
-        descendants = pids()
+    def is_due(self) -> bool:
+        """Whether it is time for the next look."""
+        return time.monotonic() >= self._look_due
+
+    def sees_a_leap(self) -> bool:
+        """Whether processes multiply on this machine, and may be the sandbox's, uncounted."""
+        if self.counted:
+            return False
+        return _tasks_of_machine() >= self._tasks + self.limits["processes"] // 4
+
+    def exceeded(self, descendants: list[int]) -> str:
+        """Return which limit its processes exceed now, in a sentence, or nothing."""
+        self._look_due, self._tasks = time.monotonic() + INTERVAL, _tasks_of_machine()
         if len(descendants) > self.limits["processes"]:
             return f"killed: more than {self.limits['processes']} processes, the sandbox's limit"
         if sum(map(_resident_bytes, descendants)) > self.limits["memory_mib"] * MIB:
@@ -114,14 +143,6 @@ class Meter:
         if self.disk_bytes() > self.limits["disk_mib"] * MIB:
             return f"killed: more than {self.limits['disk_mib']} MiB on disk, the sandbox's limit"
         return ""
-
-    def _is_due(self) -> bool:
-        """Whether to look now: a look takes a while, and a bomb does not wait for the next."""
-        now, tasks = time.monotonic(), _tasks_of_machine()
-        if now < self._look_due and tasks < self._tasks + self.limits["processes"] // 4:
-            return False
-        self._look_due, self._tasks = now + INTERVAL, tasks
-        return True
 
     def measure(self, pids: list[int]) -> dict[str, Any]:
         """Return ``memory`` and ``disk`` in bytes, ``cpu`` in seconds, ``processes``."""

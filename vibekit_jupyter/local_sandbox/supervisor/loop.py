@@ -35,7 +35,8 @@ class Supervisor:
         The way to the server.
     plan
         What the server wants this sandbox to be: ``real`` (see :class:`View`), ``environment`` and
-        ``whole`` (see :class:`Processes`), ``limits`` and ``foreign`` (see :class:`Meter`).
+        ``whole`` (see :class:`Processes`), ``limits``, ``foreign`` and ``counted`` (see
+        :class:`Meter`).
     """
 
     def __init__(self, channel: Channel, plan: dict[str, Any]) -> None:
@@ -44,9 +45,10 @@ class Supervisor:
         self.files = Files(self.view)
         self.processes = Processes(self.view, plan["environment"], whole=plan["whole"])
         folders = [self.view.to_real(folder) for folder in (*HOMES.values(), "/tmp")]
-        self.meter = Meter(plan["limits"], folders, plan["foreign"])
+        self.meter = Meter(plan["limits"], folders, plan["foreign"], counted=plan["counted"])
         self.watchers: dict[int, Watcher] = {}
         self.selector = selectors.DefaultSelector()
+        self.wake, self.ring = socket.socketpair()
         self.operations: dict[str, Callable[[Message], Answer | dict[str, Any]]] = {
             "spawn": self.spawn,
             "signal": self.signal,
@@ -67,28 +69,36 @@ class Supervisor:
             "usage": lambda _m: self.meter.measure(self.processes.descendants()),
         }
 
+    def hear_of_exits(self) -> None:
+        """Be woken when a child ends. Python takes this from the first thread alone."""
+        for end in (self.wake, self.ring):
+            end.settimeout(0)
+        signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+
     def run(self) -> None:
         """Serve until the server is gone or says ``end``; leave no process behind."""
-        wake, ring = socket.socketpair()
-        for end in (wake, ring):
-            end.settimeout(0)
-        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         self.selector.register(self.channel, selectors.EVENT_READ, self._requests)
-        self.selector.register(wake, selectors.EVENT_READ, lambda: self._reap(wake))
+        self.selector.register(self.wake, selectors.EVENT_READ, self._reap)
         self.channel.send({"event": "ready", "pid": os.getpid()})
         try:
             while True:
                 busy = bool(self.processes.commands)
                 for key, _mask in self.selector.select(TICK if busy else None):
                     key.data()
-                if busy and (exceeded := self.meter.exceeded(self.processes.descendants)):
-                    self.processes.kill_all()
-                    self.channel.send({"event": "limit", "message": exceeded})
+                if busy:
+                    self._hold_to_limits()
         except (EOFError, OSError):
             return
         finally:
             self.processes.kill_all()
+
+    def _hold_to_limits(self) -> None:
+        if not (self.meter.is_due() or self.meter.sees_a_leap()):
+            return
+        if exceeded := self.meter.exceeded(self.processes.descendants()):
+            self.processes.kill_all()
+            self.channel.send({"event": "limit", "message": exceeded})
 
     def _requests(self) -> None:
         for message in self.channel.receive():
@@ -133,12 +143,15 @@ class Supervisor:
             code = "not_enough_space"
         return {"code": code, "message": f"{error.strerror}: {name}" if name else str(error)}
 
-    def _reap(self, wake: socket.socket) -> None:
+    def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while wake.recv(4096):
+            while self.wake.recv(4096):
                 pass
-        for pid, status in self.processes.reap():
+        ended, more = self.processes.reap()
+        for pid, status in ended:
             self.channel.send({"event": "exit", "pid": pid, "status": status})
+        if more:
+            self.ring.send(b"\0")
 
     def spawn(self, message: Message) -> dict[str, Any]:
         """Start a command on the descriptors that came along."""

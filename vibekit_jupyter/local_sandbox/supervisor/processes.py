@@ -15,13 +15,14 @@ from vibekit_jupyter.local_sandbox.supervisor.files import OperationError
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
 __all__ = ["Processes", "children_of"]
 
 MARK = "VIBEKIT_COMMAND"
+MOST_REAPED = 100
 
 
 class Processes:
@@ -86,7 +87,7 @@ class Processes:
                 start_new_session=True,
                 umask=0o022,
                 # The terminal becomes the session's own: only the child itself can do that.
-                preexec_fn=_take_terminal if len(descriptors) == 1 else None,  # noqa: PLW1509  there are no threads here
+                preexec_fn=_take_terminal if len(descriptors) == 1 else None,  # noqa: PLW1509  the other thread only waits
             )
         except BlockingIOError as error:
             raise OperationError(
@@ -100,22 +101,25 @@ class Processes:
         self._marks[process.pid] = f"{MARK}={mark}".encode()
         return process.pid
 
-    def reap(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(pid, status)`` of each command that ended; orphans vanish silently.
+    def reap(self) -> tuple[Sequence[tuple[int, int]], bool]:
+        """Return ``(pid, status)`` of each command that ended, and whether more may have.
 
-        The status is an exit code, or minus the signal that ended it.
+        The status is an exit code, or minus the signal that ended it. Orphans vanish silently;
+        there is no end of them where a fork bomb bursts, so only so many are taken at once.
         """
-        while True:
+        ended: list[tuple[int, int]] = []
+        for _child in range(MOST_REAPED):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return ended, False
             if pid == 0:
-                return
+                return ended, False
             if command := self.commands.pop(pid, None):
                 command.returncode = os.waitstatus_to_exitcode(status)
                 del self._marks[pid]
-                yield pid, command.returncode
+                ended.append((pid, command.returncode))
+        return ended, True
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal to a command: SIGKILL to all that descends from it, others to its group.

@@ -15,13 +15,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor import rooms
 from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
-from vibekit_jupyter.local_sandbox.supervisor.landlock import restrict
-from vibekit_jupyter.local_sandbox.supervisor.limits import go_first, set_limits
+from vibekit_jupyter.local_sandbox.supervisor.landlock import restrict, spare_first_thread
+from vibekit_jupyter.local_sandbox.supervisor.limits import (
+    go_first,
+    run_before_others,
+    run_children_like_others,
+    set_limits,
+)
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
 from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
@@ -32,9 +39,11 @@ from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["main"]
+
+GRACE_SECONDS = 2.0
 
 
 @dataclass
@@ -147,6 +156,8 @@ class Zygote:
         room = self.rooms.pop(name, None)
         if room is None:
             return
+        if room.keeper is None:
+            _await_end(room)
         for pid in (room.inside, room.keeper.pid if room.keeper else 0, room.supervisor):
             if pid:
                 with contextlib.suppress(ProcessLookupError):
@@ -174,6 +185,20 @@ class Zygote:
                 os.kill(pid, signal.SIGKILL)
 
 
+def _await_end(room: Room) -> None:
+    """Wait for a supervisor whose line is closed: it ends all its processes at one stroke.
+
+    They would have to be found one by one, and may multiply meanwhile, once it is gone.
+    """
+    deadline = time.monotonic() + GRACE_SECONDS
+    while room.supervisor and time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(room.supervisor, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+                continue
+        room.supervisor = 0
+
+
 def _child_pid(information: int) -> int:
     """Read the pid that bubblewrap reports; 0 where it failed before it could."""
     text = b""
@@ -192,7 +217,7 @@ def _become_supervisor(
 ) -> None:
     """Turn this fork into the supervisor; never returns."""
     channel = Channel(socket.socket(fileno=line))
-    try:
+    with _told(channel):
         forget()
         gc.enable()
         os.setsid()
@@ -214,13 +239,37 @@ def _become_supervisor(
         rooms.adopt_orphans()
         set_limits(plan["limits"], own_users=room.keeper is not None)
         os.chdir(plan["real"].get("/home/user", "/home/user"))
+        # The kernel sets no bound to the processes of the machine's own uid 0.
+        plan["counted"] = room.keeper is not None or os.getuid() != 0
+        if not plan["counted"]:
+            run_before_others()
         confine(plan)
-        Supervisor(channel, plan).run()
+        supervisor = Supervisor(channel, plan)
+        supervisor.hear_of_exits()
+        thread = threading.Thread(target=_supervise, args=(channel, supervisor))
+        thread.start()
+        thread.join()
+    os._exit(0)
+
+
+def _supervise(channel: Channel, supervisor: Supervisor) -> None:
+    """Run the supervisor where its commands, which are this thread's, cannot end it."""
+    with _told(channel):
+        with contextlib.suppress(OSError):  # the kernel is too old for that
+            spare_first_thread()
+        run_children_like_others()
+        supervisor.run()
+
+
+@contextlib.contextmanager
+def _told(channel: Channel) -> Iterator[None]:
+    """Tell the server whatever goes wrong, and end."""
+    try:
+        yield
     except BaseException as error:  # noqa: BLE001  whatever it is, the server must hear it
         with contextlib.suppress(OSError):
             channel.send({"event": "failed", "message": str(error) or type(error).__name__})
         os._exit(1)
-    os._exit(0)
 
 
 def confine(plan: dict[str, Any]) -> None:
