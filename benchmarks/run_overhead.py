@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What a run of 20 steps takes beyond its model and its commands, and beside the vendors' runners.
 
-The same scripted model server and the same sandbox serve all: our client, OpenAI's
-``AsyncResponsesToolRunner`` and Anthropic's ``beta.messages.tool_runner``, streaming, in turns.
+The same scripted model server and the same sandbox serve all, with the same instructions and the
+same tools: our client, OpenAI's ``AsyncResponsesToolRunner`` and Anthropic's
+``beta.messages.tool_runner``, streaming, in turns.
 The time of the model and the commands is measured beside them: the vendor's runner's own requests,
 sent again by a bare HTTP client, and the same commands by the bare SDK. The rest of a run is its
 overhead. Ours includes recording the conversation and looking for the files that were made.
@@ -11,7 +12,9 @@ overhead. Ours includes recording the conversation and looking for the files tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,12 +31,12 @@ import httpx2
 import openai
 from openai.lib.responses_tool_runner import AsyncRegisteredFunction, AsyncResponsesToolRunner
 
-from tests.support.model_server import Disturbed, ModelServer, Stall
 from tests.support.notebooks import as_a_newcomer
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
+from vibekit_jupyter.agents.instructions import instructions
+from vibekit_jupyter.agents.tool_specs import SPECS
 from vibekit_jupyter.config import ModelSettings
-from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -43,22 +46,21 @@ ROUNDS = 4
 # Seconds of one answer and of one command: a quick model, a quick command.
 MODEL, COMMAND = 0.2, 0.1
 PROMPT = "Work in twenty steps"
-INSTRUCTIONS = "You are a coding agent."
 SOURCE = f"sleep {COMMAND}; echo done"
-SCHEMA = {
-    "type": "object",
-    "properties": {"command": {"type": "string"}},
-    "required": ["command"],
-    "additionalProperties": False,
-}
 
 
-def answer(request: Request) -> Disturbed:
-    """Call the tool until there are results enough."""
-    done = sum(len(message.tool_results) for message in request.messages)
-    call = ToolCall("run_command", {"command": SOURCE})
-    going_on = Answer("I go on.", tool_calls=(call,) if done < STEPS else ())
-    return Disturbed(going_on, Stall(1, MODEL))
+@contextlib.contextmanager
+def model_server() -> Iterator[str]:
+    """Give the URL of a model that works in so many steps."""
+    program = Path(__file__).with_name("stepping_model.py")
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(STEPS), str(MODEL), SOURCE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:  # leaving closes its standard input, and that ends it
+        yield str(process.stdout and process.stdout.readline()).strip()
 
 
 def ours(client: VibeKit, agent: str) -> Callable[[], Awaitable[object]]:
@@ -86,6 +88,7 @@ class Recorder:
 
         async def run() -> None:
             requests = self._requests[-STEPS - 1 :]
+            assert len(requests) == STEPS + 1
             async with httpx2.AsyncClient(timeout=60) as client:
                 for number, kept in enumerate(requests):
                     if number > 0:
@@ -105,15 +108,24 @@ def openai_runner(
     async def execute(arguments: dict[str, object]) -> str:
         return (await sandbox.commands.run(str(arguments["command"]))).stdout
 
-    tool = openai.types.responses.FunctionToolParam(
-        type="function", name="run_command", parameters=SCHEMA, strict=True
-    )
+    tools = [
+        openai.types.responses.FunctionToolParam(
+            type="function",
+            name=spec.name,
+            description=spec.description,
+            parameters=spec.parameters,
+            strict=False,
+        )
+        for spec in SPECS
+    ]
 
     async def run() -> None:
-        runner = AsyncResponsesToolRunner(functions=[AsyncRegisteredFunction(tool, execute)])
+        runner = AsyncResponsesToolRunner(
+            functions=[AsyncRegisteredFunction(tool, execute) for tool in tools]
+        )
         await runner.run(
             client,
-            {"model": "m", "input": PROMPT, "instructions": INSTRUCTIONS, "store": False},
+            {"model": "m", "input": PROMPT, "instructions": instructions("code"), "store": False},
             stream=True,
             max_steps=STEPS + 1,
         )
@@ -126,18 +138,23 @@ def anthropic_runner(
 ) -> Callable[[], Awaitable[object]]:
     """Return a run through Anthropic's tool runner, which keeps the history itself."""
 
-    @anthropic.beta_async_tool(name="run_command", input_schema=SCHEMA)
-    async def run_command(command: str) -> str:
-        """Run a command."""
-        return (await sandbox.commands.run(command)).stdout
+    async def execute(**arguments: object) -> str:
+        return (await sandbox.commands.run(str(arguments["command"]))).stdout
+
+    tools = [
+        anthropic.beta_async_tool(
+            execute, name=spec.name, description=spec.description, input_schema=spec.parameters
+        )
+        for spec in SPECS
+    ]
 
     async def run() -> None:
         runner = client.beta.messages.tool_runner(
             model="m",
             max_tokens=32_000,
-            system=INSTRUCTIONS,
+            system=instructions("code"),
             messages=[{"role": "user", "content": PROMPT}],
-            tools=[run_command],
+            tools=tools,
             stream=True,
             thread=False,
         )
@@ -148,7 +165,7 @@ def anthropic_runner(
     return run
 
 
-async def measure(services: SandboxServer, models: ModelServer) -> dict[str, list[float]]:
+async def measure(services: SandboxServer, model_url: str) -> dict[str, list[float]]:
     """Return the seconds of each way to run, taking turns."""
     at = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
     client = VibeKit(agent="codex", environment={"e2b": at})
@@ -156,8 +173,8 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
         dataclasses.replace(
             client.settings,
             models={
-                "codex": ModelSettings("m", models.openai_url, "any-key"),
-                "claude": ModelSettings("m", models.anthropic_url, "any-key"),
+                "codex": ModelSettings("m", f"{model_url}/v1", "any-key"),
+                "claude": ModelSettings("m", model_url, "any-key"),
             },
         )
     )
@@ -169,11 +186,11 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
     )
     recorders = {"openai": Recorder(), "anthropic": Recorder()}
     codex = openai.AsyncOpenAI(
-        api_key="any-key", base_url=models.openai_url, http_client=recorders["openai"].client
+        api_key="any-key", base_url=f"{model_url}/v1", http_client=recorders["openai"].client
     )
     claude = anthropic.AsyncAnthropic(
         api_key="any-key",
-        base_url=models.anthropic_url,
+        base_url=model_url,
         http_client=recorders["anthropic"].client,
     )
     ways = {
@@ -187,11 +204,9 @@ async def measure(services: SandboxServer, models: ModelServer) -> dict[str, lis
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(ROUNDS + 1):
         for name, run in ways.items():
-            requests = len(models.requests)
             began = time.perf_counter()
             await run()
             took = time.perf_counter() - began
-            assert len(models.requests) - requests == STEPS + 1, name
             if number > 0:  # the first one warms up
                 times[name].append(took)
     await codex.close()
@@ -216,10 +231,9 @@ def main() -> int:
         as_a_newcomer(),
         tempfile.TemporaryDirectory() as folder,
         sandbox_server(Path(folder)) as services,
-        ModelServer(answer) as models,
+        model_server() as model_url,
     ):
-        times = asyncio.run(measure(services, models))
-        assert not models.violations
+        times = asyncio.run(measure(services, model_url))
     return report(
         "run_overhead",
         [

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,9 @@ class Run:
         self._clock = time.monotonic()
         self._log = EventLog()
         self._recorded = 0
+        # One thread, so in order: a home folder on a network must not hold up what is drawn.
+        self._writer = ThreadPoolExecutor(1, "vibekit-record")
+        self._written: Future[None] | None = None
         self._spelled: dict[int, tuple[Message, str]] = {}
         self._session_id = started.session_id
         self._words: list[str] = []
@@ -149,7 +153,10 @@ class Run:
                     self._cost(),
                 )
             )
-            self._record(registry, status, sentence)
+            try:
+                self._record(registry, status, sentence)
+            finally:
+                self._writer.shutdown()
         return self._result(status)
 
     async def _turn(
@@ -194,19 +201,36 @@ class Run:
                 async for event in made:
                     self._note(event)
                     if isinstance(event, StepFinished):
-                        self._write(registry, **self._said(conversation, before))
+                        self._write_behind(registry, **self._said(conversation, before))
             if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
                 self._note(Notice(notice))
         finally:
             self._write(registry, **self._said(conversation, before))
 
-    def _write(self, registry: Registry, **columns: Any) -> None:
-        """Write down how far the turn has come: what happened since the last time, too."""
+    def _write_behind(self, registry: Registry, **columns: Any) -> None:
+        """Write down how far the turn has come, what happened since the last time, too.
+
+        It is done while the run goes on. What went wrong with it is raised by the next one.
+        """
         if self._turn_number is None:
             return
         first = max(self._recorded - 1, 0)  # the last event may have grown since
         self._recorded = len(self._log)
-        registry.update_turn(self._turn_number, self._log.to_dicts(first), first=first, **columns)
+        events = self._log.to_dicts(first)
+        self._wait_until_written()
+        self._written = self._writer.submit(
+            registry.update_turn, self._turn_number, events, first=first, **columns
+        )
+
+    def _wait_until_written(self) -> None:
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
+
+    def _write(self, registry: Registry, **columns: Any) -> None:
+        """Write down how far the turn has come; when this returns, it is written."""
+        self._write_behind(registry, **columns)
+        self._wait_until_written()
 
     def _record(self, registry: Registry, status: Status, sentence: str) -> None:
         """Write down how the turn ended, if it ever began."""

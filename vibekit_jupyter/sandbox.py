@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 import uuid
 from dataclasses import dataclass
@@ -328,7 +329,8 @@ async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]
     return result.stdout.splitlines()
 
 
-def _bounded_output() -> dict[str, Any]:
+@functools.cache
+def _bounded_output() -> Mapping[str, Any]:
     """Ask the SDK not to keep the output itself, where its version can do that."""
     import inspect
 
