@@ -214,10 +214,10 @@ class Run:
         """
         if self._turn_number is None:
             return
+        self._wait_until_written()
         first = max(self._recorded - 1, 0)  # the last event may have grown since
         self._recorded = len(self._log)
         events = self._log.to_dicts(first)
-        self._wait_until_written()
         self._written = self._writer.submit(
             registry.update_turn, self._turn_number, events, first=first, **columns
         )
