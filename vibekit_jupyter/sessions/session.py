@@ -17,7 +17,7 @@ SOON = timedelta(minutes=5)
 State = Literal["running", "paused", "unknown", "gone", "unreachable", "elsewhere"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Session:
     """A sandbox and the conversation held in it.
 
