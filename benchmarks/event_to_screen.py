@@ -115,8 +115,9 @@ class Seen(NamedTuple):
 
     @property
     def redraws(self) -> float:
-        """How often something new was drawn, a second."""
-        return (len(self.moments) - 1) / (self.moments[-1] - self.moments[0])
+        """How often something new was drawn, a second, until the end, which is drawn at once."""
+        drawn = self.moments[:-1]
+        return (len(drawn) - 1) / (drawn[-1] - drawn[0])
 
 
 def watch(client: BlockingKernelClient, code: str) -> Seen:
