@@ -142,8 +142,11 @@ class Control:
         """Describe one sandbox."""
         sandbox = self.sandboxes.get(request.match_info["id"])
         record = sandbox.record
+        level = {CONFINEMENT_KEY: self.sandboxes.confinement.level}
         detail = {
             **self._listed(sandbox),
+            # An unmodified SDK has no other place to show it. A list has what was given alone.
+            "metadata": _metadata(record) | level,
             "envdAccessToken": record.token,
             "domain": self.domain,
             "allowInternetAccess": record.internet,
@@ -164,7 +167,7 @@ class Control:
         found = [
             sandbox
             for sandbox in self.sandboxes.all.values()
-            if wanted.items() <= self._metadata(sandbox).items()
+            if wanted.items() <= _metadata(sandbox.record).items()
             and (not states or sandbox.record.state in states)
             and sandbox.record.started_at >= after
             and query.get("template") in {None, sandbox.record.template}
@@ -268,15 +271,12 @@ class Control:
             "cpuCount": _cpus(),
             "memoryMB": limits.memory_mib,
             "diskSizeMB": limits.disk_mib,
-            "metadata": self._metadata(sandbox),
+            "metadata": _metadata(sandbox.record),
         }
 
-    def _metadata(self, sandbox: Sandbox) -> dict[str, str]:
-        """Return its metadata, with what an unmodified SDK has no other place to show."""
-        metadata = {**sandbox.record.metadata, CONFINEMENT_KEY: self.sandboxes.confinement.level}
-        if sandbox.record.lost:
-            metadata[LOST_KEY] = "true"
-        return metadata
+
+def _metadata(record: SandboxRecord) -> dict[str, str]:
+    return record.metadata | ({LOST_KEY: "true"} if record.lost else {})
 
 
 def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:

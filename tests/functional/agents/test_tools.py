@@ -164,6 +164,8 @@ async def test_a_long_file_says_where_to_go_on(sandbox: Sandbox) -> None:
         ("read_file", {"path": "binary"}, "binary file of 4 bytes"),
         ("read_file", {"path": "large"}, "use run_command"),
         ("write_file", {"path": ".", "content": "x"}, "directory"),
+        ("write_file", {"path": "/usr/lib/x.py", "content": "x"}, "not permit"),
+        ("write_file", {"path": f"{'x' * 300}.py", "content": "x"}, "too long"),
         ("list_files", {"path": "binary"}, "not a directory"),
         ("list_files", {"path": "none"}, "no such"),
         ("edit_file", {"path": "none", "old": "a", "new": "b"}, "no such file"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.functional.local_sandbox.conftest import where
 from tests.functional.local_sandbox.test_commands import count, wait_for
-from tests.support.sandbox_server import sandbox_server
+from tests.support.sandbox_server import SandboxServer, sandbox_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,12 +83,16 @@ def test_a_fork_has_the_files_and_a_life_of_its_own(make_at_level: MakeSandbox) 
         fork.kill()
 
 
-def test_the_level_is_in_the_metadata(make_at_level: MakeSandbox) -> None:
-    assert make_at_level().get_info().metadata["vibekit_confinement"] in {
-        "bubblewrap",
-        "landlock",
-        "none",
-    }
+def test_the_level_is_in_the_info_and_a_list_has_what_was_given(
+    make: MakeSandbox, server: SandboxServer
+) -> None:
+    from e2b import Sandbox
+
+    sandbox = make(metadata={"name": "given"})
+    metadata = sandbox.get_info().metadata
+    assert metadata.pop("vibekit_confinement") in {"bubblewrap", "landlock", "none"}
+    listed = Sandbox.list(**where(server)).next_items()
+    assert {info.sandbox_id: info.metadata for info in listed}[sandbox.sandbox_id] == metadata
 
 
 def test_a_killed_server_loses_processes_and_no_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -138,9 +139,14 @@ class Supervisor:
             PermissionError: "permission_denied",
             IsADirectoryError: "invalid_argument",
         }
-        code = codes.get(type(error), "internal")
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
-            code = "not_enough_space"
+        numbers = {
+            errno.ENOSPC: "not_enough_space",
+            errno.EDQUOT: "not_enough_space",
+            errno.EROFS: "permission_denied",
+            errno.ENAMETOOLONG: "invalid_argument",
+            errno.ELOOP: "invalid_argument",
+        }
+        code = codes.get(type(error)) or numbers.get(error.errno or 0, "internal")
         return {"code": code, "message": f"{error.strerror}: {name}" if name else str(error)}
 
     def _reap(self) -> None:
