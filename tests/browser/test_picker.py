@@ -151,9 +151,11 @@ def test_no_key_in_the_picker_is_a_shortcut_of_the_notebook(
         for key in "ddaabbmyxc":
             picker.keyboard.press(key)
     picker.button("Kill…").click()
+    expect(picker.question.get_by_role("button", name="Cancel")).to_be_focused()
     for key in "ddaabb":
         picker.keyboard.press(key)
     picker.keyboard.press("Escape")
+    expect(picker.question).to_be_hidden()
     assert page.page.locator(".jp-Notebook .jp-Cell").count() == 3
     picker.button("Rename").focus()
     picker.keyboard.press("Enter")

@@ -156,7 +156,8 @@ class View {
   // A question, asked in place
 
   ask({ text, yes, danger, fields }) {
-    this.dismissed ??= document.activeElement;
+    const asker = document.activeElement;
+    if (!this.question.contains(asker)) this.dismissed = asker;
     const words = make("span", "vibekit-words", { id: `${this.id}-words` }, text);
     this.question.setAttribute("aria-labelledby", words.id);
     const labels = fields.map(({ key, label, value, hint }) => {
