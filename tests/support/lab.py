@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from tests.support.kernel import stop_local_server
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -78,6 +80,7 @@ class Lab:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self._token = secrets.token_hex(16)
+        self._home = root / "vibekit"
         self._log = (root / "lab.log").open("wb")
         self._process = subprocess.Popen(
             [
@@ -94,7 +97,7 @@ class Lab:
                 "JUPYTER_DATA_DIR": str(root / "data"),
                 "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
                 "IPYTHONDIR": str(root / "ipython"),
-                "VIBEKIT_HOME": str(root / "vibekit"),
+                "VIBEKIT_HOME": str(self._home),
                 "PYTHONPATH": os.pathsep.join(
                     filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))
                 ),
@@ -113,6 +116,7 @@ class Lab:
         self._process.terminate()
         self._process.wait(20)
         self._log.close()
+        stop_local_server(self._home)
 
     def end_kernels(self) -> None:
         """End all sessions: a kernel outlives its page."""
