@@ -12,15 +12,14 @@ overhead. Ours includes recording the conversation and looking for the files tha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beside import served_by
 from report import Figure, median, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -47,20 +46,6 @@ ROUNDS = 4
 MODEL, COMMAND = 0.2, 0.1
 PROMPT = "Work in twenty steps"
 SOURCE = f"sleep {COMMAND}; echo done"
-
-
-@contextlib.contextmanager
-def model_server() -> Iterator[str]:
-    """Give the URL of a model that works in so many steps."""
-    program = Path(__file__).with_name("stepping_model.py")
-    process = subprocess.Popen(
-        [sys.executable, str(program), str(STEPS), str(MODEL), SOURCE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:  # leaving closes its standard input, and that ends it
-        yield str(process.stdout and process.stdout.readline()).strip()
 
 
 def ours(client: VibeKit, agent: str) -> Callable[[], Awaitable[object]]:
@@ -231,7 +216,7 @@ def main() -> int:
         as_a_newcomer(),
         tempfile.TemporaryDirectory() as folder,
         sandbox_server(Path(folder)) as services,
-        model_server() as model_url,
+        served_by("stepping_model.py", STEPS, MODEL, SOURCE) as model_url,
     ):
         times = asyncio.run(measure(services, model_url))
     return report(

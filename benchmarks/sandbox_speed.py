@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beside import served_by
 from report import Figure, compiled_in, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -114,27 +115,13 @@ def output(server: SandboxServer) -> Iterator[Figure]:
     yield Figure("stdout", rate, "MB/s", least=50)
 
 
-@contextlib.contextmanager
-def bare_handler(folder: Path) -> Iterator[str]:
-    """Serve ``/files`` with as little as the HTTP library allows, in a process of its own."""
-    program = Path(__file__).with_name("bare_handler.py")
-    process = subprocess.Popen(
-        [sys.executable, str(program), str(folder / "bare.bin")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:  # leaving closes its standard input, and that ends it
-        yield str(process.stdout and process.stdout.readline()).strip()
-
-
 def files(server: SandboxServer, folder: Path) -> Iterator[Figure]:
     """Compare 50 MB written and read with a bare handler."""
     from e2b import Sandbox
 
     sandbox = create(server, timeout=600)
     data = os.urandom(SIZE)
-    with bare_handler(folder) as url:
+    with served_by("bare_handler.py", folder / "bare.bin") as url:
         bare = Sandbox.connect(
             sandbox.sandbox_id, api_key=server.key, api_url=server.url, sandbox_url=url
         )

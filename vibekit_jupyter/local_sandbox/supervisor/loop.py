@@ -25,6 +25,20 @@ __all__ = ["Supervisor"]
 
 Answer = tuple[dict[str, Any], list[int]]
 TICK = 0.05
+# What the kernel refused, in the protocol's words.
+CODES = {
+    errno.ENOENT: "not_found",
+    errno.ENOTDIR: "not_found",
+    errno.EEXIST: "already_exists",
+    errno.EACCES: "permission_denied",
+    errno.EPERM: "permission_denied",
+    errno.EROFS: "permission_denied",
+    errno.EISDIR: "invalid_argument",
+    errno.ENAMETOOLONG: "invalid_argument",
+    errno.ELOOP: "invalid_argument",
+    errno.ENOSPC: "not_enough_space",
+    errno.EDQUOT: "not_enough_space",
+}
 
 
 class Supervisor:
@@ -132,21 +146,7 @@ class Supervisor:
 
     def _explain(self, error: OSError) -> dict[str, str]:
         name = self.view.to_seen(os.fsdecode(error.filename)) if error.filename else ""
-        codes: dict[type[OSError], str] = {
-            FileNotFoundError: "not_found",
-            NotADirectoryError: "not_found",
-            FileExistsError: "already_exists",
-            PermissionError: "permission_denied",
-            IsADirectoryError: "invalid_argument",
-        }
-        numbers = {
-            errno.ENOSPC: "not_enough_space",
-            errno.EDQUOT: "not_enough_space",
-            errno.EROFS: "permission_denied",
-            errno.ENAMETOOLONG: "invalid_argument",
-            errno.ELOOP: "invalid_argument",
-        }
-        code = codes.get(type(error)) or numbers.get(error.errno or 0, "internal")
+        code = CODES.get(error.errno or 0, "internal")
         return {"code": code, "message": f"{error.strerror}: {name}" if name else str(error)}
 
     def _reap(self) -> None:
