@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 STEPS = 20
-ROUNDS = 4
+ROUNDS = 6
 # Seconds of one answer and of one command: a quick model, a quick command.
 MODEL, COMMAND = 0.2, 0.1
 PROMPT = "Work in twenty steps"

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import json
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation, message_to_dict
+from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_turn
 from vibekit_jupyter.artifacts import artifacts
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
@@ -36,9 +34,11 @@ from vibekit_jupyter.results import CommandResult, Result, Usage
 from vibekit_jupyter.sandbox import kept_alive
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
+from vibekit_jupyter.turn_record import TurnRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from typing import Any
 
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
@@ -95,18 +95,13 @@ class Run:
         self._price = price
         self._clock = time.monotonic()
         self._log = EventLog()
-        self._recorded = 0
-        # One thread, so in order: a home folder on a network must not hold up what is drawn.
-        self._writer = ThreadPoolExecutor(1, "vibekit-record")
-        self._written: Future[None] | None = None
-        self._spelled: dict[int, tuple[Message, str]] = {}
+        self._record: TurnRecord | None = None
         self._session_id = started.session_id
         self._words: list[str] = []
         self._commands: list[CommandResult] = []
         self._changes = Changes()
         self._usage = Usage()
         self._steps = 0
-        self._turn_number: int | None = None
 
     async def go(
         self,
@@ -153,10 +148,7 @@ class Run:
                     self._cost(),
                 )
             )
-            try:
-                self._record(registry, status, sentence)
-            finally:
-                self._writer.shutdown()
+            self._finish_record(status, sentence)
         return self._result(status)
 
     async def _turn(
@@ -173,8 +165,7 @@ class Run:
         said = () if fresh else registry.messages(session.service_id, session.id)
         earlier = registry.changed_files(session.service_id, session.id)
         conversation = _conversation(session.id, said)
-        before = conversation.messages
-        self._turn_number = registry.begin_turn(
+        number = registry.begin_turn(
             session.service_id,
             session.id,
             prompt=self._redactor.text(self._prompt.prompt),
@@ -185,63 +176,41 @@ class Run:
             owner=own_mark(),
             fresh=int(fresh),
         )
-        try:
-            events = run_turn(
-                ready.vendor,
-                conversation,
-                self._prompt.prompt,
-                sandbox=ready.sandbox,
-                mode=self._prompt.mode,
-                limits=limits,
-                effort=effort,
-                changes=self._changes,
-            )
-            made = self._made(events, ready.sandbox, earlier)
-            async with kept_alive(ready.sandbox), contextlib.aclosing(made):
-                async for event in made:
-                    self._note(event)
-                    if isinstance(event, StepFinished):
-                        self._write_behind(registry, **self._said(conversation, before))
-            if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
-                self._note(Notice(notice))
-        finally:
-            self._write(registry, **self._said(conversation, before))
-
-    def _write_behind(self, registry: Registry, **columns: Any) -> None:
-        """Write down how far the turn has come, what happened since the last time, too.
-
-        It is done while the run goes on. What went wrong with it is raised by the next one.
-        """
-        if self._turn_number is None:
-            return
-        self._wait_until_written()
-        first = max(self._recorded - 1, 0)  # the last event may have grown since
-        self._recorded = len(self._log)
-        events = self._log.to_dicts(first)
-        self._written = self._writer.submit(
-            registry.update_turn, self._turn_number, events, first=first, **columns
+        self._record = TurnRecord(registry, number, self._log, conversation, self._redactor)
+        events = run_turn(
+            ready.vendor,
+            conversation,
+            self._prompt.prompt,
+            sandbox=ready.sandbox,
+            mode=self._prompt.mode,
+            limits=limits,
+            effort=effort,
+            changes=self._changes,
         )
+        made = self._made(events, ready.sandbox, earlier)
+        async with kept_alive(ready.sandbox), contextlib.aclosing(made):
+            async for event in made:
+                self._note(event)
+                if isinstance(event, StepFinished):
+                    self._record.write()
+                else:
+                    self._record.write_soon()
+        if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
+            self._note(Notice(notice))
+        self._record.flush()
 
-    def _wait_until_written(self) -> None:
-        written, self._written = self._written, None
-        if written is not None:
-            written.result()
-
-    def _write(self, registry: Registry, **columns: Any) -> None:
-        """Write down how far the turn has come; when this returns, it is written."""
-        self._write_behind(registry, **columns)
-        self._wait_until_written()
-
-    def _record(self, registry: Registry, status: Status, sentence: str) -> None:
+    def _finish_record(self, status: Status, sentence: str) -> None:
         """Write down how the turn ended, if it ever began."""
-        self._write(
-            registry,
-            status=status,
-            error=self._redactor.text(sentence),
-            usage=dataclasses.asdict(self._usage),
-            files=sorted(change.path for change in self._changes.files if change.kind != "deleted"),
-            duration=self._elapsed(),
-        )
+        if self._record is not None:
+            self._record.finish(
+                status=status,
+                error=self._redactor.text(sentence),
+                usage=dataclasses.asdict(self._usage),
+                files=sorted(
+                    change.path for change in self._changes.files if change.kind != "deleted"
+                ),
+                duration=self._elapsed(),
+            )
 
     async def _made(
         self, events: AsyncGenerator[Event, None], sandbox: Sandbox, earlier: Sequence[str]
@@ -282,26 +251,6 @@ class Run:
                     self._words.append(PARAGRAPH)
                 self._steps = event.step
                 self._usage += event.usage
-
-    def _said(self, conversation: Conversation, before: Sequence[Message]) -> dict[str, Any]:
-        """Return what the turn adds to its session's record.
-
-        A conversation that was compacted in the turn starts anew with it.
-        """
-        compacted = tuple(conversation.messages[: len(before)]) != tuple(before)
-        said = conversation.messages[0 if compacted else len(before) :]
-        messages = f"[{','.join(map(self._spell, said))}]"
-        columns = {"tokens": conversation.tokens, "messages": messages}
-        return columns | {"fresh": 1} if compacted else columns
-
-    def _spell(self, message: Message) -> str:
-        """Return a message as JSON without secrets, made once: each step writes all of them."""
-        known = self._spelled.get(id(message))
-        if known is None:
-            spelled = json.dumps(self._redactor.value(message_to_dict(message)))
-            # The message is kept beside it, so that no other one can have its identity.
-            known = self._spelled[id(message)] = (message, spelled)
-        return known[1]
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock

@@ -64,11 +64,11 @@ class Claude:
         )
         self._service = Service(model, self._post, anthropic.AnthropicError)
 
-    async def _post(self, body: dict[str, Any], timeout: Timeout) -> anthropic.AsyncStream[object]:
+    async def _post(self, body: bytes, timeout: Timeout) -> anthropic.AsyncStream[object]:
         return await self._client.post(
             "/v1/messages",
             cast_to=object,
-            body=body,
+            content=body,
             options={"timeout": timeout},
             stream=True,
             stream_cls=anthropic.AsyncStream[object],

@@ -44,11 +44,11 @@ class Codex:
         )
         self._service = Service(model, self._post, openai.OpenAIError)
 
-    async def _post(self, body: dict[str, Any], timeout: Timeout) -> openai.AsyncStream[object]:
+    async def _post(self, body: bytes, timeout: Timeout) -> openai.AsyncStream[object]:
         return await self._client.post(
             "/responses",
             cast_to=object,
-            body=body,
+            content=body,
             options={"timeout": timeout},
             stream=True,
             stream_cls=openai.AsyncStream[object],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.config import Model
 
-    Post = Callable[[dict[str, Any], httpx2.Timeout], Awaitable[Any]]
+    Post = Callable[[bytes, httpx2.Timeout], Awaitable[Any]]
 
 __all__ = ["Service", "http_client"]
 
@@ -37,8 +38,9 @@ class Service:
     model
         Where it is.
     post
-        Sends a request body with a timeout, and returns the stream of its answer. Its events
-        are the JSON objects of the wire: the SDKs' classes are wrong for an event that their
+        Sends a request body with a timeout, and returns the stream of its answer. The body is
+        the bytes of the wire, and the events are its JSON objects: the SDKs walk through a body
+        that they are to spell themselves, and their classes are wrong for an event that their
         version does not know, and several times slower to make.
     sdk_error
         The root of the SDK's errors. Both SDKs let some of their HTTP library's through.
@@ -81,7 +83,9 @@ class Service:
             wanted = {name: optional[name] for name in optional if name not in self._refused}
             try:
                 async with asyncio.timeout(silence):
-                    return await self._post({**required, **wanted, "stream": True}, timeout)
+                    return await self._post(
+                        _spelled({**required, **wanted, "stream": True}), timeout
+                    )
             except self._caught as error:
                 said = str(error) if status_of(error) in (400, 422) else ""
                 refused = {name for name in wanted if re.search(rf"\b{name}\b", said)}
@@ -108,3 +112,7 @@ class Service:
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             # Nobody has checked what the server sent: it breaks where it is used.
             raise self.failures.no_answer() from error
+
+
+def _spelled(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

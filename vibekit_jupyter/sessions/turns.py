@@ -57,10 +57,11 @@ class TurnRecords(Database):
         """
         assignments = ", ".join(f"{column} = ?" for column in columns)
         with self.transaction() as database:
-            database.execute(
-                f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
-                (*map(_plain, columns.values()), turn),
-            )
+            if columns:
+                database.execute(
+                    f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
+                    (*map(_plain, columns.values()), turn),
+                )
             database.executemany(
                 "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
                 [(turn, number, json.dumps(event)) for number, event in enumerate(events, first)],

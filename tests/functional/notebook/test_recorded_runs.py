@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.support.kernel import Cell, Kernel
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Reply, Stall
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall, Usage
+from vibekit_jupyter.sessions.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +29,10 @@ def script(request: Request) -> Reply:
         case "two steps" if not request.messages[-1].tool_results:
             command = "echo the first step"
             return Answer(tool_calls=(ToolCall("run_command", {"command": command}),))
-        case "two steps":
-            return Disturbed(Answer("This answer never ends."), Stall(after=3, seconds=60))
-        case "stall":
+        case "a long step":
+            command = "echo so far; sleep 600"
+            return Answer("First:", tool_calls=(ToolCall("run_command", {"command": command}),))
+        case "two steps" | "stall":
             return Disturbed(Answer("Too late."), Stall(after=3, seconds=60))
         case prompt:
             usage = Usage(input=1_000, output=500)
@@ -193,6 +197,32 @@ def test_what_a_killed_kernel_had_done_is_shown(server: ModelServer, tmp_path: P
         shown = kernel.run("%vibekit last").text
     assert "its end is not recorded" in shown
     assert "echo the first step" in shown
+
+
+def test_what_was_going_on_in_a_killed_kernel_is_shown(server: ModelServer, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with kernel_of(server, home, JPY_SESSION_NAME=NOTEBOOK) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        cell = kernel.begin("%%vibekit\na long step")
+        kernel.wait_for(cell, "so far")
+        wait_for_event(home, "so far")
+        kernel.restart()
+        kernel.run("%load_ext vibekit_jupyter")
+        shown = kernel.run("%vibekit last").text
+        again = kernel.run("%%vibekit\nhello").text
+    assert "its end is not recorded" in shown
+    assert "First:" in shown
+    assert "so far" in shown
+    assert "You said: hello" in again
+
+
+def wait_for_event(home: Path, text: str, timeout: float = 20) -> None:
+    """Wait until an event with this text is on record."""
+    ends = time.monotonic() + timeout
+    with closing(Registry(home / "sessions.sqlite", read_only=True)) as registry:
+        while text not in str(registry.events(1)):
+            assert time.monotonic() < ends, f"{text!r} is not on record"
+            time.sleep(0.02)
 
 
 def test_a_run_tells_its_cost_where_the_price_is_known(server: ModelServer, home: Path) -> None:
