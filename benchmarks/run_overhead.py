@@ -63,6 +63,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.client = httpx2.AsyncClient(event_hooks={"request": [self._keep]}, timeout=60)
+        self._bare = httpx2.AsyncClient(timeout=60)
         self._requests: list[httpx2.Request] = []
 
     async def _keep(self, request: httpx2.Request) -> None:
@@ -74,15 +75,19 @@ class Recorder:
         async def run() -> None:
             requests = self._requests[-STEPS - 1 :]
             assert len(requests) == STEPS + 1
-            async with httpx2.AsyncClient(timeout=60) as client:
-                for number, kept in enumerate(requests):
-                    if number > 0:
-                        await sandbox.commands.run(SOURCE)
-                    await client.request(
-                        kept.method, kept.url, headers=kept.headers, content=kept.content
-                    )
+            for number, kept in enumerate(requests):
+                if number > 0:
+                    await sandbox.commands.run(SOURCE)
+                await self._bare.request(
+                    kept.method, kept.url, headers=kept.headers, content=kept.content
+                )
 
         return run
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+        await self._bare.aclose()
 
 
 def openai_runner(
@@ -194,8 +199,8 @@ async def measure(services: SandboxServer, model_url: str) -> dict[str, list[flo
             took = time.perf_counter() - began
             if number > 0:  # the first one warms up
                 times[name].append(took)
-    await codex.close()
-    await claude.close()
+    for recorder in recorders.values():
+        await recorder.aclose()
     await client.kill()
     await client.aclose()
     return times

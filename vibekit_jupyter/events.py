@@ -54,8 +54,12 @@ class Event:
         _EVENTS[cls.type] = cls
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-safe dictionary."""
-        return {"type": self.type, **dataclasses.asdict(self)}
+        """Return a JSON-safe dictionary; it shares a tool call's arguments with the event."""
+        fields = {
+            name: dict(vars(value)) if dataclasses.is_dataclass(value) else value
+            for name, value in vars(self).items()
+        }
+        return {"type": self.type, **fields}
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,8 @@ class Redactor:
             case list() | tuple():
                 return type(value)(map(self._value, value))
             case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-                fields = dataclasses.fields(value)
-                changes = {one.name: self._value(getattr(value, one.name)) for one in fields}
-                return dataclasses.replace(value, **changes)
+                changed = {name: self._value(item) for name, item in vars(value).items()}
+                return value if changed == vars(value) else dataclasses.replace(value, **changed)
             case _:
                 return value
 

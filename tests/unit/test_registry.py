@@ -265,6 +265,15 @@ def test_a_network_file_system_is_known_by_its_mount(path: str, *, network: bool
     assert is_on_network(Path(path), mounts) is network
 
 
+def test_a_home_that_is_a_link_to_a_network_is_on_it(tmp_path: Path) -> None:
+    far, home = tmp_path.resolve() / "far", tmp_path / "home"
+    far.mkdir()
+    home.symlink_to(far)
+    mounts = f"/dev/vda / ext4 rw 0 0\nserver:/export {far} nfs4 rw 0 0\n"
+    assert is_on_network(home / "sessions.sqlite", mounts)
+    assert not is_on_network(tmp_path / "sessions.sqlite", mounts)
+
+
 def test_a_look_changes_nothing(registry: Registry) -> None:
     registry.add(a_session(), HERE)
     registry.remember("ada", "/n.ipynb", HERE.id, "i1")

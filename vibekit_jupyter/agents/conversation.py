@@ -7,7 +7,7 @@ and model get them back verbatim (reasoning stays valid), any other gets the neu
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.wire_text import well_formed
@@ -188,8 +188,18 @@ _ROLES: dict[type[Message], str] = {
 
 
 def message_to_dict(message: Message) -> dict[str, Any]:
-    """Return a message as a JSON-safe dictionary."""
-    return {"role": _ROLES[type(message)], **asdict(message)}
+    """Return a message as a JSON-safe dictionary; it shares a vendor's items with the message."""
+    return {
+        "role": _ROLES[type(message)],
+        **{
+            name: [_part(part) for part in value] if isinstance(value, tuple) else value
+            for name, value in vars(message).items()
+        },
+    }
+
+
+def _part(part: ToolCall | ToolResult | dict[str, Any]) -> dict[str, Any]:
+    return part if isinstance(part, dict) else dict(vars(part))
 
 
 def _message(data: Mapping[str, Any]) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RegistryError
@@ -197,7 +197,7 @@ def is_on_network(path: Path, mounts: str | None = None) -> bool:
         except OSError:
             return False
     best: tuple[int, str] = (0, "")
-    target = PurePosixPath(path)
+    target = path.resolve()  # a home folder may be a link to one
     for line in mounts.splitlines():
         _device, point, kind, *_rest = line.split(" ")
         point = point.replace("\\040", " ")
