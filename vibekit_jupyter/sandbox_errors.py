@@ -114,6 +114,8 @@ def file_errors(path: str) -> Iterator[None]:
             raise FileNotFoundError(f"{path}: there is no such file or folder") from cause
         if isinstance(cause, e2b.InvalidArgumentException):
             raise OSError(f"{path}: {cause}") from cause
+        if isinstance(cause, e2b.NotEnoughSpaceException):
+            raise OSError(f"{path}: the sandbox's disk is full") from cause
         # The SDK has no class for it: its words begin with HTTP's code, or with Connect's.
         if str(cause).lower().startswith(("403:", "code.permission_denied:")):
             raise PermissionError(f"{path}: the sandbox does not permit that") from cause

@@ -11,6 +11,12 @@ import pytest
 
 from tests.security.local_sandbox.conftest import CONFINED
 from tests.support.sandbox_server import SandboxServer, sandbox_server
+from vibekit_jupyter.agents.changes import Changes
+from vibekit_jupyter.agents.conversation import ToolCall
+from vibekit_jupyter.agents.tools import Outcome, Toolbox
+from vibekit_jupyter.config import Service
+from vibekit_jupyter.sandbox import Sandbox
+from vibekit_jupyter.sandbox_service import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,3 +140,25 @@ def test_a_full_disk_leaves_a_sandbox_as_it_was(server: SandboxServer, tmp_path:
     assert state() == "running"
     assert still_sleeps()
     assert sandbox.kill()
+
+
+@pytest.mark.anyio
+async def test_the_model_is_told_of_a_full_disk_and_can_make_room(server: SandboxServer) -> None:
+    service = Service(
+        "there", "there", api_key=server.key, api_url=server.url, sandbox_url=server.url
+    )
+    sandbox = await Sandbox.create(service, timeout=600, metadata={}, internet=False)
+    tools = Toolbox(sandbox, "code", Changes())
+
+    async def call(tool: str, **arguments: str) -> Outcome:
+        return await tools.run(ToolCall("1", tool, json.dumps(arguments)), lambda *_: None)
+
+    assert (await call("write_file", path="kept.txt", content="kept")).ok
+    assert not (await call("run_command", command="cat /dev/zero > larger")).ok
+    refused = await call("write_file", path="large.txt", content="x" * 5 * MIB)
+    assert not refused.ok
+    assert "large.txt: the sandbox's disk is full" in refused.output
+    assert (await call("read_file", path="kept.txt")).output.startswith("kept")
+    assert (await call("run_command", command="rm larger")).ok
+    assert (await call("write_file", path="large.txt", content="x" * 5 * MIB)).ok
+    await kill(service, sandbox.id)
