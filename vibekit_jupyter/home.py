@@ -16,7 +16,7 @@ def vibekit_home() -> Path:
     It is not created: reading never leaves a trace.
     """
     if configured := os.environ.get("VIBEKIT_HOME"):
-        return Path(configured).expanduser().absolute()
+        return Path(configured).expanduser().resolve()
     from platformdirs import user_data_path
 
     return user_data_path("vibekit", appauthor=False)
