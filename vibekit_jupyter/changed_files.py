@@ -1,7 +1,7 @@
-"""Which files changed in a sandbox, and what can be shown of them.
+"""Which files there are in a sandbox, or changed lately, and what can be shown of them.
 
 This runs in the sandbox, by its own python3 (3.8 and up, nothing installed), and is never
-imported: see ``artifacts``. It is asked by the environment variable ``VIBEKIT_ASKED``, and
+imported: see ``sandbox_look``. It is asked by the environment variable ``VIBEKIT_ASKED``, and
 answers with one line of ASCII JSON.
 """
 
@@ -24,9 +24,11 @@ NOT_LOOKED_INTO = ("node_modules", "__pycache__", "venv", "site-packages")
 ROWS = 10
 
 
-def changed(top: str, since: float) -> Iterator[tuple[float, str, int]]:
-    """Yield (time, path, size) of the files below a folder that changed since then."""
-    folders = collections.deque([top])
+def changed(folders: collections.deque[str], since: float) -> Iterator[tuple[float, str, int]]:
+    """Yield (time, path, size) of the files below folders that changed since then.
+
+    Where there are too many, folders remain in ``folders``.
+    """
     visited = 0
     while folders and visited < MOST_VISITED:
         try:
@@ -119,11 +121,14 @@ def main() -> None:
     """Answer what is asked."""
     asked = json.loads(os.environ["VIBEKIT_ASKED"])
     now = time.time()
-    found = sorted(changed(asked["top"], now - asked["seconds"]))
+    every = asked["seconds"] is None
+    folders = collections.deque([asked["top"]])
+    found = sorted(changed(folders, 0 if every else now - asked["seconds"]), reverse=True)
     listed = found[: asked["files"]]
     room = asked["room"]
     files = []
-    for (at, path, size), born in zip(listed, births([path for _, path, _ in listed])):  # noqa: B905  (3.10 and up)
+    paths = [path for _, path, _ in listed]
+    for (at, path, size), born in zip(listed, [0] * len(paths) if every else births(paths)):  # noqa: B905  (3.10 and up)
         most = asked["most"].get(os.path.splitext(path)[1].lower(), asked["most_else"])
         data = content(path, size, min(most, room))
         room -= len(data or b"")
@@ -137,7 +142,8 @@ def main() -> None:
             }
         )
     missing = [path for path in asked["known"] if not os.path.lexists(path)]
-    answer = {"now": now, "files": files, "more": len(found) - len(listed), "missing": missing}
+    more = len(found) - len(listed) + len(folders)
+    answer = {"now": now, "files": files, "more": more, "missing": missing}
     sys.stdout.write(json.dumps(answer))
 
 

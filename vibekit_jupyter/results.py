@@ -76,8 +76,9 @@ class FileChange:
     """A file that a run created, modified or deleted.
 
     ``diff`` is a unified diff without its two header lines, empty for a binary file. It is empty,
-    too, where only commands touched a file that no run had touched before; such a file is
-    ``created`` when the file system says that it is new, which it says of one that a command
+    too, where a command changed a file that was not read before the run (it is large, or one of
+    very many), and where one made a file that is shown itself, such as a table. Among very many
+    files, ``created`` means that the file system says so, which it says of one that a command
     replaced whole (``sed -i``) as well.
     """
 

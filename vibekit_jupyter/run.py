@@ -7,16 +7,16 @@ both agents accept next time, and raises what went wrong with the partial result
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import time
+from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_turn
-from vibekit_jupyter.artifacts import artifacts
+from vibekit_jupyter.artifacts import artifacts, looking_before
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import (
@@ -177,24 +177,28 @@ class Run:
             fresh=int(fresh),
         )
         self._record = TurnRecord(registry, number, self._log, conversation, self._redactor)
-        events = run_turn(
-            ready.vendor,
-            conversation,
-            self._prompt.prompt,
-            sandbox=ready.sandbox,
-            mode=self._prompt.mode,
-            limits=limits,
-            effort=effort,
-            changes=self._changes,
-        )
-        made = self._made(events, ready.sandbox, earlier)
-        async with kept_alive(ready.sandbox), contextlib.aclosing(made):
-            async for event in made:
-                self._note(event)
-                if isinstance(event, StepFinished):
-                    self._record.write()
-                else:
-                    self._record.write_soon()
+        # What cannot change anything needs no look at what there was.
+        writes = self._prompt.mode == "code"
+        looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
+        async with kept_alive(ready.sandbox), looking as before_tools:
+            events = run_turn(
+                ready.vendor,
+                conversation,
+                self._prompt.prompt,
+                sandbox=ready.sandbox,
+                mode=self._prompt.mode,
+                limits=limits,
+                effort=effort,
+                changes=self._changes,
+                before_tools=before_tools,
+            )
+            async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
+                async for event in made:
+                    self._note(event)
+                    if isinstance(event, StepFinished):
+                        self._record.write()
+                    else:
+                        self._record.write_soon()
         if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
             self._note(Notice(notice))
         self._record.flush()
@@ -219,7 +223,7 @@ class Run:
         before_tools = time.monotonic()
         using_tools = False
         ended: VibeKitError | None = None
-        async with contextlib.aclosing(events):
+        async with aclosing(events):
             try:
                 async for event in events:
                     using_tools = using_tools or isinstance(event, ToolCallStarted)

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.agents.diff import file_change
+from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vibekit_jupyter.results import FileChange
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Changes"]
 
@@ -32,10 +31,14 @@ class Changes:
     ----------
     code
         The last program that was written, empty where none was.
+    before
+        What was there before the run, as far as it was seen; None is content that was not.
     """
 
     def __init__(self) -> None:
         self.code = ""
+        self.before: Mapping[str, bytes | None] = {}
+        self._seen_all = False
         self._files: dict[str, FileChange] = {}
         self._first: dict[str, bytes | None] = {}
         self._last: dict[str, bytes] = {}
@@ -45,6 +48,19 @@ class Changes:
     def files(self) -> Sequence[FileChange]:
         """What became of each path, the last changed last; one that is as before is left out."""
         return tuple(self._files.values())
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """All paths that there were before, or that were written."""
+        return [*self.before, *(path for path in self._files if path not in self.before)]
+
+    def begin(self, before: Mapping[str, bytes | None], *, complete: bool) -> None:
+        """Take down what is there before anything is changed, or only a part of it."""
+        self.before, self._seen_all = before, complete
+
+    def was_there(self, path: str) -> bool | None:
+        """Whether a path was there before the run, None where nobody looked."""
+        return True if path in self.before else False if self._seen_all else None
 
     def content(self, path: str) -> bytes | None:
         """Return what a path held last, None where that is not known."""
@@ -77,6 +93,16 @@ class Changes:
         earlier = self._files.pop(change.path, change)
         self._files[change.path] = replace(change, kind=earlier.kind)
         self._read_code(change.path, content)
+        return change
+
+    def delete(self, path: str) -> FileChange:
+        """Take down that a file is gone, and return what this did to it."""
+        before = self._last.get(path) if self.knows(path) else self.before.get(path)
+        if before is not None:
+            return self.write(path, before, None)
+        earlier, change = self._files.pop(path, None), FileChange(path, "deleted")
+        if earlier is None or earlier.kind != "created":
+            self._files[path] = change
         return change
 
     def knows(self, path: str) -> bool:

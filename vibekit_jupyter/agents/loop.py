@@ -71,12 +71,13 @@ async def run_turn(
     limits: Limits | None = None,
     effort: str | None = None,
     changes: Changes | None = None,
+    before_tools: asyncio.Future[None] | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
     However it ends, the conversation is one that both vendors accept next time. Iterate it
     under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
-    in ``changes``.
+    in ``changes``; the first one waits for ``before_tools``.
 
     Raises
     ------
@@ -88,7 +89,7 @@ async def run_turn(
         A bound was reached; the next prompt can go on.
     """
     toolbox = Toolbox(sandbox, mode, changes or Changes())
-    turn = _Turn(vendor, conversation, toolbox, mode, limits or Limits(), effort)
+    turn = _Turn(vendor, conversation, toolbox, mode, limits or Limits(), effort, before_tools)
     conversation.append(UserMessage(prompt))
     try:
         async with aclosing(turn.steps()) as events:
@@ -109,6 +110,7 @@ class _Turn:
     mode: Mode
     limits: Limits
     effort: str | None
+    before_tools: asyncio.Future[None] | None
     spent: Usage = field(default_factory=Usage)
     words: list[str] = field(default_factory=list)
     answered: bool = False
@@ -202,6 +204,8 @@ class _Turn:
         self.spent += await compact(self.vendor, self.conversation, silence=self.limits.silence)
 
     async def _run_calls(self, answer: Answer) -> AsyncGenerator[Event, None]:
+        if self.before_tools is not None:
+            await asyncio.shield(self.before_tools)
         calls = answer.message.tool_calls
         async with aclosing(run_calls(self.toolbox, calls, self.results)) as events:
             async for event in events:

@@ -1,4 +1,4 @@
-"""What a run's commands made is known and shown, from one request to the sandbox."""
+"""What a run's commands did to files is known and shown, from two looks at the sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.counting_proxy import counting_proxy
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Stall
-from vibekit_jupyter.artifacts import MOST_FILES, MOST_SHOWN
+from vibekit_jupyter.artifacts import MOST_BEFORE, MOST_FILES, MOST_SHOWN
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 from vibekit_jupyter.errors import ModelError
 from vibekit_jupyter.events import Event, FileChanged, FileShown, Notice
@@ -63,6 +63,12 @@ def changed(events: list[Event]) -> dict[str, str]:
     """The changes that commands made, by the files' names."""
     changes = [event.change for event in events if isinstance(event, FileChanged)]
     return {change.path.removeprefix(f"{HOME}/"): change.kind for change in changes}
+
+
+def diffs(events: list[Event]) -> dict[str, str]:
+    """What commands changed in the files."""
+    changes = [event.change for event in events if isinstance(event, FileChanged)]
+    return {change.path.removeprefix(f"{HOME}/"): change.diff for change in changes}
 
 
 def shown(events: list[Event]) -> dict[str, FileShown]:
@@ -142,6 +148,71 @@ async def test_what_a_tool_wrote_and_a_command_changed_has_its_diff(new_client: 
     assert files[f"{HOME}/old.txt"].diff == "@@ -1 +1 @@\n-old\n+new\n"
     assert f"--- a{HOME}/old.txt\n+++ b{HOME}/old.txt\n@@ -1" in result.diff
     assert result.code == "one\n2\nthree\n"
+
+
+async def test_what_commands_did_to_files_that_were_there_has_its_diff(
+    new_client: NewClient,
+) -> None:
+    result, events = await run(
+        new_client,
+        command(
+            "sed -i s/two/2/ edited.txt; rm gone.txt; mv old.txt new.txt; touch same.txt;"
+            "printf 'a\\n' > made.py; printf '\\0' >> binary; echo 3,4 >> table.csv; echo 1 > t.csv"
+        ),
+        before="printf 'one\\ntwo\\n' > edited.txt; echo bye > gone.txt; echo moved > old.txt;"
+        "echo same > same.txt; printf '\\0' > binary; echo 1,2 > table.csv",
+    )
+    assert changed(events) == {
+        "edited.txt": "modified",
+        "gone.txt": "deleted",
+        "old.txt": "deleted",
+        "new.txt": "created",
+        "made.py": "created",
+        "binary": "modified",
+        "table.csv": "modified",
+        "t.csv": "created",
+    }
+    assert diffs(events) == {
+        "edited.txt": "@@ -1,2 +1,2 @@\n one\n-two\n+2\n",
+        "gone.txt": "@@ -1 +0,0 @@\n-bye\n",
+        "old.txt": "@@ -1 +0,0 @@\n-moved\n",
+        "new.txt": "@@ -0,0 +1 @@\n+moved\n",
+        "made.py": "@@ -0,0 +1 @@\n+a\n",
+        "binary": "",
+        "table.csv": "@@ -1 +1,2 @@\n 1,2\n+3,4\n",
+        "t.csv": "",  # it is shown as a table
+    }
+    assert set(shown(events)) == {"table.csv", "t.csv"}
+    assert "-two\n+2\n" in result.diff
+    assert len(result.files) == len(changed(events))
+
+
+async def test_what_was_too_much_to_be_seen_before_has_no_diff(new_client: NewClient) -> None:
+    _, events = await run(
+        new_client,
+        command("echo new > large.txt; echo more >> 1.txt; echo new > new.txt; rm 2.txt"),
+        before=f"head -c 40000 /dev/zero | tr '\\0' x > large.txt;"
+        f"for n in $(seq {MOST_BEFORE}); do echo $n > $n.txt; done; sleep 0.1; touch 1.txt 2.txt",
+    )
+    assert changed(events) == {
+        "large.txt": "modified",
+        "1.txt": "modified",
+        "2.txt": "deleted",
+        "new.txt": "created",
+    }
+    assert diffs(events)["large.txt"] == diffs(events)["new.txt"] == ""
+    assert diffs(events)["1.txt"] == "@@ -1 +1,2 @@\n 1\n+more\n"
+
+
+async def test_a_deleted_tree_is_bounded_and_counted(new_client: NewClient) -> None:
+    many = MOST_FILES + 7
+    _, events = await run(
+        new_client,
+        command("rm -r tree"),
+        before=f"mkdir tree; for n in $(seq {many}); do echo > tree/$n; done",
+    )
+    assert list(changed(events).values()) == ["deleted"] * MOST_FILES
+    assert Notice("7 more files changed that are not listed here.") in events
 
 
 async def test_the_code_is_the_last_command_where_no_program_was_written(
@@ -238,7 +309,7 @@ async def test_a_secret_in_a_file_is_not_shown(new_client: NewClient) -> None:
     assert key not in result.code + str(result.commands)
 
 
-async def test_it_costs_one_request_and_in_ask_mode_none(
+async def test_it_costs_two_requests_and_in_ask_mode_none(
     new_client: NewClient, other_server: SandboxServer
 ) -> None:
     with (
@@ -259,7 +330,7 @@ async def test_it_costs_one_request_and_in_ask_mode_none(
         await client.execute_command("true")
         before = len(proxy.requests)
         await client.generate_code("Do it")
-        assert len(proxy.requests) - before == 2, "the command, and the look at what it made"
+        assert len(proxy.requests) - before == 3, "a look, the command, and a look at what it did"
         before = len(proxy.requests)
         await client.generate_code("What is it?", mode="ask")
         assert len(proxy.requests) == before
