@@ -64,12 +64,14 @@ class TurnRecord:
     def write(self) -> None:
         """Begin to write down what has happened; the run goes on meanwhile.
 
+        What is still being written is waited for: a step's end is not put off.
+
         Raises
         ------
         RegistryError
             What happened earlier could not be written.
         """
-        if self._writing is not None and self._writing.done():
+        if self._writing is not None:
             self._writing.result()
         self._write_behind()
 
@@ -105,12 +107,12 @@ class TurnRecord:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._write_behind()
+        if self._writing is None or self._writing.done():
+            self._write_behind()
+        else:
+            self.write_soon()
 
     def _write_behind(self) -> None:
-        if self._writing is not None and not self._writing.done():
-            self.write_soon()  # a slow disk holds nothing up
-            return
         self._take_over()
         first, news = self._news()
         self._underway = (len(self._log), news)
