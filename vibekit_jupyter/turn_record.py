@@ -61,27 +61,25 @@ class TurnRecord:
         self._events_written = 0
         self._columns_written: dict[str, Any] = {}
 
-    def write(self) -> None:
-        """Begin to write down what has happened; the run goes on meanwhile.
-
-        What is still being written is waited for: a step's end is not put off.
+    async def write(self) -> None:
+        """Write down what has happened; when this returns, it is written.
 
         Raises
         ------
         RegistryError
-            What happened earlier could not be written.
+            It could not be written, or what happened earlier.
         """
-        if self._writing is not None:
-            self._writing.result()
+        await self._written()
         self._write_behind()
+        await self._written()
 
     def write_soon(self) -> None:
         """Write down what has happened a moment from now, with what comes until then."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY, self._on_time)
 
-    def flush(self, **columns: Any) -> None:
-        """Write down all that happened, and what else is known; when this returns, it is written.
+    def finish(self, **columns: Any) -> None:
+        """Write down all that happened, and how it ended; no event loop is needed for it.
 
         Raises
         ------
@@ -90,20 +88,18 @@ class TurnRecord:
         """
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        self._take_over()
-        first, news = self._news()
-        self._registry.update_turn(
-            self._number, self._log.to_dicts(first), first=first, **news, **columns
-        )
-        self._wrote(len(self._log), news)
-
-    def finish(self, **columns: Any) -> None:
-        """Write down all that happened, and how it ended."""
         try:
-            self.flush(**columns)
+            self._take_over()
+            first, news = self._news()
+            self._registry.update_turn(
+                self._number, self._log.to_dicts(first), first=first, **news, **columns
+            )
         finally:
             self._writer.shutdown()
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.shield(asyncio.wrap_future(self._writing))
 
     def _on_time(self) -> None:
         self._timer = None
@@ -128,11 +124,8 @@ class TurnRecord:
         """Wait for what is being written; what could not be written stays to be written."""
         writing, self._writing = self._writing, None
         if writing is not None and not wait([writing]).done.pop().exception():
-            self._wrote(*self._underway)
-
-    def _wrote(self, events: int, columns: Mapping[str, Any]) -> None:
-        self._events_written = events
-        self._columns_written.update(columns)
+            self._events_written, columns = self._underway
+            self._columns_written.update(columns)
 
     def _news(self) -> tuple[int, Mapping[str, Any]]:
         """Return the first event that is not written as it is now, and the columns that are not."""
