@@ -196,12 +196,12 @@ class Run:
                 async for event in made:
                     self._note(event)
                     if isinstance(event, StepFinished):
-                        await self._record.write()
+                        self._record.write()
                     else:
                         self._record.write_soon()
         if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
             self._note(Notice(notice))
-        await self._record.write()
+        self._record.write()
 
     def _finish_record(self, status: Status, sentence: str) -> None:
         """Write down how the turn ended, if it ever began."""

@@ -26,11 +26,10 @@ __all__ = ["Found", "Look", "look"]
 # Under -I nothing that lies in the home folder is imported in the place of the library; without
 # -S the sandbox's site is looked for first, which takes as long as the look.
 LOOK: Final = 'exec python3 -I -S -c "$VIBEKIT_SCRIPT"'
-# Where nothing at all has changed, find knows it before Python has started.
-QUICK_LOOK: Final = (
-    '[ -z "$(find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit 2>&1)" ]'
-    f' && printf %s "$VIBEKIT_NOTHING" || {LOOK}'
-)
+# Where there is nothing, or nothing has changed, find knows it before Python has started.
+ANYTHING: Final = """find "$VIBEKIT_TOP" -mindepth 1 -name '.*' -prune -o ! -type d -print -quit"""
+CHANGED: Final = 'find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit'
+QUICK_LOOK: Final = '[ -z "$({find} 2>&1)" ] && printf %s "$VIBEKIT_NOTHING" || {look}'
 NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
 TIMEOUT: Final = 10.0
 TOP: Final = "/home/user"
@@ -129,9 +128,10 @@ async def look(
         "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
         "VIBEKIT_NOTHING": json.dumps(NOTHING),
     }
+    command = QUICK_LOOK.format(find=ANYTHING if seconds is None else CHANGED, look=LOOK)
     # What is gone leaves a trace in its folder alone, and find sees those below the top.
-    quick = seconds is not None and all(path.startswith(f"{TOP}/") for path in paths)
-    command = QUICK_LOOK if quick else LOOK
+    if not all(path.startswith(f"{TOP}/") for path in paths):
+        command = LOOK
     answer = await sandbox.run(command, envs=envs, timeout=TIMEOUT, keep=MOST_ANSWERED)
     try:
         return _read(answer.stdout, files)

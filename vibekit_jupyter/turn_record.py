@@ -53,7 +53,7 @@ class TurnRecord:
         self._before = tuple(conversation.messages)
         self._redactor = redactor
         self._spelled: dict[int, tuple[Message, str]] = {}
-        # A home folder on a network must not hold up what is drawn.
+        # What goes on is drawn while it is written.
         self._writer = ThreadPoolExecutor(1, "vibekit-record")
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Future[None] | None = None
@@ -61,17 +61,20 @@ class TurnRecord:
         self._events_written = 0
         self._columns_written: dict[str, Any] = {}
 
-    async def write(self) -> None:
-        """Write down what has happened; when this returns, it is written.
+    def write(self, **columns: Any) -> None:
+        """Write down what has happened, and what else is known; when this returns, it is written.
 
         Raises
         ------
         RegistryError
-            It could not be written, or what happened earlier.
+            It could not be written.
         """
-        await self._written()
-        self._write_behind()
-        await self._written()
+        self._take_over()
+        first, news = self._news()
+        self._registry.update_turn(
+            self._number, self._log.to_dicts(first), first=first, **news, **columns
+        )
+        self._wrote(len(self._log), news)
 
     def write_soon(self) -> None:
         """Write down what has happened a moment from now, with what comes until then."""
@@ -79,36 +82,19 @@ class TurnRecord:
             self._timer = asyncio.get_running_loop().call_later(DELAY, self._on_time)
 
     def finish(self, **columns: Any) -> None:
-        """Write down all that happened, and how it ended; no event loop is needed for it.
-
-        Raises
-        ------
-        RegistryError
-            It could not be written.
-        """
+        """Write down all that happened, and how it ended."""
         if self._timer is not None:
             self._timer.cancel()
         try:
-            self._take_over()
-            first, news = self._news()
-            self._registry.update_turn(
-                self._number, self._log.to_dicts(first), first=first, **news, **columns
-            )
+            self.write(**columns)
         finally:
             self._writer.shutdown()
 
-    async def _written(self) -> None:
-        if self._writing is not None:
-            await asyncio.shield(asyncio.wrap_future(self._writing))
-
     def _on_time(self) -> None:
         self._timer = None
-        if self._writing is None or self._writing.done():
-            self._write_behind()
-        else:
-            self.write_soon()
-
-    def _write_behind(self) -> None:
+        if self._writing is not None and not self._writing.done():
+            self.write_soon()  # a slow disk holds nothing up
+            return
         self._take_over()
         first, news = self._news()
         self._underway = (len(self._log), news)
@@ -124,8 +110,11 @@ class TurnRecord:
         """Wait for what is being written; what could not be written stays to be written."""
         writing, self._writing = self._writing, None
         if writing is not None and not wait([writing]).done.pop().exception():
-            self._events_written, columns = self._underway
-            self._columns_written.update(columns)
+            self._wrote(*self._underway)
+
+    def _wrote(self, events: int, columns: Mapping[str, Any]) -> None:
+        self._events_written = events
+        self._columns_written.update(columns)
 
     def _news(self) -> tuple[int, Mapping[str, Any]]:
         """Return the first event that is not written as it is now, and the columns that are not."""

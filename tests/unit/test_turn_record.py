@@ -89,7 +89,7 @@ async def test_what_goes_on_is_written_before_it_ends(turn: Begun) -> None:
 
 async def test_the_end_writes_what_nobody_had_time_to_write(turn: Begun) -> None:
     turn.log.add(ToolCallStarted("1", "run_command", {}))
-    await turn.record.write()
+    turn.record.write()
     assert turn.events() == ["tool_call_started"]
     turn.log.add(TextDelta("more"))
     turn.record.write_soon()
@@ -106,7 +106,7 @@ async def test_a_failed_write_is_raised_and_made_up_for_at_the_end(turn: Begun) 
     hide_events(turn.registry)
     turn.conversation.append(UserMessage("asked"))
     with pytest.raises(RegistryError, match="no such table: event"):
-        await turn.record.write()
+        turn.record.write()
     show_events(turn.registry)
     turn.log.add(TextDelta("more"))
     turn.record.finish(status="failed")
