@@ -82,8 +82,10 @@ async def _look_before(sandbox: Sandbox, changes: Changes) -> None:
             room=MOST_IN_ALL_BEFORE,
             most_else=MOST_OF_TEXT,
         )
-        contents = {file.path: file.content for file in found.files}
-        changes.begin(contents, complete=found.more == 0)
+        # A name that is no text cannot be asked for again.
+        named = [file for file in found.files if "\ufffd" not in file.path]
+        contents = {file.path: file.content for file in named}
+        changes.begin(contents, complete=found.more == 0 and len(named) == len(found.files))
 
 
 async def artifacts(

@@ -239,6 +239,13 @@ async def test_names_that_are_no_text_break_nothing(new_client: NewClient) -> No
     assert json.dumps([event.to_dict() for event in events]).encode()
 
 
+async def test_a_name_that_is_no_text_is_not_taken_for_a_file_that_is_gone(
+    new_client: NewClient,
+) -> None:
+    _, events = await run(new_client, command("echo 1 > a.txt"), before=r"touch $'bad\xff.txt'")
+    assert changed(events) == {"a.txt": "created"}
+
+
 async def test_a_python_of_the_agents_own_cannot_lie_in_the_way(new_client: NewClient) -> None:
     _, events = await run(
         new_client, command("for m in json os csv base64; do echo 'raise SystemExit' > $m.py; done")

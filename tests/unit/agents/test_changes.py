@@ -26,6 +26,28 @@ def test_many_changes_are_told_as_one(states: list[bytes | None]) -> None:
     assert changes.content("/f") == (last if any(s != first for s in states) else None)
 
 
+def test_what_was_there_before_is_known_as_far_as_it_was_seen() -> None:
+    changes = Changes()
+    assert changes.was_there("/a") is None
+    changes.begin({"/a": b"a\n", "/large": None}, complete=False)
+    assert (changes.was_there("/a"), changes.was_there("/new")) == (True, None)
+    changes.begin({"/a": b"a\n", "/large": None}, complete=True)
+    assert (changes.was_there("/large"), changes.was_there("/new")) == (True, False)
+    changes.write("/new", None, b"")
+    assert changes.paths == ["/a", "/large", "/new"]
+
+
+def test_a_file_that_is_gone_is_told_by_what_the_run_did_to_it() -> None:
+    changes = Changes()
+    changes.begin({"/a": b"a\n", "/large": None}, complete=True)
+    changes.write("/made", None, b"x\n")
+    changes.add(FileChange("/made too", "created"))
+    assert changes.delete("/a") == file_change("/a", b"a\n", None)
+    for path in ("/large", "/made", "/made too"):
+        assert changes.delete(path).kind == "deleted"
+    assert [change.path for change in changes.files] == ["/a", "/large"]
+
+
 def test_the_last_program_is_the_code() -> None:
     changes = Changes()
     changes.write("/a.py", None, b"print(1)")
