@@ -67,19 +67,30 @@ def births(paths: list[str]) -> list[float]:
         return [0.0] * len(paths)
 
 
+def whole(path: str, size: int, most: int) -> bytes | None:
+    """Return what is in a file, None where it is too large or cannot be read."""
+    if size > most:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except OSError:
+        return None
+
+
 def content(path: str, size: int, most: int) -> bytes | None:
     """Return what is shown of a file, None where it is too large or cannot be read."""
     suffix = os.path.splitext(path)[1].lower()
+    if suffix not in (".csv", ".tsv", ".parquet"):
+        return whole(path, size, most)
     try:
         if suffix == ".parquet":
             return parquet_head(path)
         with open(path, "rb") as file:
-            if suffix in (".csv", ".tsv"):
-                head = file.read(most)
-                if size > most:
-                    head = b"".join(io.BytesIO(head).readlines()[: 1 + ROWS])
-                return tabs_to_commas(head) if suffix == ".tsv" else head
-            return file.read(most) if size <= most else None
+            head = file.read(most)
+        if size > most:
+            head = b"".join(io.BytesIO(head).readlines()[: 1 + ROWS])
+        return tabs_to_commas(head) if suffix == ".tsv" else head
     except Exception:  # noqa: BLE001  (a file of whatever kind; it is named, and not shown)
         return None
 
@@ -130,7 +141,7 @@ def main() -> None:
     paths = [path for _, path, _ in listed]
     for (at, path, size), born in zip(listed, [0] * len(paths) if every else births(paths)):  # noqa: B905  (3.10 and up)
         most = asked["most"].get(os.path.splitext(path)[1].lower(), asked["most_else"])
-        data = content(path, size, min(most, room))
+        data = (whole if every else content)(path, size, min(most, room))
         room -= len(data or b"")
         files.append(
             {

@@ -34,6 +34,9 @@ NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
 TIMEOUT: Final = 10.0
 TOP: Final = "/home/user"
 
+# What is told as comma-separated values, and not as it is.
+AS_CSV: Final = (".tsv", ".parquet")
+
 MOST_PATH: Final = 1024
 # Bytes: of the answer; of the paths that are asked for (an environment variable has 128 KiB).
 MOST_ANSWERED: Final = 8_000_000
@@ -55,8 +58,10 @@ class Found:
 
     @property
     def content(self) -> bytes | None:
-        """All that is in it, where it was read whole."""
-        return self.data if self.data is not None and len(self.data) == self.size else None
+        """All that is in it, where it was read whole and as it is."""
+        if self.data is None or len(self.data) != self.size or self.path.lower().endswith(AS_CSV):
+            return None
+        return self.data
 
 
 @dataclass(frozen=True)

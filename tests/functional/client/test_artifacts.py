@@ -135,6 +135,7 @@ async def test_what_a_tool_wrote_and_a_command_changed_has_its_diff(new_client: 
         call("edit_file", path="a.py", old="two", new="2"),
         call("write_file", path="gone.py", content="x\n"),
         call("write_file", path="same.txt", content="same\n"),
+        call("write_file", path="table.tsv", content="a\tb\n"),
         call("edit_file", path="old.txt", old="old", new="new"),
         command("echo three >> a.py; rm gone.py; touch same.txt"),
         before="echo old > old.txt",
