@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import dataclasses
 import posixpath
 import time
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from vibekit_jupyter.results import FileChange
 from vibekit_jupyter.sandbox_look import look
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Container, Iterator
+    from collections.abc import AsyncIterator, Container, Iterable, Iterator
 
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.events import Event
@@ -33,11 +34,13 @@ MARGIN: Final = 2.0
 
 MOST_FILES: Final = 100
 MOST_SHOWN: Final = 20
+MOST_DIFFED: Final = 20
 MOST_BEFORE: Final = 1000
 # Bytes: of contents in all, after a run and before it; of one file. What is larger is named.
 MOST_IN_ALL: Final = 4_000_000
 MOST_IN_ALL_BEFORE: Final = 500_000
 MOST_OF_TEXT: Final = 32_000
+MOST_OF_DIFFS: Final = 64_000  # characters
 IMAGE, PAGE, TABLE = 2_000_000, 500_000, 100_000
 
 # What is shown, by suffix: as what, and up to which size. Tables come as CSV.
@@ -130,13 +133,25 @@ async def artifacts(
         return
     # The sandbox's clock was read before its answer came, so this is never after the beginning.
     since = found.now - (time.monotonic() - began)
-    for event in _events(found, changes, earlier, since):
-        yield event
     gone = [path for path in known if path in found.missing]
-    for path in gone[:MOST_FILES]:
-        yield FileChanged(changes.delete(path))
+    told = [*_events(found, changes, earlier, since)]
+    told += [FileChanged(changes.delete(path)) for path in gone[:MOST_FILES]]
+    for event in _with_few_diffs(told):
+        yield event
     if (more := found.more + len(gone[MOST_FILES:])) > 0:
         yield Notice(f"{more} more files changed that are not listed here.")
+
+
+def _with_few_diffs(events: Iterable[Event]) -> Iterator[Event]:
+    """Leave the differences out that are too many to be looked at; the result has them all."""
+    files, room = MOST_DIFFED, MOST_OF_DIFFS
+    for event in events:
+        if isinstance(event, FileChanged) and event.change.diff:
+            files, room = files - 1, room - len(event.change.diff)
+            if files < 0 or room < 0:
+                yield FileChanged(dataclasses.replace(event.change, diff=""))
+                continue
+        yield event
 
 
 def _events(

@@ -10,7 +10,13 @@ import pytest
 
 from tests.support.counting_proxy import counting_proxy
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Stall
-from vibekit_jupyter.artifacts import MOST_BEFORE, MOST_FILES, MOST_SHOWN
+from vibekit_jupyter.artifacts import (
+    MOST_BEFORE,
+    MOST_DIFFED,
+    MOST_FILES,
+    MOST_OF_DIFFS,
+    MOST_SHOWN,
+)
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 from vibekit_jupyter.errors import ModelError
 from vibekit_jupyter.events import Event, FileChanged, FileShown, Notice
@@ -214,6 +220,22 @@ async def test_a_deleted_tree_is_bounded_and_counted(new_client: NewClient) -> N
     )
     assert list(changed(events).values()) == ["deleted"] * MOST_FILES
     assert Notice("7 more files changed that are not listed here.") in events
+
+
+async def test_of_many_differences_only_some_are_told_and_the_result_has_all(
+    new_client: NewClient,
+) -> None:
+    count = MOST_DIFFED + 7
+    result, events = await run(
+        new_client, command(f"for n in $(seq {count}); do echo $n > $n.txt; done")
+    )
+    assert list(changed(events).values()) == ["created"] * count
+    assert sum(map(bool, diffs(events).values())) == MOST_DIFFED
+    assert all(change.diff and change.added == 1 for change in result.files)
+    _, events = await run(
+        new_client, command(f"for n in 1 2 3; do seq {MOST_OF_DIFFS // 14} > $n.txt; done")
+    )
+    assert [bool(diff) for diff in diffs(events).values()] == [True, True, False]
 
 
 async def test_the_code_is_the_last_command_where_no_program_was_written(
