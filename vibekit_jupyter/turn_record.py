@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.conversation import message_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vibekit_jupyter.agents.conversation import Conversation, Message
     from vibekit_jupyter.event_log import EventLog
@@ -69,12 +70,8 @@ class TurnRecord:
         RegistryError
             It could not be written.
         """
-        self._take_over()
-        first, news = self._news()
-        self._registry.update_turn(
-            self._number, self._log.to_dicts(first), first=first, **news, **columns
-        )
-        self._wrote(len(self._log), news)
+        self._update(**columns)()
+        self._wrote()
 
     def write_soon(self) -> None:
         """Write down what has happened a moment from now, with what comes until then."""
@@ -95,25 +92,26 @@ class TurnRecord:
         if self._writing is not None and not self._writing.done():
             self.write_soon()  # a slow disk holds nothing up
             return
+        self._writing = self._writer.submit(self._update())
+
+    def _update(self, **columns: Any) -> Callable[[], None]:
+        """Return what writes down all that is not written yet."""
         self._take_over()
         first, news = self._news()
         self._underway = (len(self._log), news)
-        self._writing = self._writer.submit(
-            self._registry.update_turn,
-            self._number,
-            self._log.to_dicts(first),
-            first=first,
-            **news,
+        events = self._log.to_dicts(first)
+        return partial(
+            self._registry.update_turn, self._number, events, first=first, **news, **columns
         )
 
     def _take_over(self) -> None:
         """Wait for what is being written; what could not be written stays to be written."""
         writing, self._writing = self._writing, None
         if writing is not None and not wait([writing]).done.pop().exception():
-            self._wrote(*self._underway)
+            self._wrote()
 
-    def _wrote(self, events: int, columns: Mapping[str, Any]) -> None:
-        self._events_written = events
+    def _wrote(self) -> None:
+        self._events_written, columns = self._underway
         self._columns_written.update(columns)
 
     def _news(self) -> tuple[int, Mapping[str, Any]]:
