@@ -36,7 +36,7 @@ from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.agents.instructions import instructions
 from vibekit_jupyter.agents.tool_specs import SPECS
-from vibekit_jupyter.config import ModelSettings
+from vibekit_jupyter.settings.config import ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

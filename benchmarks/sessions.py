@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.support.counting_proxy import counting_proxy
 from tests.support.sandbox_server import sandbox_server
 from vibekit_jupyter import VibeKit
-from vibekit_jupyter.config import Service
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
-from vibekit_jupyter import choices, config
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import (
     AgentNotInitializedError,
@@ -18,22 +17,23 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
-from vibekit_jupyter.home import current_user
-from vibekit_jupyter.prices import price_of
-from vibekit_jupyter.redact import Redactor, secrets_of
-from vibekit_jupyter.run import Ready, Run
-from vibekit_jupyter.run_records import RunRecords
-from vibekit_jupyter.sandbox import kept_alive
-from vibekit_jupyter.session_verbs import SessionVerbs
-from vibekit_jupyter.workspace import Workspace
+from vibekit_jupyter.runs.records import RunRecords
+from vibekit_jupyter.runs.redact import Redactor, secrets_of
+from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.sandbox.connection import kept_alive
+from vibekit_jupyter.sessions.verbs import SessionVerbs
+from vibekit_jupyter.sessions.workspace import Workspace
+from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings.home import current_user
+from vibekit_jupyter.settings.prices import price_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from vibekit_jupyter.config import Service, Settings
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import CommandResult, Result
-    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["VibeKit"]
 
@@ -46,7 +46,7 @@ class VibeKit(SessionVerbs, RunRecords):
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name"}, "mode":
         "code" | "ask", "effort", "max_steps", "max_tokens", "silence"}``, all but the type as
-        wanted (see ``config.Settings``). Without it every operation raises
+        wanted (see ``settings.config.Settings``). Without it every operation raises
         ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or claude where only
         Anthropic is configured.
     environment

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from vibekit_jupyter.home import current_user
 from vibekit_jupyter.sessions.registry import Registry
+from vibekit_jupyter.settings.home import current_user
 
 if TYPE_CHECKING:
     from pathlib import Path

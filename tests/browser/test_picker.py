@@ -169,7 +169,7 @@ def test_no_key_in_the_picker_is_a_shortcut_of_the_notebook(
 def test_hostile_names_are_text(open_notebook: OpenNotebook, home: Path) -> None:
     hostile = (
         "from vibekit_jupyter import get_client\n"
-        "from vibekit_jupyter.config import Service\n"
+        "from vibekit_jupyter.settings.config import Service\n"
         "from vibekit_jupyter.sessions.registry import Registry\n"
         "from vibekit_jupyter.sessions.session import Session\n"
         "user = get_client().known_sessions()[0].user\n"

@@ -6,9 +6,9 @@ import itertools
 import sys
 from typing import TYPE_CHECKING
 
-from vibekit_jupyter.config import Service
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
     from typing import NoReturn

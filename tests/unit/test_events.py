@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibekit_jupyter import events
-from vibekit_jupyter.event_log import STRETCH, EventLog
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
@@ -20,6 +19,7 @@ from vibekit_jupyter.events import (
     event_from_dict,
 )
 from vibekit_jupyter.results import CommandResult, FileChange, Result, Usage
+from vibekit_jupyter.runs.merged_events import STRETCH, MergedEvents
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -56,7 +56,7 @@ def test_an_event_of_a_later_version_is_kept_raw() -> None:
 
 
 def test_deltas_are_recorded_as_one_event() -> None:
-    log = EventLog()
+    log = MergedEvents()
     for word in ("a", "b"):
         log.add(TextDelta(word))
     log.add(CommandOutput("1", "stdout", "x"))
@@ -67,7 +67,7 @@ def test_deltas_are_recorded_as_one_event() -> None:
 
 
 def test_a_long_stretch_is_recorded_head_and_tail() -> None:
-    log = EventLog()
+    log = MergedEvents()
     for _ in range(100):
         log.add(TextDelta("head" + "x" * STRETCH + "tail"))
     (event,) = log.to_dicts()

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.compaction import compact
 from vibekit_jupyter.agents.conversation import Conversation
-from vibekit_jupyter.agents.loop import Limits, run_turn
+from vibekit_jupyter.agents.loop import Limits, run_agent
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.vendor import Vendor
-    from vibekit_jupyter.config import Model
+    from vibekit_jupyter.settings.config import Model
 
-__all__ = ["Conversation", "Limits", "compact", "load", "run_turn"]
+__all__ = ["Conversation", "Limits", "compact", "load", "run_agent"]
 
 
 def load(model: Model) -> Vendor:

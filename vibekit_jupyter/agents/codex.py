@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from httpx2 import Timeout
 
-    from vibekit_jupyter.config import Model
+    from vibekit_jupyter.settings.config import Model
 
 __all__ = ["Codex"]
 

@@ -14,8 +14,8 @@ from vibekit_jupyter.agents.conversation import (
 )
 from vibekit_jupyter.agents.instructions import SUMMARIZE
 from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
-from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import ContextTooLongError
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

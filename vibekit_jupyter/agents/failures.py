@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from vibekit_jupyter.config import AGENTS, VENDORS, Model
 from vibekit_jupyter.errors import (
     ContextTooLongError,
     ModelAuthenticationError,
@@ -18,6 +17,7 @@ from vibekit_jupyter.errors import (
     ModelStreamError,
     ModelUnavailableError,
 )
+from vibekit_jupyter.settings.config import AGENTS, VENDORS, Model
 
 __all__ = ["Failures", "status_of"]
 

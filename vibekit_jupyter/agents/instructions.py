@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.config import Mode
+    from vibekit_jupyter.settings.config import Mode
 
 __all__ = ["SUMMARIZE", "instructions"]
 

@@ -1,4 +1,4 @@
-"""One turn: a prompt, the model's answers, the tool calls in them, until it is done."""
+"""The agent at work: a prompt, the model's answers, the tool calls in them, until it is done."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from vibekit_jupyter.results import Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from vibekit_jupyter.config import Mode
-    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.config import Mode
 
-__all__ = ["Limits", "run_turn"]
+__all__ = ["Limits", "run_agent"]
 
 COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
 
@@ -61,7 +61,7 @@ class Limits:
     silence: float = 600.0
 
 
-async def run_turn(
+async def run_agent(
     vendor: Vendor,
     conversation: Conversation,
     prompt: str,
@@ -89,20 +89,20 @@ async def run_turn(
         A bound was reached; the next prompt can go on.
     """
     toolbox = Toolbox(sandbox, mode, changes or Changes())
-    turn = _Turn(vendor, conversation, toolbox, mode, limits or Limits(), effort, before_tools)
+    work = _Work(vendor, conversation, toolbox, mode, limits or Limits(), effort, before_tools)
     conversation.append(UserMessage(prompt))
     try:
-        async with aclosing(turn.steps()) as events:
+        async with aclosing(work.steps()) as events:
             async for event in events:
                 yield event
     except BaseException as error:
-        turn.close(error)
+        work.close(error)
         raise
 
 
 @dataclass
-class _Turn:
-    """What the steps of one turn share."""
+class _Work:
+    """What the steps of one run share."""
 
     vendor: Vendor
     conversation: Conversation

@@ -15,7 +15,7 @@ from vibekit_jupyter.agents.failures import Failures, status_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
-    from vibekit_jupyter.config import Model
+    from vibekit_jupyter.settings.config import Model
 
     Post = Callable[[bytes, httpx2.Timeout], Awaitable[Any]]
 

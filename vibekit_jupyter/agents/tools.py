@@ -22,8 +22,8 @@ from vibekit_jupyter.agents.tool_specs import (
     arguments_of,
     checked_arguments,
 )
-from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.errors import SandboxLimitError
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import ToolCall
     from vibekit_jupyter.agents.vendor import ToolSpec
-    from vibekit_jupyter.config import Mode
     from vibekit_jupyter.results import CommandResult, FileChange
-    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.config import Mode
 
     OnOutput = Callable[[Literal["stdout", "stderr"], str], None]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vibekit_jupyter.errors import ConfigurationError, SandboxError, VibeKitError
-from vibekit_jupyter.home import vibekit_home
+from vibekit_jupyter.settings.home import vibekit_home
 
 __all__ = ["main"]
 

@@ -1,36 +1,27 @@
-"""What confines sandboxes on this machine, found out by doing, and what each level means."""
+"""What each level of confinement means: how a sandbox of it is made, and what it may use."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import secrets
 import sys
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.home import private_directory
 from vibekit_jupyter.local_sandbox.bubblewrap import (
     ETC,
     TOOLS,
-    find_bubblewrap,
     namespace_arguments,
     python_prefixes,
     sandbox_uid,
 )
-from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.landlock import landlock_paths
-from vibekit_jupyter.local_sandbox.store import FOLDERS, SandboxRecord
+from vibekit_jupyter.local_sandbox.store import FOLDERS
+from vibekit_jupyter.settings.home import private_directory
 
-if TYPE_CHECKING:
-    from vibekit_jupyter.local_sandbox.nursery import Nursery
-from vibekit_jupyter.local_sandbox.store import Store
-
-__all__ = ["LEVELS", "Confinement", "Limits", "confine"]
+__all__ = ["LEVELS", "Confinement", "Limits", "write_stand_ins"]
 
 LEVELS = ("bubblewrap", "landlock", "none")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -195,56 +186,3 @@ def stand_in(source: Path, destination: Path) -> None:
             destination.parent.mkdir(parents=True, exist_ok=True)
             destination.unlink(missing_ok=True)
             destination.write_bytes(source.read_bytes())
-
-
-async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -> Confinement:
-    """Return the best level that works here, or the one that is wanted.
-
-    Raises
-    ------
-    ConfigurationError
-        The level that was asked for does not work on this machine.
-    """
-    write_stand_ins(store.root)
-    reasons: list[str] = []
-    for level in LEVELS if wanted == "auto" else (wanted,):
-        binary = find_bubblewrap() or ""
-        confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
-        failure = await _probe(confinement, store, nursery)
-        if not failure:
-            return confinement
-        reasons.append(f"{level}: {failure}")
-    raise ConfigurationError(
-        f"Sandboxes cannot be confined here by {wanted}: {' '.join(reasons)}",
-        hint="Use --confine auto to take the best level that works.",
-    )
-
-
-async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> str:
-    """Make a sandbox of the level and run a command in it; return what failed, or nothing."""
-    if sys.platform != "linux" and confinement.level != "none":
-        return f"it exists on Linux only, and this is {sys.platform}."
-    if confinement.level == "bubblewrap" and not confinement.binary:
-        return "bubblewrap is not installed."
-    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
-
-    record = SandboxRecord(id=f"probe{secrets.token_hex(4)}")
-    sandbox = Sandbox(record, store.create(record), confinement, nursery)
-    try:
-        await sandbox.start()
-        command = await sandbox.spawn(
-            {"cmd": "/bin/sh", "args": ["-c", "exit 0"]}, user="user", stdin=False
-        )
-        command.begin()
-        async with asyncio.timeout(10):
-            await command.ended.wait()
-        if command.end is None or command.end["exitCode"] != 0:
-            return f"a command failed in it ({command.end})."
-    except ProtocolError as error:
-        return error.message
-    except TimeoutError:
-        return "a command did not end in it."
-    finally:
-        await sandbox.stop()
-        store.discard(sandbox.folder)
-    return ""

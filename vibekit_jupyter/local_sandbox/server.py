@@ -20,11 +20,12 @@ from aiohttp import web
 
 from vibekit_jupyter._version import __version__
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.home import private_directory, write_private
 from vibekit_jupyter.local_sandbox.app import Application
-from vibekit_jupyter.local_sandbox.levels import Limits, confine
+from vibekit_jupyter.local_sandbox.levels import Limits
+from vibekit_jupyter.local_sandbox.probe import confine
 from vibekit_jupyter.local_sandbox.sandboxes import Sandboxes
 from vibekit_jupyter.local_sandbox.store import Store
+from vibekit_jupyter.settings.home import private_directory, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

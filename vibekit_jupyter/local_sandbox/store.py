@@ -22,8 +22,8 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vibekit_jupyter.home import private_directory, write_private
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.settings.home import private_directory, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from vibekit_jupyter.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings, seconds
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
+from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings, seconds
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.config import AgentName, Settings
+    from vibekit_jupyter.settings.config import AgentName, Settings
 
 __all__ = ["CONFIG", "KEY", "ConfigMagics"]
 
@@ -113,7 +113,7 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     ConfigurationError
         The silence is none.
     """
-    from vibekit_jupyter.choices import choose_agent, choose_model
+    from vibekit_jupyter.settings.choices import choose_agent, choose_model
 
     changes: dict[str, Any] = {}
     if options.agent:
@@ -149,7 +149,7 @@ def with_key(settings: Settings, agent: AgentName | None, *, e2b: bool) -> Setti
     ConfigurationError
         The frontend cannot ask.
     """
-    from vibekit_jupyter.choices import choose_agent, choose_e2b, choose_model
+    from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
 
     if agent and e2b:
         raise UsageError(f"{KEY.name}: --agent or --e2b, a key is for one of them")

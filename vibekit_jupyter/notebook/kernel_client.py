@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from vibekit_jupyter.config import Settings
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sessions.session import Session, Turn
+    from vibekit_jupyter.settings.config import Settings
 
 __all__ = ["KernelClient", "SyncClient"]
 

@@ -14,10 +14,10 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from vibekit_jupyter.config import AGENTS, EFFORTS, MODES
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
+from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -26,7 +26,7 @@ def restore_offer(namespace: Mapping[str, Any]) -> Rendered | None:
 
     Nothing is asked of a service, and no file is made or changed.
     """
-    from vibekit_jupyter.home import current_user, vibekit_home
+    from vibekit_jupyter.settings.home import current_user, vibekit_home
 
     notebook = notebook_path(namespace)
     if not notebook or not (vibekit_home() / "sessions.sqlite").exists():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.events import Notice, RunStarted, SessionReady
 from vibekit_jupyter.notebook.show import show
-from vibekit_jupyter.run_records import events_of, result_of
+from vibekit_jupyter.runs.records import events_of, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

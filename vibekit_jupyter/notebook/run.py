@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import RunInterruptedError
-from vibekit_jupyter.event_log import EventLog
 from vibekit_jupyter.events import SessionReady
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
 from vibekit_jupyter.notebook.render.transcript import Transcript
+from vibekit_jupyter.runs.merged_events import MergedEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,7 +177,7 @@ class _Arriving:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting = EventLog(MOST_WAITING)
+        self._waiting = MergedEvents(MOST_WAITING)
 
     def put(self, event: Event) -> None:
         with self._lock:
@@ -185,5 +185,5 @@ class _Arriving:
 
     def take(self) -> Sequence[Event]:
         with self._lock:
-            taken, self._waiting = self._waiting, EventLog(MOST_WAITING)
+            taken, self._waiting = self._waiting, MergedEvents(MOST_WAITING)
         return taken.events()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.home import write_private
 from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered
-from vibekit_jupyter.run_records import events_of
+from vibekit_jupyter.runs.records import events_of
+from vibekit_jupyter.settings.home import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,8 +9,8 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from vibekit_jupyter.config import DEMO_MODEL, AgentName, Model
 from vibekit_jupyter.errors import ModelUnavailableError
+from vibekit_jupyter.settings.config import DEMO_MODEL, AgentName, Model
 
 __all__ = ["DemoModel"]
 

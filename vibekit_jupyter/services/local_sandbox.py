@@ -19,11 +19,11 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from vibekit_jupyter.config import LOCAL_SERVICE, Service
 from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError
-from vibekit_jupyter.home import private_directory, vibekit_home
 from vibekit_jupyter.services.http import request_json
 from vibekit_jupyter.services.process import host_name, is_running
+from vibekit_jupyter.settings.config import LOCAL_SERVICE, Service
+from vibekit_jupyter.settings.home import private_directory, vibekit_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RegistryError
-from vibekit_jupyter.home import vibekit_home
 from vibekit_jupyter.sessions.schema import open_database, open_read_only
+from vibekit_jupyter.settings.home import vibekit_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from vibekit_jupyter.sessions.turns import TurnRecords
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from vibekit_jupyter.config import Service
+    from vibekit_jupyter.settings.config import Service
 
 __all__ = ["Registry"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RegistryError
-from vibekit_jupyter.home import private_directory
+from vibekit_jupyter.settings.home import private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vibekit_jupyter.sandbox import Sandbox
-from vibekit_jupyter.sandbox_service import kill
+from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.sandbox.service import kill
 from vibekit_jupyter.services.http import request_json
 from vibekit_jupyter.services.local_sandbox import find_or_start, is_current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from vibekit_jupyter.config import Service
+    from vibekit_jupyter.settings.config import Service
 
 
 @pytest.fixture(scope="session")

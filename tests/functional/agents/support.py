@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter import agents
 from vibekit_jupyter.agents.conversation import Message, UserMessage
 from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
-from vibekit_jupyter.config import AgentName, Model
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
+from vibekit_jupyter.settings.config import AgentName, Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

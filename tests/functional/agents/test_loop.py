@@ -21,8 +21,7 @@ from tests.support.model_server import (
 )
 from vibekit_jupyter import agents, errors
 from vibekit_jupyter.agents.conversation import AssistantMessage, Conversation, ToolResults
-from vibekit_jupyter.agents.loop import Limits, run_turn
-from vibekit_jupyter.config import AGENTS, AgentName
+from vibekit_jupyter.agents.loop import Limits, run_agent
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
 from vibekit_jupyter.demo_model.wire import Request as Sent
 from vibekit_jupyter.events import (
@@ -34,12 +33,13 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
+from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from vibekit_jupyter.agents.vendor import Vendor
-    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox.connection import Sandbox
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ async def turn(
     vendor: Vendor, conversation: Conversation, prompt: str, sandbox: Sandbox, **options: Any
 ) -> list[Event]:
     async with aclosing(
-        run_turn(vendor, conversation, prompt, sandbox=sandbox, **options)
+        run_agent(vendor, conversation, prompt, sandbox=sandbox, **options)
     ) as events:
         return [event async for event in events]
 
@@ -270,7 +270,7 @@ async def test_an_answer_that_broke_off_is_noted_and_the_next_turn_works(
 
 
 async def test_a_sandbox_that_is_lost_ends_the_run(agent: AgentName, sandbox: Sandbox) -> None:
-    from vibekit_jupyter.sandbox_service import kill
+    from vibekit_jupyter.sandbox.service import kill
 
     conversation = Conversation()
     calls = tuple(command("echo hi; sleep 5") for _ in range(3))
@@ -307,7 +307,7 @@ async def _interrupted_after(
 
     async def consume() -> None:
         nonlocal seen
-        async with aclosing(run_turn(vendor, conversation, "Go", sandbox=sandbox)) as events:
+        async with aclosing(run_agent(vendor, conversation, "Go", sandbox=sandbox)) as events:
             if count == 0:
                 reached.set()
             async for _ in events:
@@ -350,7 +350,7 @@ async def test_an_interrupted_turn_says_so_to_the_model(agent: AgentName, sandbo
         server,
         vendor,
     ):
-        async with aclosing(run_turn(vendor, conversation, "Go", sandbox=sandbox)) as events:
+        async with aclosing(run_agent(vendor, conversation, "Go", sandbox=sandbox)) as events:
             async for event in events:
                 if isinstance(event, ToolCallFinished):
                     break
@@ -427,7 +427,7 @@ async def test_output_faster_than_its_taker_stays_in_bounded_memory(
     shown = 0
     async with (
         scripted(agent, [Answer(tool_calls=(flood,)), Answer("Done.")]) as (_, vendor),
-        aclosing(run_turn(vendor, Conversation(), "Go", sandbox=sandbox)) as events,
+        aclosing(run_agent(vendor, Conversation(), "Go", sandbox=sandbox)) as events,
     ):
         async for event in events:
             if isinstance(event, CommandOutput):

@@ -14,8 +14,8 @@ from vibekit_jupyter.agents.conversation import ToolCall
 from vibekit_jupyter.agents.tools import Outcome, Toolbox
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.config import Mode
-    from vibekit_jupyter.sandbox import Sandbox
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.config import Mode
 
 pytestmark = pytest.mark.anyio
 

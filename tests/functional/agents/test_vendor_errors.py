@@ -20,8 +20,8 @@ from tests.support.model_server import (
     Stall,
 )
 from vibekit_jupyter import agents, errors
-from vibekit_jupyter.config import AGENTS, AgentName
 from vibekit_jupyter.demo_model.wire import Answer
+from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("agent", AGENTS)]
 

@@ -18,10 +18,10 @@ from vibekit_jupyter.agents.conversation import (
     UserMessage,
 )
 from vibekit_jupyter.agents.vendor import Request
-from vibekit_jupyter.config import AGENTS, AgentName
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
 from vibekit_jupyter.demo_model.wire import Request as Sent
 from vibekit_jupyter.results import Usage as Counted
+from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("agent", AGENTS)]
 

@@ -10,17 +10,17 @@ import pytest
 
 from tests.support.counting_proxy import counting_proxy
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Stall
-from vibekit_jupyter.artifacts import (
+from vibekit_jupyter.demo_model.wire import Answer, ToolCall
+from vibekit_jupyter.errors import ModelError
+from vibekit_jupyter.events import Event, FileChanged, FileShown, Notice
+from vibekit_jupyter.results import FileChange
+from vibekit_jupyter.runs.artifacts import (
     MOST_BEFORE,
     MOST_DIFFED,
     MOST_FILES,
     MOST_OF_DIFFS,
     MOST_SHOWN,
 )
-from vibekit_jupyter.demo_model.wire import Answer, ToolCall
-from vibekit_jupyter.errors import ModelError
-from vibekit_jupyter.events import Event, FileChanged, FileShown, Notice
-from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
     from tests.functional.client.conftest import NewClient

@@ -224,7 +224,7 @@ async def test_what_a_real_model_wrote_never_runs_unconfined(
     new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vibekit_jupyter.client import check_confined
-    from vibekit_jupyter.config import Service
+    from vibekit_jupyter.settings.config import Service
 
     bare = Service("local", "local sandbox", "k", confinement="none", confinement_reason="No.")
     with pytest.raises(UnconfinedError, match=r"No\..*VIBEKIT_ALLOW_UNCONFINED"):

@@ -152,7 +152,7 @@ def test_a_button_that_fails_says_why_and_changes_nothing(kernel: Kernel) -> Non
 def test_a_choice_that_fails_says_why_and_puts_the_choice_back(kernel: Kernel) -> None:
     do(
         kernel,
-        "from vibekit_jupyter.config import Service\n"
+        "from vibekit_jupyter.settings.config import Service\n"
         "from vibekit_jupyter.sessions.registry import Registry\n"
         "from vibekit_jupyter.sessions.session import Session\n"
         "registry, user = Registry(), client.known_sessions()[0].user\n"

@@ -14,9 +14,9 @@ from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import ToolCall
 from vibekit_jupyter.agents.tools import Outcome, Toolbox
-from vibekit_jupyter.config import Service
-from vibekit_jupyter.sandbox import Sandbox
-from vibekit_jupyter.sandbox_service import kill
+from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.sandbox.service import kill
+from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from vibekit_jupyter.notebook.render.display import (
     run_display,
 )
 from vibekit_jupyter.notebook.render.html import to_html
-from vibekit_jupyter.notebook.render.log import event_log, events_of_log
 from vibekit_jupyter.notebook.render.plain import to_plain
+from vibekit_jupyter.notebook.render.record import events_of_record, output_record
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.transcript import Transcript
 
@@ -26,9 +26,9 @@ __all__ = [
     "Transcript",
     "config_card",
     "display_mode",
-    "event_log",
-    "events_of_log",
+    "events_of_record",
     "message",
+    "output_record",
     "rendered",
     "run_display",
     "session_card",

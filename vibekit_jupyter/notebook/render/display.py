@@ -16,13 +16,13 @@ from uuid import uuid4
 from vibekit_jupyter.errors import ConfigurationError, RunInterruptedError
 from vibekit_jupyter.events import RunFinished
 from vibekit_jupyter.notebook.render.html import block_html, card, head_html, to_html
-from vibekit_jupyter.notebook.render.log import event_log
 from vibekit_jupyter.notebook.render.plain import (
     block_plain,
     foot_plain,
     head_plain,
     to_plain,
 )
+from vibekit_jupyter.notebook.render.record import output_record
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.transcript import Transcript
 
@@ -116,11 +116,11 @@ def run_display(
 
 
 def rendered(transcript: Transcript, *, private: bool = False) -> Rendered:
-    """Return the static output of a run: both forms, and its event log as metadata."""
+    """Return the static output of a run: both forms, and its record as metadata."""
     return Rendered(
         plain=to_plain(transcript),
         html=to_html(transcript),
-        metadata={METADATA_KEY: event_log(transcript, private=private)},
+        metadata={METADATA_KEY: output_record(transcript, private=private)},
     )
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vibekit_jupyter.bounded_text import BoundedText
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
@@ -30,6 +29,7 @@ from vibekit_jupyter.events import (
     ToolCallStarted,
 )
 from vibekit_jupyter.results import FileChange, Usage
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,72 @@
+"""What confines sandboxes on this machine, found out by doing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.local_sandbox.bubblewrap import find_bubblewrap
+from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
+from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+from vibekit_jupyter.local_sandbox.store import SandboxRecord
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.nursery import Nursery
+    from vibekit_jupyter.local_sandbox.store import Store
+
+__all__ = ["confine"]
+
+
+async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -> Confinement:
+    """Return the best level that works here, or the one that is wanted.
+
+    Raises
+    ------
+    ConfigurationError
+        The level that was asked for does not work on this machine.
+    """
+    write_stand_ins(store.root)
+    reasons: list[str] = []
+    for level in LEVELS if wanted == "auto" else (wanted,):
+        binary = find_bubblewrap() or ""
+        confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
+        failure = await _probe(confinement, store, nursery)
+        if not failure:
+            return confinement
+        reasons.append(f"{level}: {failure}")
+    raise ConfigurationError(
+        f"Sandboxes cannot be confined here by {wanted}: {' '.join(reasons)}",
+        hint="Use --confine auto to take the best level that works.",
+    )
+
+
+async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> str:
+    """Make a sandbox of the level and run a command in it; return what failed, or nothing."""
+    if sys.platform != "linux" and confinement.level != "none":
+        return f"it exists on Linux only, and this is {sys.platform}."
+    if confinement.level == "bubblewrap" and not confinement.binary:
+        return "bubblewrap is not installed."
+    record = SandboxRecord(id=f"probe{secrets.token_hex(4)}")
+    sandbox = Sandbox(record, store.create(record), confinement, nursery)
+    try:
+        await sandbox.start()
+        command = await sandbox.spawn(
+            {"cmd": "/bin/sh", "args": ["-c", "exit 0"]}, user="user", stdin=False
+        )
+        command.begin()
+        async with asyncio.timeout(10):
+            await command.ended.wait()
+        if command.end is None or command.end["exitCode"] != 0:
+            return f"a command failed in it ({command.end})."
+    except ProtocolError as error:
+        return error.message
+    except TimeoutError:
+        return "a command did not end in it."
+    finally:
+        await sandbox.stop()
+        store.discard(sandbox.folder)
+    return ""

@@ -1,0 +1,300 @@
+"""One run: from a prompt to a result, with everything that happens on the way as events.
+
+Whatever ends it, a run tells ``RunFinished``, leaves its turn in the registry in a form that
+both agents accept next time, and raises what went wrong with the partial result in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from contextlib import aclosing, nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.agents.changes import Changes
+from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
+from vibekit_jupyter.events import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    SessionReady,
+    StepFinished,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from vibekit_jupyter.results import CommandResult, Result, Usage
+from vibekit_jupyter.runs.artifacts import artifacts, looking_before
+from vibekit_jupyter.runs.merged_events import MergedEvents
+from vibekit_jupyter.runs.turn_record import TurnRecord
+from vibekit_jupyter.sandbox.connection import kept_alive
+from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.session import pause_notice
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from typing import Any
+
+    from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.agents.vendor import Vendor
+    from vibekit_jupyter.results import Status
+    from vibekit_jupyter.runs.redact import Redactor
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.sessions.registry import Registry
+    from vibekit_jupyter.sessions.session import Session
+    from vibekit_jupyter.settings.prices import Price
+
+__all__ = ["Ready", "Run"]
+
+# Between the words of one answer and of the next.
+PARAGRAPH = "\n\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What a run needs before its first step."""
+
+    session: Session
+    sandbox: Sandbox
+    vendor: Vendor
+    created: bool
+
+
+class Run:
+    """A prompt on its way to a result.
+
+    Parameters
+    ----------
+    started
+        What the run begins with, told at once.
+    tell
+        Called with every event, when secrets were taken out of it.
+    redactor
+        Knows the secrets. The model is asked with the prompt as it is; what is told, written
+        down or raised is without them.
+    price
+        What the model's tokens cost, where that is known.
+    """
+
+    def __init__(
+        self,
+        started: RunStarted,
+        tell: Callable[[Event], None],
+        redactor: Redactor,
+        *,
+        price: Price | None = None,
+    ) -> None:
+        self._prompt = started
+        self._tell = tell
+        self._redactor = redactor
+        self._price = price
+        self._clock = time.monotonic()
+        self._events = MergedEvents()
+        self._record: TurnRecord | None = None
+        self._session_id = started.session_id
+        self._words: list[str] = []
+        self._commands: list[CommandResult] = []
+        self._changes = Changes()
+        self._usage = Usage()
+        self._steps = 0
+
+    async def go(
+        self,
+        prepare: Callable[[], Awaitable[Ready]],
+        registry: Registry,
+        *,
+        explain: Callable[[VibeKitError], None],
+        notebook: str = "",
+        fresh: bool = False,
+        limits: Limits | None = None,
+        effort: str | None = None,
+    ) -> Result:
+        """Prepare, run the agent's turn, record it, and return what it leaves behind."""
+        status: Status = "done"
+        sentence = ""
+        self._note(self._prompt)
+        try:
+            ready = await prepare()
+            self._session_id = ready.session.id
+            self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
+            await self._turn(
+                ready, registry, notebook, limits or Limits(), effort=effort, fresh=fresh
+            )
+        except BaseException as error:
+            status = _status(error)
+            if isinstance(error, VibeKitError):
+                error.session_id = error.session_id or self._session_id
+                error.result = self._result(status)
+                explain(error)
+                error.message = self._redactor.text(error.message)
+                error.args = (error.message,)
+            if status != "interrupted":
+                sentence = str(error) or type(error).__name__
+            raise
+        finally:
+            self._note(
+                RunFinished(
+                    status,
+                    self._session_id,
+                    self._steps,
+                    self._usage,
+                    self._elapsed(),
+                    sentence,
+                    self._cost(),
+                )
+            )
+            self._finish_record(status, sentence)
+        return self._result(status)
+
+    async def _turn(
+        self,
+        ready: Ready,
+        registry: Registry,
+        notebook: str,
+        limits: Limits,
+        *,
+        effort: str | None,
+        fresh: bool,
+    ) -> None:
+        session = ready.session
+        said = () if fresh else registry.messages(session.service_id, session.id)
+        earlier = registry.changed_files(session.service_id, session.id)
+        conversation = _conversation(session.id, said)
+        number = registry.begin_turn(
+            session.service_id,
+            session.id,
+            prompt=self._redactor.text(self._prompt.prompt),
+            agent=self._prompt.agent,
+            model=self._prompt.model,
+            mode=self._prompt.mode,
+            notebook=notebook,
+            owner=own_mark(),
+            fresh=int(fresh),
+        )
+        self._record = TurnRecord(registry, number, self._events, conversation, self._redactor)
+        # What cannot change anything needs no look at what there was.
+        writes = self._prompt.mode == "code"
+        looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
+        async with kept_alive(ready.sandbox), looking as before_tools:
+            events = run_agent(
+                ready.vendor,
+                conversation,
+                self._prompt.prompt,
+                sandbox=ready.sandbox,
+                mode=self._prompt.mode,
+                limits=limits,
+                effort=effort,
+                changes=self._changes,
+                before_tools=before_tools,
+            )
+            async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
+                async for event in made:
+                    self._note(event)
+                    if isinstance(event, StepFinished):
+                        self._record.write()
+                    else:
+                        self._record.write_soon()
+        if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
+            self._note(Notice(notice))
+        self._record.write()
+
+    def _finish_record(self, status: Status, sentence: str) -> None:
+        """Write down how the turn ended, if it ever began."""
+        if self._record is not None:
+            self._record.finish(
+                status=status,
+                error=self._redactor.text(sentence),
+                usage=dataclasses.asdict(self._usage),
+                files=sorted(
+                    change.path for change in self._changes.files if change.kind != "deleted"
+                ),
+                duration=self._elapsed(),
+            )
+
+    async def _made(
+        self, events: AsyncGenerator[Event, None], sandbox: Sandbox, earlier: Sequence[str]
+    ) -> AsyncGenerator[Event, None]:
+        """Yield a turn's events, then what its commands made, also where the model failed."""
+        before_tools = time.monotonic()
+        using_tools = False
+        ended: VibeKitError | None = None
+        async with aclosing(events):
+            try:
+                async for event in events:
+                    using_tools = using_tools or isinstance(event, ToolCallStarted)
+                    if not using_tools:
+                        before_tools = time.monotonic()
+                    yield event
+            except (ModelError, RunLimitError) as error:
+                ended = error
+        if self._commands or self._changes.files:
+            async for event in artifacts(sandbox, self._changes, before_tools, earlier=earlier):
+                yield event
+        if ended is not None:
+            raise ended
+
+    def _note(self, event: Event) -> None:
+        for told in self._redactor.event(event):
+            self._events.add(told)
+            self._collect(told)
+            self._tell(told)
+
+    def _collect(self, event: Event) -> None:
+        match event:
+            case TextDelta():
+                self._words.append(event.text)
+            case ToolCallFinished() if event.command is not None:
+                self._commands.append(event.command)
+            case StepFinished():
+                if self._words and self._words[-1] != PARAGRAPH:
+                    self._words.append(PARAGRAPH)
+                self._steps = event.step
+                self._usage += event.usage
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._clock
+
+    def _cost(self) -> float | None:
+        return None if self._price is None else self._price.cost(self._usage)
+
+    def _result(self, status: Status) -> Result:
+        last_command = self._commands[-1].command if self._commands else ""
+        return Result(
+            session_id=self._session_id,
+            agent=self._prompt.agent,
+            model=self._prompt.model,
+            prompt=self._prompt.prompt,
+            text="".join(self._words).strip(),
+            code=self._redactor.text(self._changes.code or last_command),
+            status=status,
+            commands=tuple(self._commands),
+            files=self._redactor.value(tuple(self._changes.files)),
+            usage=self._usage,
+            steps=self._steps,
+            duration=self._elapsed(),
+            cost=self._cost(),
+        )
+
+
+def _status(error: BaseException) -> Status:
+    """Return how a run ended that this error ended."""
+    if isinstance(error, asyncio.CancelledError):
+        return "interrupted"
+    return "limit" if isinstance(error, RunLimitError) else "failed"
+
+
+def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
+    """Put a session's conversation together from its turns.
+
+    Each turn is closed by itself: one of another notebook may still be going on.
+    """
+    messages: list[Message] = []
+    for turn in turns:
+        part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
+        messages.extend(part.messages)
+    return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)

@@ -1,0 +1,340 @@
+"""A connected sandbox: a thin layer over ``e2b.AsyncSandbox``.
+
+It adds what the SDK leaves to its callers: a command that is cancelled or out of time is
+ended with everything it started, a retained output is bounded, and every way to fail is one
+of our errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
+from vibekit_jupyter.results import CommandResult
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
+from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
+from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    import e2b
+
+    from vibekit_jupyter.settings.config import Service
+
+__all__ = ["Entry", "Sandbox", "kept_alive", "missing_files"]
+
+# Every process of a command inherits this mark, however it detaches itself, and is found by it.
+MARK = "VIBEKIT_RUN"
+END_COMMAND = """
+for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  pids=$(grep -lzxF "VIBEKIT_RUN=$VIBEKIT_END" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+  [ -n "$pids" ] || exit 0
+  kill -KILL $pids 2>/dev/null
+done
+"""
+LOOK_COMMAND = """
+while IFS= read -r path; do
+  [ -e "$path" ] || printf '%s\\n' "$path"
+done <<< "$VIBEKIT_PATHS"
+"""
+END_TIMEOUT = 5.0
+# The service ends a command this long after we should have: for a kernel that was killed.
+GRACE = 30.0
+# What goes on in a sandbox gets it SPAN more seconds when fewer than MARGIN are left.
+MARGIN = 60.0
+SPAN = 300.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder in the sandbox. ``size`` is in bytes."""
+
+    name: str
+    path: str
+    is_dir: bool
+    size: int
+
+
+class Sandbox:
+    """One connected sandbox. Make it with :meth:`create` or :meth:`connect`.
+
+    Attributes
+    ----------
+    id
+        The sandbox's id, which is the session's.
+    ends_at
+        When its time runs out, as far as is known without asking.
+    """
+
+    def __init__(self, service: Service, sdk: e2b.AsyncSandbox, timeout: float) -> None:
+        self.service = service
+        self.id = sdk.sandbox_id
+        self.ends_at = datetime.now(UTC) + timedelta(seconds=timeout)
+        self._sdk = sdk
+
+    @classmethod
+    async def create(
+        cls,
+        service: Service,
+        *,
+        timeout: float,
+        metadata: Mapping[str, str],
+        internet: bool = True,
+    ) -> Sandbox:
+        """Create a sandbox that pauses, and does not die, when its time runs out.
+
+        Parameters
+        ----------
+        timeout
+            Seconds until it pauses.
+        metadata
+            Kept by the service, and never changed.
+        internet
+            Whether its commands reach the internet.
+        """
+        with sandbox_errors(service):
+            sdk = await sdk_class().create(
+                template=service.template,
+                timeout=int(timeout),
+                metadata=dict(metadata),
+                allow_internet_access=internet,
+                lifecycle={"on_timeout": "pause", "auto_resume": True},
+                **sdk_options(service),
+            )
+        return cls(service, sdk, timeout)
+
+    @classmethod
+    async def connect(cls, service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
+        """Connect a sandbox, resuming it if it is paused; its time is only ever lengthened."""
+        with sandbox_errors(service, sandbox_id):
+            sdk = await sdk_class().connect(
+                sandbox_id, timeout=int(timeout), **sdk_options(service)
+            )
+        return cls(service, sdk, timeout)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether its time has run out, as far as is known without asking."""
+        return datetime.now(UTC) >= self.ends_at
+
+    async def run(
+        self,
+        command: str,
+        *,
+        timeout: float | None = None,
+        cwd: str | None = None,
+        envs: Mapping[str, str] | None = None,
+        on_output: Callable[[Literal["stdout", "stderr"], str], None] | None = None,
+        keep: int | None = None,
+    ) -> CommandResult:
+        """Run bash source in the sandbox. Its exit code is no error here.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; then the command is ended with all it started. None is no limit.
+        cwd
+            Where it runs; None is the home folder.
+        envs
+            Environment variables for it: the way to hand it data.
+        on_output
+            Called with each piece of output as it comes.
+        keep
+            How many characters of each stream to retain, half from the head and half from
+            the tail; None is all.
+        """
+        mark = uuid.uuid4().hex
+        kept = {"stdout": BoundedText.of(keep), "stderr": BoundedText.of(keep)}
+
+        def collect(stream: Literal["stdout", "stderr"]) -> Callable[[str], None]:
+            def collected(text: str) -> None:
+                kept[stream].append(text)
+                if on_output is not None:
+                    on_output(stream, text)
+
+            return collected
+
+        started = time.monotonic()
+        running = asyncio.ensure_future(
+            self._run_to_end(
+                command,
+                timeout=timeout,
+                cwd=cwd,
+                envs={**(envs or {}), MARK: mark},
+                on_stdout=collect("stdout"),
+                on_stderr=collect("stderr"),
+            )
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                exit_code = await asyncio.shield(running)
+        except TimeoutError:
+            await self._end(mark, running)
+            exit_code, timed_out = -1, True
+        except asyncio.CancelledError:
+            await asyncio.shield(self._end(mark, running))
+            raise
+        else:
+            timed_out = False
+        return CommandResult(
+            command,
+            exit_code,
+            str(kept["stdout"]),
+            str(kept["stderr"]),
+            time.monotonic() - started,
+            timed_out,
+        )
+
+    async def _run_to_end(
+        self,
+        command: str,
+        *,
+        timeout: float | None,
+        cwd: str | None,
+        envs: dict[str, str],
+        on_stdout: Callable[[str], None],
+        on_stderr: Callable[[str], None],
+    ) -> int:
+        from e2b import CommandExitException
+
+        with sandbox_errors(self.service, self.id):
+            try:
+                handle = await self._sdk.commands.run(
+                    command,
+                    background=True,
+                    envs=envs,
+                    cwd=cwd,
+                    on_stdout=on_stdout,
+                    on_stderr=on_stderr,
+                    timeout=0 if timeout is None else timeout + GRACE,
+                    **_bounded_output(),
+                )
+                return int((await handle.wait()).exit_code)
+            except CommandExitException as failed:
+                return int(failed.exit_code)
+
+    async def _end(self, mark: str, running: asyncio.Future[int]) -> None:
+        """End every process of a command, then wait for its stream to close.
+
+        A command that was only just asked for may start after the first look, so the look is
+        taken until the stream is closed.
+        """
+        deadline = time.monotonic() + END_TIMEOUT
+        while not running.done() and time.monotonic() < deadline:
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                await self._end_marked(mark)
+            await asyncio.wait([running], timeout=0.2)
+        # Nobody waits for it any more: a service that does not answer is not worth an error.
+        running.cancel()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+
+    async def _end_marked(self, mark: str) -> None:
+        with sandbox_errors(self.service, self.id):
+            await self._sdk.commands.run(
+                END_COMMAND, envs={"VIBEKIT_END": mark}, timeout=END_TIMEOUT
+            )
+
+    async def read_file(self, path: str, *, most: int | None = None) -> bytes:
+        """Return a file's bytes, or the first ``most`` of them.
+
+        Raises
+        ------
+        FileNotFoundError, OSError
+            There is no such file; it is not a file.
+        """
+        with file_errors(path), sandbox_errors(self.service, self.id):
+            if most is None:
+                return bytes(await self._sdk.files.read(path, format="bytes"))
+            data = bytearray()
+            reading = self._sdk.files.read(
+                path, format="stream", stream_idle_timeout=self.service.request_timeout
+            )
+            async with await reading as chunks:
+                async for chunk in chunks:
+                    data += chunk
+                    if len(data) >= most:
+                        break
+            return bytes(data[:most])
+
+    async def write_file(self, path: str, data: bytes | IO[bytes]) -> None:
+        """Write a file, with the folders above it; an open file is sent in pieces."""
+        with file_errors(path), sandbox_errors(self.service, self.id):
+            await self._sdk.files.write(path, data)
+
+    async def list_files(self, path: str) -> Sequence[Entry]:
+        """Return what is in a folder.
+
+        Raises
+        ------
+        FileNotFoundError, OSError
+            There is no such folder; it is not a folder.
+        """
+        with file_errors(path), sandbox_errors(self.service, self.id):
+            entries = await self._sdk.files.list(path)
+        return [
+            Entry(
+                entry.name,
+                entry.path,
+                is_dir=entry.type is not None and entry.type.value == "dir",
+                size=entry.size,
+            )
+            for entry in entries
+        ]
+
+    async def keep_alive(self, seconds: float) -> None:
+        """Let the sandbox run for at least so long from now; never shortens its time."""
+        ends_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        with sandbox_errors(self.service, self.id):
+            await self._sdk.connect(timeout=int(seconds))  # setting a timeout would cut it
+        self.ends_at = max(self.ends_at, ends_at)
+
+
+@contextlib.asynccontextmanager
+async def kept_alive(sandbox: Sandbox) -> AsyncIterator[None]:
+    """Keep a sandbox from pausing while something goes on in it."""
+
+    async def keep() -> None:
+        while True:
+            left = sandbox.ends_at - datetime.now(UTC)
+            await asyncio.sleep(max(left.total_seconds() - MARGIN, 1))
+            # A service that is down is told by the work itself, not by this.
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                await sandbox.keep_alive(SPAN)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]:
+    """Return those of the paths that are not in the sandbox; up to 1000 are looked for.
+
+    A path with a newline in it is taken to be there.
+    """
+    asked = "\n".join(path for path in paths[:1000] if "\n" not in path)
+    result = await sandbox.run(LOOK_COMMAND, envs={"VIBEKIT_PATHS": asked}, timeout=END_TIMEOUT)
+    return result.stdout.splitlines()
+
+
+@functools.cache
+def _bounded_output() -> Mapping[str, Any]:
+    """Ask the SDK not to keep the output itself, where its version can do that."""
+    import inspect
+
+    from e2b.sandbox_async.commands.command import Commands
+
+    known = "retain_output" in inspect.signature(Commands.run).parameters
+    return {"retain_output": False} if known else {}

@@ -1,0 +1,56 @@
+"""How the E2B SDK is imported and where it connects."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import e2b
+
+    from vibekit_jupyter.settings.config import Service
+
+__all__ = ["sdk_class", "sdk_options"]
+
+
+class Key(str):
+    """A key whose repr hides it: a traceback may show the locals of the SDK's frames."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[key]'"
+
+
+def sdk_class() -> type[e2b.AsyncSandbox]:
+    """Return the SDK's class of a sandbox; its import takes half a second."""
+    from e2b import AsyncSandbox
+
+    return AsyncSandbox
+
+
+def sdk_options(service: Service) -> dict[str, Any]:
+    """Return where the SDK connects and with which key."""
+    if service.is_local:
+        _bypass_proxies()
+    options = {
+        "api_key": Key(service.api_key),
+        "api_url": service.api_url,
+        "sandbox_url": service.sandbox_url,
+        "domain": service.domain,
+        "request_timeout": service.request_timeout,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def _bypass_proxies() -> None:
+    """Tell the SDK's transport, which knows no other way, that loopback needs no proxy."""
+    if not any(os.environ.get(name) for scheme in PROXIES for name in (scheme, scheme.lower())):
+        return
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        hosts += [host for host in ("127.0.0.1", "localhost") if host not in hosts]
+        os.environ[name] = ",".join(hosts)

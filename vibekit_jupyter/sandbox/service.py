@@ -1,0 +1,98 @@
+"""What can be asked of a sandbox service without being connected to the sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
+
+    import e2b
+
+    from vibekit_jupyter.settings.config import Service
+
+__all__ = ["SandboxInfo", "fork", "get_info", "kill", "list_sandboxes", "pause"]
+
+
+@dataclass(frozen=True)
+class SandboxInfo:
+    """What the service says of a sandbox."""
+
+    id: str
+    state: Literal["running", "paused"]
+    started: datetime
+    ends_at: datetime
+    metadata: Mapping[str, str]
+
+
+async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
+    """Ask the service about a sandbox, without waking it.
+
+    Raises
+    ------
+    SessionNotFoundError
+        It is gone.
+    """
+    with sandbox_errors(service, sandbox_id):
+        return _info(await sdk_class().get_info(sandbox_id, **sdk_options(service)))
+
+
+async def list_sandboxes(
+    service: Service, *, metadata: Mapping[str, str] | None = None
+) -> AsyncIterator[SandboxInfo]:
+    """Yield the sandboxes that the service has, running and paused, the newest first.
+
+    ``metadata`` leaves those that carry all of it.
+    """
+    from e2b import SandboxQuery
+
+    query = SandboxQuery(metadata=dict(metadata)) if metadata else None
+    with sandbox_errors(service):
+        pages = sdk_class().list(query=query, **sdk_options(service))
+        while pages.has_next:
+            for item in await pages.next_items():
+                yield _info(item)
+
+
+async def kill(service: Service, sandbox_id: str) -> bool:
+    """End a sandbox for good; False when it was gone already."""
+    with sandbox_errors(service, sandbox_id):
+        return bool(await sdk_class().kill(sandbox_id, **sdk_options(service)))
+
+
+async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
+    """Copy a sandbox's files into a new one; the original is left as it is."""
+    with sandbox_errors(service, sandbox_id):
+        (copy,) = await sdk_class().fork(
+            sandbox_id, timeout=int(timeout), count=1, **_slow(service)
+        )
+        if isinstance(copy, Exception):
+            raise copy
+    return Sandbox(service, copy, timeout)
+
+
+async def pause(service: Service, sandbox_id: str) -> None:
+    """Pause a sandbox: it keeps its files, and its processes where the service can."""
+    with sandbox_errors(service, sandbox_id):
+        await sdk_class().pause(sandbox_id, **_slow(service))
+
+
+def _slow(service: Service) -> dict[str, Any]:
+    """Return the SDK's options for what writes down a sandbox's whole memory."""
+    return {**sdk_options(service), "request_timeout": 4 * service.request_timeout}
+
+
+def _info(info: e2b.SandboxInfo) -> SandboxInfo:
+    return SandboxInfo(
+        id=info.sandbox_id,
+        state="paused" if info.state.value == "paused" else "running",
+        started=info.started_at,
+        ends_at=info.end_at,
+        metadata=dict(info.metadata),
+    )
