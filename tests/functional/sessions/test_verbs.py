@@ -21,7 +21,7 @@ from vibekit_jupyter.errors import (
 )
 
 if TYPE_CHECKING:
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from tests.support.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio

@@ -34,7 +34,7 @@ from vibekit_jupyter.events import CommandOutput, RunFinished, TextDelta
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from tests.support.model_server import Fault, Reply
     from vibekit_jupyter import VibeKit
     from vibekit_jupyter.events import Event

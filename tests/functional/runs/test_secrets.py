@@ -13,7 +13,7 @@ from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.errors import VibeKitError
 
 if TYPE_CHECKING:
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from tests.support.model_server import Reply
     from tests.support.sandbox_server import SandboxServer
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path  # noqa: TC003 - pytest reads the fixtures' annotations
 
 import pytest
 
-from tests.conftest import is_setting
 from tests.support.kernel import stop_local_server
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
@@ -17,21 +15,22 @@ NewClient = Callable[..., VibeKit]
 
 
 @pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One home for these tests, so that they share one local server."""
-    home = tmp_path_factory.mktemp("client") / "home"
+def lasting_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One home for all clients, so that they share one local server."""
+    home = tmp_path_factory.mktemp("clients") / "home"
     yield home
     stop_local_server(home)
 
 
-@pytest.fixture(autouse=True)
-def vibekit_home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shared home, and none of the developer's own settings."""
-    for name in list(os.environ):
-        if is_setting(name):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("VIBEKIT_HOME", str(shared_home))
-    return shared_home
+@pytest.fixture
+def shared_home(
+    vibekit_home: Path,  # an empty one, that gives way
+    lasting_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """The clients' home is this test's ``VIBEKIT_HOME``."""
+    monkeypatch.setenv("VIBEKIT_HOME", str(lasting_home))
+    return lasting_home
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +52,7 @@ def service(
 
 
 @pytest.fixture
-async def new_client() -> AsyncIterator[NewClient]:
+async def new_client(shared_home: Path) -> AsyncIterator[NewClient]:
     """Make clients that are closed at the end, and kill their sessions."""
     clients: list[VibeKit] = []
 

@@ -15,7 +15,7 @@ from vibekit_jupyter.errors import SandboxUnreachableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from vibekit_jupyter import VibeKit
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from vibekit_jupyter.errors import (
 )
 
 if TYPE_CHECKING:
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("service")]
 

@@ -23,7 +23,7 @@ from vibekit_jupyter.runs.artifacts import (
 )
 
 if TYPE_CHECKING:
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from tests.support.sandbox_server import SandboxServer
     from vibekit_jupyter.results import Result
 

@@ -30,7 +30,7 @@ from vibekit_jupyter.events import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.functional.client.conftest import NewClient
+    from tests.functional.conftest import NewClient
     from tests.support.model_server import Reply
     from vibekit_jupyter import VibeKit
 
@@ -197,7 +197,7 @@ async def test_a_sandbox_killed_in_mid_run_is_said_to_be_gone(new_client: NewCli
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_a_key_is_told_nowhere(new_client: NewClient, agent: str, vibekit_home: Path) -> None:
+async def test_a_key_is_told_nowhere(new_client: NewClient, agent: str, shared_home: Path) -> None:
     key = "sk-ant-oat-9f86d081884c7d659a2f"
     encoded = base64.b64encode(f"x{key}".encode()).decode()
     script: list[Reply] = [
@@ -217,7 +217,7 @@ async def test_a_key_is_told_nowhere(new_client: NewClient, agent: str, vibekit_
     told += "".join(heard) + str(caught.value)
     told += repr(caught.value.result) + str(caught.value.result.commands)  # type: ignore[union-attr]  # it has one
     assert key not in told
-    assert not files_with(vibekit_home, key.encode())
+    assert not files_with(shared_home, key.encode())
 
 
 async def test_what_a_real_model_wrote_never_runs_unconfined(
