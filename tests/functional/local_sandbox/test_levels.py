@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-
+from typing import TYPE_CHECKING
 
 from tests.functional.local_sandbox.conftest import ask
 from tests.support.sandbox_server import SandboxServer, sandbox_server
@@ -20,7 +20,6 @@ from vibekit_jupyter.local_sandbox.bubblewrap_binary import (
     fault_of_package,
     find_bubblewrap,
 )
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
