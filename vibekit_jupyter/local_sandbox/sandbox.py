@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ __all__ = ["USERS", "Sandbox"]
 
 USERS = ("user", "root")
 REMEMBER_SECONDS = 30.0
+MOST_REMEMBERED = 100
 Report = Callable[[list[dict[str, Any]] | None], None]
 
 
@@ -72,6 +74,7 @@ class Sandbox:
         self._line: Line | None = None
         self._numbers = itertools.count(1)
         self._early_exits: dict[int, int] = {}
+        self._ended_at: deque[tuple[float, Command]] = deque()
         self.changing = asyncio.Lock()
         self._lock = asyncio.Lock()
         self._egress: asyncio.Server | None = None
@@ -169,6 +172,7 @@ class Sandbox:
     async def _let_go(self) -> None:
         self._end_watchers()
         commands, self.commands = self.commands, {}
+        self._ended_at.clear()
         for command in commands.values():
             await command.abandon()
 
@@ -261,11 +265,18 @@ class Sandbox:
         return proxy_environment(self._egress.sockets[0].getsockname()[1])
 
     async def forget_later(self, command: Command) -> None:
-        """Keep a command's exit code for those who ask late, then forget it."""
+        """Keep a command's exit code for those who ask late; of many, only of the last ones."""
         await command.ended.wait()
-        await asyncio.sleep(REMEMBER_SECONDS)
-        if self.commands.get(command.pid) is command:
-            del self.commands[command.pid]
+        self._ended_at.append((time.monotonic(), command))
+        self._forget()
+
+    def _forget(self) -> None:
+        earliest = time.monotonic() - REMEMBER_SECONDS
+        ended = self._ended_at
+        while ended and (len(ended) > MOST_REMEMBERED or ended[0][0] < earliest):
+            _when, command = ended.popleft()
+            if self.commands.get(command.pid) is command:
+                del self.commands[command.pid]
 
     def command(self, selector: dict[str, Any]) -> Command:
         """Return the command that ``pid`` or ``tag`` selects.
@@ -275,6 +286,7 @@ class Sandbox:
         ProtocolError
             ``not_found``.
         """
+        self._forget()
         if "pid" in selector:
             found = self.commands.get(int(selector["pid"]))
         else:
