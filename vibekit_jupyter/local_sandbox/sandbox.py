@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.local_sandbox.commands import Command, Pipes
 from vibekit_jupyter.local_sandbox.egress import (
     PROXY_PORT,
+    Egress,
     Policy,
     proxy_environment,
-    serve_egress,
 )
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.shapes import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ class Sandbox:
         self._ended_at: deque[tuple[float, Command]] = deque()
         self.changing = asyncio.Lock()
         self._lock = asyncio.Lock()
-        self._egress: asyncio.Server | None = None
+        self._egress: Egress | None = None
 
     @property
     def id(self) -> str:
@@ -136,7 +137,7 @@ class Sandbox:
             _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
             outside = socket.socket(fileno=descriptor)
         if outside is not None:
-            self._egress = await serve_egress(outside, lambda: Policy.of(self.record.network))
+            self._egress = Egress(outside, lambda: Policy.of(self.record.network))
 
     def _close_egress(self) -> None:
         if self._egress is not None:
@@ -262,7 +263,7 @@ class Sandbox:
     def _way_out(self) -> dict[str, str]:
         if self._egress is None:
             return {}
-        return proxy_environment(self._egress.sockets[0].getsockname()[1])
+        return proxy_environment(self._egress.port)
 
     async def forget_later(self, command: Command) -> None:
         """Keep a command's exit code for those who ask late; of many, only of the last ones."""
@@ -288,12 +289,12 @@ class Sandbox:
         """
         self._forget()
         if "pid" in selector:
-            found = self.commands.get(int(selector["pid"]))
+            found = self.commands.get(whole(selector["pid"], "pid", 0))
         else:
             tag = selector.get("tag")
             found = next((c for c in self.commands.values() if tag and c.tag == tag), None)
         if found is None:
-            name = selector.get("pid", selector.get("tag"))
+            name = str(selector.get("pid", selector.get("tag")))[:100]
             raise ProtocolError("not_found", f"process {name} not found")
         return found
 

@@ -8,7 +8,8 @@ import struct
 
 import pytest
 
-from vibekit_jupyter.local_sandbox.egress import Policy, is_public
+from vibekit_jupyter.local_sandbox.addresses import is_public
+from vibekit_jupyter.local_sandbox.egress import Policy
 from vibekit_jupyter.local_sandbox.ports import preview_target
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import Sockets, build_filter
 
