@@ -150,7 +150,10 @@ class Application:
                 request, ProtocolError(code.get(error.status, "internal"), reason), error.status
             )
         except ConnectionError:
-            raise
+            # The client left, or what it hears cannot be gone on with: nobody hears of an error.
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response()
         except Exception as error:
             log.exception("request failed: %s %s", request.method, request.path)
             return self._failure(
