@@ -10,7 +10,7 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.rpc import (
     EventStream,
     answer,
-    sandbox_gone,
+    cut_off,
     unary,
     user_of,
 )
@@ -93,7 +93,7 @@ class FilesystemService:
                             "resource_exhausted", f"more than {MOST_EVENTS} events wait to be read"
                         )
                     await stream.send({"filesystem": event})
-                raise sandbox_gone()
+                raise cut_off(sandbox)
             finally:
                 await sandbox.unwatch(number)
         return stream.response

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from vibekit_jupyter.local_sandbox.connect import encode_json
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.rpc import answer, sandbox_gone, unary
+from vibekit_jupyter.local_sandbox.rpc import answer, cut_off, unary
 from vibekit_jupyter.local_sandbox.sandbox import USERS
 from vibekit_jupyter.local_sandbox.shapes import text, texts
 
@@ -101,7 +101,7 @@ class Context:
                 raise ProtocolError("unavailable", "The kernel of this context has ended.")
             for line in lines.feed(base64.b64decode(event["data"].get("stdout", ""))):
                 yield line
-        raise sandbox_gone()
+        raise cut_off(self.sandbox)
 
     async def say(self, **request: Any) -> None:
         """Send the bridge a line."""

@@ -16,8 +16,8 @@ from vibekit_jupyter.local_sandbox.rpc import (
     STREAM_TYPE,
     EventStream,
     answer,
+    cut_off,
     messages,
-    sandbox_gone,
     unary,
     user_of,
 )
@@ -71,7 +71,7 @@ class ProcessService:
             command, listener = await asyncio.shield(
                 self._keep(self._begin(sandbox, stream.message, user, milliseconds / 1000))
             )
-            await self._tell(stream, command, listener)
+            await self._tell(stream, sandbox, command, listener)
         return stream.response
 
     async def _begin(
@@ -95,11 +95,13 @@ class ProcessService:
         """Stream what a running command does from now on."""
         async with EventStream(request, KEEPALIVE) as stream:
             command = sandbox.command(mapping(stream.message.get("process"), "process"))
-            await self._tell(stream, command, command.listen())
+            await self._tell(stream, sandbox, command, command.listen())
         return stream.response
 
     @staticmethod
-    async def _tell(stream: EventStream, command: Command, listener: Listener) -> None:
+    async def _tell(
+        stream: EventStream, sandbox: Sandbox, command: Command, listener: Listener
+    ) -> None:
         try:
             await stream.send({"event": {"start": {"pid": command.pid}}})
             ended = False
@@ -109,7 +111,7 @@ class ProcessService:
                     raise ProtocolError("deadline_exceeded", command.reason)
                 await stream.send({"event": event})
             if not ended:
-                raise sandbox_gone()
+                raise cut_off(sandbox)
         finally:
             listener.close()
 

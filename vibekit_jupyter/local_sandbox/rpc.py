@@ -25,7 +25,9 @@ from vibekit_jupyter.local_sandbox.shapes import number
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["EventStream", "answer", "messages", "sandbox_gone", "unary", "user_of"]
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+
+__all__ = ["EventStream", "answer", "cut_off", "in_time", "messages", "unary", "user_of"]
 
 STREAM_TYPE = "application/connect+json"
 DEFAULT_PING_SECONDS = 90.0
@@ -102,19 +104,22 @@ def user_of(request: web.Request) -> str:
 def known_user(user: str) -> str:
     """Return ``user``, the default where it is empty; refuse any other."""
     if user and user not in USERS:
-        raise ProtocolError("unauthenticated", f"invalid username: '{user}'")
+        raise ProtocolError("unauthenticated", f"invalid username: '{user[:40]}'")
     return user or USERS[0]
 
 
-def sandbox_gone() -> ProtocolError:
+def cut_off(sandbox: Sandbox) -> ProtocolError:
     """Return the error that ends a stream whose sandbox was killed or paused.
 
-    Its words are those by which the SDKs recognise it.
+    Its first words are those by which the SDKs recognise it.
     """
+    how = (
+        "it was paused"
+        if sandbox.record.state == "paused"
+        else "the sandbox was killed or reached its end of life"
+    )
     return ProtocolError(
-        "unavailable",
-        "The sandbox was not found: the sandbox was killed or reached its end of life "
-        "while the request was in flight",
+        "unavailable", f"The sandbox was not found: {how} while the request was in flight"
     )
 
 

@@ -136,7 +136,8 @@ class Server:
 
     def _announce(self, url: str) -> None:
         settings = self.settings
-        private_directory(settings.state_file.parent)
+        if not settings.state_file.parent.is_dir():  # one that is there may be everybody's
+            private_directory(settings.state_file.parent)
         state = {
             "schema": SCHEMA,
             **self._status(),
