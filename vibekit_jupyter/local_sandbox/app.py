@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,9 @@ from vibekit_jupyter.local_sandbox.filesystem import FilesystemService
 from vibekit_jupyter.local_sandbox.interpreter import INTERPRETER_PORT, Interpreter
 from vibekit_jupyter.local_sandbox.ports import preview_target, serve_preview
 from vibekit_jupyter.local_sandbox.process import ProcessService
+from vibekit_jupyter.local_sandbox.rpc import answer
+from vibekit_jupyter.local_sandbox.shapes import same_secret
+from vibekit_jupyter.local_sandbox.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,7 +69,8 @@ class Application:
         self.sandboxes = sandboxes
         self.last_request = time.monotonic()
         self.under_way = 0
-        self._key = key.encode()
+        self.visitors = Visitors()
+        self._key = key
         self._names = LOCAL_NAMES | {host}
         self._status = status
         self._stop = stop
@@ -127,6 +129,14 @@ class Application:
         self.under_way += 1
         self.last_request = time.monotonic()
         try:
+            with self.visitors.served(request):
+                return await self._served(request, handler)
+        finally:
+            self.under_way -= 1
+            self.last_request = time.monotonic()
+
+    async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
             if target := preview_target(request.headers.get("Host", "")):
                 return await serve_preview(request, self.sandboxes, *target)
             self._must_be_ours(request)
@@ -140,25 +150,24 @@ class Application:
                 request, ProtocolError(code.get(error.status, "internal"), reason), error.status
             )
         except ConnectionError:
-            raise
+            # The client left, or what it hears cannot be gone on with: nobody hears of an error.
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response()
         except Exception as error:
             log.exception("request failed: %s %s", request.method, request.path)
             return self._failure(
                 request, ProtocolError("internal", f"The server failed: {type(error).__name__}.")
             )
-        finally:
-            self.under_way -= 1
-            self.last_request = time.monotonic()
 
     def _must_be_ours(self, request: web.Request) -> None:
         """Refuse other hosts (DNS rebinding) and, on the REST side, other keys."""
         if _host_name(request.headers.get("Host", "")) not in self._names:
             raise ProtocolError("forbidden", "This server does not answer for that host.")
         top = request.path.split("/")[1]
-        if top in {"sandboxes", "v2", "snapshots", "templates", "vibekit"}:
-            given = request.headers.get("X-API-Key", "").encode()
-            if not hmac.compare_digest(given, self._key):
-                raise ProtocolError("unauthenticated", "The API key is missing or wrong.")
+        ours = top in {"sandboxes", "v2", "snapshots", "templates", "vibekit"}
+        if ours and not same_secret(request.headers.get("X-API-Key"), self._key):
+            raise ProtocolError("unauthenticated", "The API key is missing or wrong.")
 
     @staticmethod
     def _failure(
@@ -166,10 +175,7 @@ class Application:
     ) -> web.Response:
         rpc = request.path.startswith(("/process.Process/", "/filesystem.Filesystem/"))
         code: str | int = error.connect_code if rpc else (status or error.status)
-        body = json.dumps({"code": code, "message": error.message})
-        return web.Response(
-            status=status or error.status, body=body, content_type="application/json"
-        )
+        return answer({"code": code, "message": error.message}, status or error.status)
 
     def _with_sandbox(self, handler: SandboxHandler, own_port: str = ENVD_PORT) -> Handler:
         """Find the sandbox that a request of a service on ``own_port`` names, check its token."""
@@ -206,7 +212,7 @@ class Application:
 
     async def _server(self, _request: web.Request) -> web.StreamResponse:
         states = [sandbox.record.state for sandbox in self.sandboxes.all.values()]
-        return web.json_response(
+        return answer(
             {
                 **self._status(),
                 "level": self.sandboxes.confinement.level,
@@ -230,7 +236,7 @@ class Application:
                 "The server is busy: a command runs in a sandbox. Use force=1 to stop it.",
             )
         self._stop()
-        return web.json_response({"stopping": True})
+        return answer({"stopping": True})
 
 
 def _to_its_end(handler: Any) -> Handler:
@@ -246,7 +252,7 @@ def _must_know(request: web.Request, sandbox: Sandbox, *, traffic: bool) -> None
     if traffic:
         given = request.headers.get("E2b-Traffic-Access-Token")
         pairs.append((given, sandbox.record.traffic_token))
-    if not any(given and hmac.compare_digest(given.encode(), own.encode()) for given, own in pairs):
+    if not any(same_secret(given, own) for given, own in pairs):
         raise ProtocolError("unauthenticated", "The access token is missing or wrong.")
 
 

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--disk-mib", type=int, default=10 * 1024, help="what all sandboxes may hold (10240)"
     )
+    serve.add_argument("--log-file", type=Path, help="where it logs, rotated (else stderr)")
     serve.add_argument("--api-key-file", type=Path, help=f"holds the key (else {KEY_VARIABLE})")
     status = commands.add_parser("status", help="show what the running server does")
     listing = commands.add_parser("list", help="list its sandboxes")
@@ -105,8 +106,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         from vibekit_jupyter.local_sandbox.server import Settings, serve
 
-        handler = logging.StreamHandler()
-        handler.setFormatter(_JsonLines())
+        handler = _log(arguments.log_file)
         logging.basicConfig(level=logging.INFO, handlers=[handler])
         serve(
             Settings(
@@ -126,26 +126,26 @@ def _serve(arguments: argparse.Namespace) -> None:
         nursery.close()
 
 
-class _JsonLines(logging.Formatter):
-    """One JSON object per line."""
+def _log(file: Path | None) -> logging.Handler:
+    from vibekit_jupyter.local_sandbox.log import bounded_log
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+    try:
+        return bounded_log(file)
+    except OSError as error:
+        raise ConfigurationError(f"The log {file} cannot be written: {error.strerror}.") from error
 
 
 def _key(given: str, file: Path | None) -> str:
     if file is not None:
         try:
             given = file.read_text().strip()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"The key file {file} cannot be read: {error}.") from error
+    if not (given.isascii() and given.isprintable()):
+        raise ConfigurationError(
+            "The key of the sandbox server holds characters that no HTTP header carries.",
+            hint="Use letters and digits.",
+        )
     return given or f"e2b_{secrets.token_hex(20)}"
 
 

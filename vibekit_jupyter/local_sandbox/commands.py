@@ -205,6 +205,7 @@ class Command:
             self.ended.set()
             self.pipes.close()
             self.pipes = Pipes([], {}, None)
+            self.config = {}  # a command line may be long, and its end is asked for later
 
     def _end_event(self) -> Event:
         if self._status < 0:

@@ -22,17 +22,31 @@ __all__ = [
     "decode_unary",
     "encode_end",
     "encode_envelope",
+    "encode_json",
     "error_body",
 ]
 
 COMPRESSED, END = 0x01, 0x02
 PREFIX = struct.Struct(">BI")
 LARGEST_MESSAGE = 64 * 1024 * 1024
+DEEPEST_MESSAGE = 32
+
+
+def encode_json(message: Any) -> bytes:
+    """Return JSON that any parser takes.
+
+    A name that is not UTF-8 arrives here as half surrogates, which strict parsers refuse whole.
+    """
+    text = json.dumps(message, separators=(",", ":"))
+    if "\\ud" in text:
+        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return text.encode()
 
 
 def encode_envelope(message: dict[str, Any], flags: int = 0) -> bytes:
     """Return one enveloped message."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = encode_json(message)
     return PREFIX.pack(flags, len(body)) + body
 
 
@@ -52,15 +66,37 @@ def decode_unary(body: bytes) -> dict[str, Any]:
     Raises
     ------
     ProtocolError
-        ``invalid_argument``: it is no JSON object.
+        ``invalid_argument``: it is no JSON object, or one too deep.
     """
     try:
-        message = json.loads(body or b"{}")
-    except ValueError as error:
-        raise ProtocolError("invalid_argument", "the request is not JSON") from error
+        message = json.loads(body or b"{}", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("invalid_argument", "the request is not JSON, or too deep") from error
     if not isinstance(message, dict):
         raise ProtocolError("invalid_argument", "the request must be a JSON object")
+    _must_be_shallow(message)
     return message
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _must_be_shallow(message: dict[str, Any]) -> None:
+    # What is just not too deep for the parser here may be too deep for the next one.
+    level: list[Any] = [message]
+    for _depth in range(DEEPEST_MESSAGE):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ProtocolError(
+        "invalid_argument", f"the request is nested more than {DEEPEST_MESSAGE} levels deep"
+    )
 
 
 class EnvelopeReader:

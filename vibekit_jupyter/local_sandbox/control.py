@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from vibekit_jupyter.local_sandbox.connect import decode_unary
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.network import network_of, nothing_else
+from vibekit_jupyter.local_sandbox.rpc import answer, unary
+from vibekit_jupyter.local_sandbox.shapes import mapping, number, text, texts, whole
 from vibekit_jupyter.local_sandbox.store import SandboxRecord
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ DEFAULT_SECONDS = 300
 CONFINEMENT_KEY = "vibekit_confinement"
 LOST_KEY = "vibekit_processes_lost"
 LARGEST_PAGE = 100
+LARGEST_BODY = 2**20
+# What a request to make a sandbox may hold. All are secure here, and no less can be had; the SDK
+# itself starts what mcp tells, by a command.
+CREATION = {
+    *("templateID", "timeout", "autoPause", "autoPauseMemory", "autoResume", "secure", "mcp"),
+    *("allow_internet_access", "network", "metadata", "envVars"),
+}
 
 
 class Control:
@@ -71,22 +80,22 @@ class Control:
     async def create(self, request: web.Request) -> web.Response:
         """Create a sandbox."""
         body = await _body(request)
-        network = body.get("network") or {}
+        nothing_else(body, CREATION)
         internet = body.get("allow_internet_access")
         record = SandboxRecord(
             id=self.sandboxes.store.new_id(),
-            template=str(body.get("templateID") or "base"),
-            metadata=_texts(body.get("metadata"), "metadata"),
-            envs=_texts(body.get("envVars"), "envVars"),
+            template=text(body.get("templateID"), "templateID")[:200] or "base",
+            metadata=texts(body.get("metadata"), "metadata"),
+            envs=_variables(body.get("envVars")),
             on_timeout="pause" if body.get("autoPause") else "kill",
             timeout_memory=body.get("autoPauseMemory") is not False,
-            auto_resume=bool((body.get("autoResume") or {}).get("enabled")),
+            auto_resume=bool(mapping(body.get("autoResume"), "autoResume").get("enabled")),
             internet=internet if isinstance(internet, bool) else None,
-            network=network if isinstance(network, dict) else {},
+            network=network_of(body.get("network")),
         )
         timeout = _seconds(body, DEFAULT_SECONDS)
         sandbox = await self.sandboxes.create(record, timeout)
-        return web.json_response(self._sandbox(sandbox), status=201)
+        return answer(self._sandbox(sandbox), status=201)
 
     async def connect(self, request: web.Request) -> web.Response:
         """Resume a sandbox, or lengthen its time where it runs."""
@@ -95,7 +104,7 @@ class Control:
         memory = body.get("memory") is not False
         seconds = _seconds(body, DEFAULT_SECONDS)
         resumed = await self.sandboxes.resume(sandbox, seconds, memory=memory)
-        return web.json_response(self._sandbox(sandbox), status=201 if resumed else 200)
+        return answer(self._sandbox(sandbox), status=201 if resumed else 200)
 
     async def resume(self, request: web.Request) -> web.Response:
         """Resume a paused sandbox (older clients)."""
@@ -104,7 +113,7 @@ class Control:
             raise ProtocolError("conflict", f"Sandbox {sandbox.id} is already running")
         body = await _body(request)
         await self.sandboxes.resume(sandbox, _seconds(body, DEFAULT_SECONDS))
-        return web.json_response(self._sandbox(sandbox), status=201)
+        return answer(self._sandbox(sandbox), status=201)
 
     async def pause(self, request: web.Request) -> web.Response:
         """Pause a sandbox."""
@@ -127,13 +136,14 @@ class Control:
     async def refresh(self, request: web.Request) -> web.Response:
         """Lengthen the time left (older clients)."""
         sandbox = self.sandboxes.get(request.match_info["id"])
-        await self.sandboxes.resume(sandbox, float((await _body(request)).get("duration") or 60))
+        duration = number((await _body(request)).get("duration"), "duration", 60)
+        await self.sandboxes.resume(sandbox, duration)
         return web.Response(status=204)
 
     async def set_network(self, request: web.Request) -> web.Response:
         """Change what the sandbox may reach."""
         sandbox = self.sandboxes.get(request.match_info["id"])
-        await self.sandboxes.set_network(sandbox, await _body(request))
+        await self.sandboxes.set_network(sandbox, network_of(await _body(request)))
         return web.Response(status=204)
 
     # -- looking ------------------------------------------------------------------------------
@@ -156,7 +166,7 @@ class Control:
             detail["network"] = record.network
         if record.state == "paused":
             detail["pauseMode"] = "full" if record.memory else "filesystem"
-        return web.json_response(detail)
+        return answer(detail)
 
     async def list(self, request: web.Request) -> web.Response:
         """List sandboxes, newest first, page by page."""
@@ -177,17 +187,17 @@ class Control:
             reverse=query.get("order", "desc") != "asc",
         )
         page, headers = _page(found, query.get("limit"), query.get("nextToken"))
-        return web.json_response([self._listed(sandbox) for sandbox in page], headers=headers)
+        return answer([self._listed(sandbox) for sandbox in page], headers=headers)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Return what a sandbox used, between ``start`` and ``end`` (Unix seconds)."""
         sandbox = self.sandboxes.get(request.match_info["id"])
         if sandbox.running:
             await self.sandboxes.sample(sandbox)
-        start = float(request.query.get("start") or 0)
-        end = float(request.query.get("end") or "inf")
+        start = number(request.query.get("start"), "start", 0)
+        end = number(request.query.get("end"), "end", float(2**53))
         limits = self.sandboxes.confinement.limits
-        return web.json_response(
+        return answer(
             [
                 {
                     "timestamp": _iso(sample["at"]),
@@ -212,20 +222,20 @@ class Control:
         sandbox = self.sandboxes.get(request.match_info["id"])
         body = await _body(request)
         results: list[dict[str, Any]] = []
-        for _copy in range(max(1, min(int(body.get("count") or 1), 20))):
+        for _copy in range(max(1, min(whole(body.get("count"), "count", 1), 20))):
             try:
                 fork = await self.sandboxes.fork(sandbox, _seconds(body, DEFAULT_SECONDS))
                 results.append({"sandbox": self._sandbox(fork)})
             except ProtocolError as error:
                 results.append({"error": {"code": error.status, "message": error.message}})
-        return web.json_response(results, status=201)
+        return answer(results, status=201)
 
     async def snapshot(self, request: web.Request) -> web.Response:
         """Make a snapshot."""
         sandbox = self.sandboxes.get(request.match_info["id"])
-        name = str((await _body(request)).get("name") or "")
+        name = text((await _body(request)).get("name"), "name")[:200]
         snapshot = await self.sandboxes.snapshot(sandbox, name)
-        return web.json_response(_snapshot(snapshot), status=201)
+        return answer(_snapshot(snapshot), status=201)
 
     async def list_snapshots(self, request: web.Request) -> web.Response:
         """List snapshots, newest first, page by page."""
@@ -238,7 +248,7 @@ class Control:
         ]
         found.sort(key=lambda snapshot: (snapshot.created_at, snapshot.id), reverse=True)
         page, headers = _page(found, query.get("limit"), query.get("nextToken"))
-        return web.json_response([_snapshot(snapshot) for snapshot in page], headers=headers)
+        return answer([_snapshot(snapshot) for snapshot in page], headers=headers)
 
     async def delete_snapshot(self, request: web.Request) -> web.Response:
         """Delete a snapshot."""
@@ -287,26 +297,18 @@ def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    return decode_unary(await request.read())
+    return await unary(request, LARGEST_BODY)
 
 
 def _seconds(body: dict[str, Any], default: float) -> float:
-    value = body.get("timeout")
-    if value is None:
-        return default
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-        raise ProtocolError("invalid_argument", "timeout must be a number of seconds")
-    return float(value)
+    return number(body.get("timeout"), "timeout", default)
 
 
-def _texts(value: Any, name: str) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-        raise ProtocolError("invalid_argument", f"{name} must map texts to texts")
-    if any("\0" in key + text or ("=" in key and name == "envVars") for key, text in value.items()):
-        raise ProtocolError("invalid_argument", f"{name} cannot hold NUL bytes, nor = in a name")
-    return dict(value)
+def _variables(value: Any) -> dict[str, str]:
+    found = texts(value, "envVars")
+    if any("=" in name for name in found):
+        raise ProtocolError("invalid_argument", "a variable's name cannot hold =")
+    return found
 
 
 def _metadata_filter(text: str) -> dict[str, str]:
@@ -324,6 +326,7 @@ def _page(
         start, size = int(token or 0), max(1, min(int(limit or LARGEST_PAGE), LARGEST_PAGE))
     except ValueError as error:
         raise ProtocolError("invalid_argument", "limit and nextToken must be numbers") from error
+    start = max(0, start)
     more = start + size < len(found)
     return found[start : start + size], {"x-next-token": str(start + size)} if more else {}
 

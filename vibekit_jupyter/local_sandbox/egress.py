@@ -12,62 +12,40 @@ import contextlib
 import ipaddress
 import logging
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from vibekit_jupyter.local_sandbox.addresses import IPAddress, is_public, own_addresses
 
-__all__ = ["PROXY_PORT", "Policy", "is_public", "proxy_environment", "serve_egress"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PROXY_PORT", "Egress", "Policy", "proxy_environment"]
 
 PROXY_PORT = 3128
 PORTS = frozenset({80, 443})
 EVERYTHING = "0.0.0.0/0"  # E2B's word for it, and it knows no IPv6
 LARGEST_HEAD = 65_536
-HEAD_SECONDS = 30.0
+LONGEST_NAME = 253  # of a host, in DNS
+HEAD_SECONDS = 15.0
+LOOKUP_SECONDS = 15.0
 CONNECT_SECONDS = 15.0
+SILENT_SECONDS = 900.0
 CHUNK = 65_536
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Some clouds answer for their metadata on addresses that count as public.
-METADATA = frozenset(
-    {ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("100.100.100.200")}
-)
+# Of one sandbox at a time; the next ones wait, inside, until one of these is through.
+MOST_CLIENTS = 64
+MOST_LOOKUPS = 4
+MOST_LINES_PER_MINUTE = 20
+# A name server may keep a thread waiting for long: these wait for nothing else.
+_lookups = ThreadPoolExecutor(max_workers=16, thread_name_prefix="lookup")
 log = logging.getLogger("vibekit.local_sandbox")
 
 
 class RefusedError(Exception):
     """A destination that no sandbox may reach; the message says why."""
-
-
-def is_public(address: IPAddress, own: Iterable[IPAddress] = ()) -> bool:
-    """Return whether a sandbox may reach an address."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is not None:
-            return False
-        if address in ipaddress.ip_network("64:ff9b::/96"):
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF), own)
-    refused = address.is_multicast or address.is_reserved or address in METADATA
-    return address.is_global and not refused and address not in set(own)
-
-
-def own_addresses() -> set[IPAddress]:
-    """Return every address of this machine's interfaces."""
-    found: set[IPAddress] = set()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/net/fib_trie").read_text().splitlines():
-            word = line.split()[-1:] or [""]
-            with contextlib.suppress(ValueError):
-                found.add(ipaddress.IPv4Address(word[0]))
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/net/if_inet6").read_text().splitlines():
-            found.add(ipaddress.IPv6Address(bytes.fromhex(line.split()[0])))
-    with contextlib.suppress(OSError):
-        for info in socket.getaddrinfo(socket.gethostname(), None):
-            found.add(ipaddress.ip_address(str(info[4][0]).partition("%")[0]))
-    return found
 
 
 @dataclass(frozen=True)
@@ -119,54 +97,147 @@ def proxy_environment(port: int) -> dict[str, str]:
     }
 
 
-async def serve_egress(listener: socket.socket, policy: Callable[[], Policy]) -> asyncio.Server:
-    """Serve the proxy on a listening socket, until the server returned is closed.
+class Egress:
+    """The proxy of one sandbox, on a socket that listens; it serves until it is closed.
 
-    ``policy`` is asked for each request: it may change while the sandbox runs.
+    Parameters
+    ----------
+    listener
+        The socket; the proxy owns it.
+    policy
+        Asked for each request: it may change while the sandbox runs.
+
+    Attributes
+    ----------
+    port
+        Where it listens.
     """
-    listener.settimeout(0)
 
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, listener: socket.socket, policy: Callable[[], Policy]) -> None:
+        listener.settimeout(0)
+        self.port: int = listener.getsockname()[1]
+        self._listener = listener
+        self._policy = policy
+        self._room = asyncio.Semaphore(MOST_CLIENTS)
+        self._lookups = asyncio.Semaphore(MOST_LOOKUPS)
+        self._clients: set[asyncio.Task[None]] = set()
+        self._minute = 0.0
+        self._lines = 0
+        self._accepting = asyncio.create_task(self._accept(), name="egress")
+
+    def close(self) -> None:
+        """Serve nobody any more; what is under way is cut."""
+        for task in (self._accepting, *self._clients):
+            task.cancel()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        with self._listener:
+            while True:
+                await self._room.acquire()
+                try:
+                    client, _address = await loop.sock_accept(self._listener)
+                except OSError as error:  # the machine is out of descriptors, for the moment
+                    self._say("egress cannot accept: %s", error)
+                    self._room.release()
+                    await asyncio.sleep(1)
+                    continue
+                task = loop.create_task(self._serve(client))
+                self._clients.add(task)
+                task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._clients.discard(task)
+        self._room.release()
+
+    async def _serve(self, client: socket.socket) -> None:
+        client.settimeout(0)
+        reader, writer = await asyncio.open_connection(sock=client, limit=LARGEST_HEAD)
         try:
-            await _serve_client(reader, writer, policy())
+            await self._pass_on(reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             pass  # either side went away: nothing is left to say
         finally:
             writer.close()
 
-    return await asyncio.start_server(client, sock=listener, limit=LARGEST_HEAD)
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(HEAD_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+            method, host, port, first = _destination(head)
+            address = await self._resolve(host, port)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                far_reader, far_writer = await asyncio.open_connection(str(address), port)
+        except RefusedError as error:
+            self._say("egress refused: %s", error)
+            await _answer(writer, "403 Forbidden", f"The sandbox's proxy refuses: {error}.")
+            return
+        except asyncio.LimitOverrunError:
+            await _answer(
+                writer, "431 Request Header Fields Too Large", "The request head is too long."
+            )
+            return
+        except TimeoutError:
+            await _answer(writer, "504 Gateway Timeout", "Nothing came in time.")
+            return
+        except OSError as error:
+            await _answer(writer, "502 Bad Gateway", f"The destination cannot be reached: {error}.")
+            return
+        try:
+            if method == "CONNECT":
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                far_writer.write(first)
+            async with asyncio.timeout(SILENT_SECONDS) as limit:
+                await asyncio.gather(
+                    _relay(reader, far_writer, limit), _relay(far_reader, writer, limit)
+                )
+        finally:
+            far_writer.close()
+
+    async def _resolve(self, host: str, port: int) -> IPAddress:
+        """Return the address to connect to; every one that the name has must be public."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                await self._lookups.acquire()
+                looking = loop.run_in_executor(_lookups, _look_up, host, port)
+                # Whoever waits may give up; the thread is taken until it is done.
+                looking.add_done_callback(self._looked_up)
+                addresses, own = await asyncio.shield(looking)
+        except TimeoutError as error:
+            raise RefusedError(f"{host} was not found in time") from error
+        except (OSError, UnicodeError) as error:
+            raise RefusedError(f"{host} has no address") from error
+        policy = self._policy()
+        for address in addresses:
+            if not is_public(address, own):
+                raise RefusedError(f"{host} is at {address}, which is not public")
+            if not policy.permits(host, address):
+                raise RefusedError(f"{host} is not among what this sandbox may reach")
+        return addresses[0]
+
+    def _looked_up(self, looking: asyncio.Future[Any]) -> None:
+        self._lookups.release()
+        if not looking.cancelled():
+            looking.exception()  # whoever waits for it has it; nobody may be there any more
+
+    def _say(self, message: str, error: Exception) -> None:
+        """Log a line, unless this sandbox has filled its minute."""
+        now = time.monotonic()
+        if now - self._minute > 60:
+            self._minute, self._lines = now, 0
+        self._lines += 1
+        if self._lines < MOST_LINES_PER_MINUTE:
+            log.info(message, error)
+        elif self._lines == MOST_LINES_PER_MINUTE:
+            log.info("egress: one sandbox has so many refusals that the next ones are not told")
 
 
-async def _serve_client(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, policy: Policy
-) -> None:
-    try:
-        async with asyncio.timeout(HEAD_SECONDS):
-            head = await reader.readuntil(b"\r\n\r\n")
-        method, host, port, first = _destination(head)
-        address = await _resolve(host, port, policy)
-        async with asyncio.timeout(CONNECT_SECONDS):
-            far_reader, far_writer = await asyncio.open_connection(str(address), port)
-    except RefusedError as error:
-        log.info("egress refused: %s", error)
-        await _answer(writer, "403 Forbidden", f"The sandbox's proxy refuses: {error}.")
-        return
-    except asyncio.LimitOverrunError:
-        await _answer(
-            writer, "431 Request Header Fields Too Large", "The request head is too long."
-        )
-        return
-    except OSError as error:
-        await _answer(writer, "502 Bad Gateway", f"The destination cannot be reached: {error}.")
-        return
-    try:
-        if method == "CONNECT":
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            far_writer.write(first)
-        await asyncio.gather(_relay(reader, far_writer), _relay(far_reader, writer))
-    finally:
-        far_writer.close()
+def _look_up(host: str, port: int) -> tuple[list[IPAddress], set[IPAddress]]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]
+    return addresses, own_addresses()
 
 
 def _destination(head: bytes) -> tuple[str, str, int, bytes]:
@@ -185,6 +256,8 @@ def _destination(head: bytes) -> tuple[str, str, int, bytes]:
         raise RefusedError("the request is malformed") from error
     if not host or "\0" in host or (method != "CONNECT" and parts.scheme != "http"):
         raise RefusedError("the request names no destination")
+    if len(host) > LONGEST_NAME:
+        raise RefusedError(f"the name of the destination has more than {LONGEST_NAME} characters")
     if port not in PORTS:
         raise RefusedError(f"port {port} is not among {sorted(PORTS)}")
     path = parts.path or "/"
@@ -197,26 +270,13 @@ def _destination(head: bytes) -> tuple[str, str, int, bytes]:
     return method, host, port, b"\r\n".join([origin, *kept, b"Connection: close", b"", b""])
 
 
-async def _resolve(host: str, port: int, policy: Policy) -> IPAddress:
-    """Return the address to connect to; every one that the name has must be public."""
+async def _relay(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: asyncio.Timeout
+) -> None:
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise RefusedError(f"{host} has no address") from error
-    own = await asyncio.to_thread(own_addresses)
-    addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]
-    for address in addresses:
-        if not is_public(address, own):
-            raise RefusedError(f"{host} is at {address}, which is not public")
-        if not policy.permits(host, address):
-            raise RefusedError(f"{host} is not among what this sandbox may reach")
-    return addresses[0]
-
-
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
         while data := await reader.read(CHUNK):
+            limit.reschedule(loop.time() + SILENT_SECONDS)
             writer.write(data)
             await writer.drain()
     finally:

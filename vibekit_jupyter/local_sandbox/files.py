@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import os
 import re
 import sys
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import MultipartReader, web
 
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.rpc import known_user, user_of
+from vibekit_jupyter.local_sandbox.rpc import answer, in_time, known_user, user_of
+from vibekit_jupyter.local_sandbox.shapes import number, same_secret, text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -41,7 +41,7 @@ DISPOSITION_NAME = re.compile(r'filename="((?:[^"\\]|\\.)*)"')
 def signature(path: str, operation: str, user: str, token: str, expires: str | None) -> str:
     """Return the signature of a URL, as the SDK makes it."""
     raw = ":".join([path, operation, user, token, *([expires] if expires else [])])
-    digest = base64.b64encode(hashlib.sha256(raw.encode()).digest())
+    digest = base64.b64encode(hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest())
     return "v1_" + digest.rstrip(b"=").decode()
 
 
@@ -65,8 +65,8 @@ def find_signed(request: web.Request, sandboxes: Iterable[Sandbox]) -> Sandbox:
             sandbox.record.token,
             expires,
         )
-        if hmac.compare_digest(given.encode(), expected.encode()):
-            if expires and not (expires.isdigit() and int(expires) >= time.time()):
+        if same_secret(given, expected):
+            if expires and number(expires, "signature_expiration", 0) < time.time():
                 raise ProtocolError("unauthenticated", "signature is already expired")
             return sandbox
     raise ProtocolError("unauthenticated", "invalid signature")
@@ -80,7 +80,8 @@ def _user(request: web.Request) -> str:
 
 async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     """Send a file, compressed where exactly that is asked for."""
-    async with sandbox.opened(request.query.get("path", ""), _user(request), "read") as (
+    path = text(request.query.get("path"), "path")
+    async with sandbox.opened(path, _user(request), "read") as (
         file,
         entry,
     ):
@@ -89,7 +90,15 @@ async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse
         response.headers["Content-Disposition"] = _disposition(entry["name"])
         response.headers["X-Content-Type-Options"] = "nosniff"
         size = os.fstat(file).st_size
-        if request.headers.get("Accept-Encoding", "").strip() == "gzip":
+        if size:
+            response.headers["Accept-Ranges"] = "bytes"
+            part = _part(request, response, size)
+            if part is not None:
+                await _in_thread(os.lseek, file, part.start, os.SEEK_SET)
+                size = len(part)
+                if not size:
+                    return response
+        if response.status == 200 and request.headers.get("Accept-Encoding", "").strip() == "gzip":
             response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)
             compressor = zlib.compressobj(wbits=GZIP, level=1)
@@ -108,6 +117,25 @@ async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse
                 await response.write(data)
         await response.write_eof()
         return response
+
+
+def _part(request: web.Request, response: web.StreamResponse, size: int) -> range | None:
+    """Return which part of a file is asked for, and say so in the answer's head."""
+    try:
+        wanted = request.http_range
+    except ValueError:  # several parts, or nonsense: the whole file answers both
+        return None
+    # There is no mark by which a client could tell that the file is still the one it knows.
+    if (wanted.start is None and wanted.stop is None) or "If-Range" in request.headers:
+        return None
+    start, stop, _step = wanted.indices(size)
+    if start >= size:
+        response.set_status(416)
+        response.headers["Content-Range"] = f"bytes */{size}"
+    else:
+        response.set_status(206)
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    return range(start, stop)
 
 
 async def _read(file: int, size: int) -> bytes:
@@ -151,7 +179,7 @@ async def upload(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         raise ProtocolError("invalid_argument", "the path of the file is missing")
     if not entries:
         raise ProtocolError("invalid_argument", "the request holds no file")
-    return web.json_response(entries)
+    return answer(entries)
 
 
 def _part_name(disposition: str) -> str | None:
@@ -214,7 +242,11 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """Gather what arrives into blocks that are worth the way to a thread."""
     block: list[bytes] = []
     size = 0
-    async for data in chunks:
+    while True:
+        async with in_time():
+            data = await anext(chunks, None)
+        if data is None:
+            break
         block.append(data)
         size += len(data)
         if size >= BLOCK:

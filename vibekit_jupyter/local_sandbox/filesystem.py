@@ -6,13 +6,20 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.rpc import EventStream, sandbox_gone, unary, user_of
+from vibekit_jupyter.local_sandbox.rpc import (
+    EventStream,
+    answer,
+    cut_off,
+    unary,
+    user_of,
+)
+from vibekit_jupyter.local_sandbox.shapes import text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
 
     from vibekit_jupyter.local_sandbox.sandbox import Report, Sandbox
 
@@ -50,21 +57,21 @@ class FilesystemService:
         async def handler(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
             message = await unary(request)
             fields: dict[str, Any] = {name: _path(message, name) for name in names}
-            answer, _none = await sandbox.request(operation, user=user_of(request), **fields)
-            return web.json_response(answer)
+            found, _none = await sandbox.request(operation, user=user_of(request), **fields)
+            return answer(found)
 
         return handler
 
     async def list_folder(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """List a folder."""
         message = await unary(request)
-        answer, _none = await sandbox.request(
+        found, _none = await sandbox.request(
             "list",
             path=_path(message, "path"),
             user=user_of(request),
-            depth=int(message.get("depth") or 1),
+            depth=whole(message.get("depth"), "depth", 1) or 1,
         )
-        return web.json_response(answer)
+        return answer(found)
 
     async def watch(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stream what happens in a folder, until the client leaves."""
@@ -86,7 +93,7 @@ class FilesystemService:
                             "resource_exhausted", f"more than {MOST_EVENTS} events wait to be read"
                         )
                     await stream.send({"filesystem": event})
-                raise sandbox_gone()
+                raise cut_off(sandbox)
             finally:
                 await sandbox.unwatch(number)
         return stream.response
@@ -110,16 +117,17 @@ class FilesystemService:
         """Begin to collect what happens in a folder."""
         events: list[dict[str, Any]] = []
 
+        name = secrets.token_hex(8)
+
         def report(found: list[dict[str, Any]] | None) -> None:
-            events.extend((found or [])[: MOST_EVENTS - len(events)])
+            if found is None:  # nobody asks for them any more
+                self._polled.pop((sandbox.id, name), None)
+            else:
+                events.extend(found[: MOST_EVENTS - len(events)])
 
         number = await self._begin(sandbox, await unary(request), user_of(request), report)
-        name = secrets.token_hex(8)
-        self._polled = {
-            key: polled for key, polled in self._polled.items() if polled[1] in polled[0].watchers
-        }
         self._polled[sandbox.id, name] = (sandbox, number, events)
-        return web.json_response({"watcherId": name})
+        return answer({"watcherId": name})
 
     async def watcher_events(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Return what was collected since the last call."""
@@ -127,25 +135,23 @@ class FilesystemService:
         await sandbox.request("flush", watch=number)
         found = list(events)
         events.clear()
-        return web.json_response({"events": found})
+        return answer({"events": found})
 
     async def remove_watcher(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stop collecting."""
         message = await unary(request)
         _sandbox, number, _events = self._watcher(sandbox, message)
-        del self._polled[sandbox.id, message["watcherId"]]
+        self._polled.pop((sandbox.id, str(message["watcherId"])), None)
         await sandbox.unwatch(number)
-        return web.json_response({})
+        return answer({})
 
     def _watcher(self, sandbox: Sandbox, message: dict[str, Any]) -> Polled:
         found = self._polled.get((sandbox.id, str(message.get("watcherId"))))
         if found is None:
-            raise ProtocolError("not_found", f"watcher {message.get('watcherId')} not found")
+            name = str(message.get("watcherId"))[:100]
+            raise ProtocolError("not_found", f"watcher {name} not found")
         return found
 
 
 def _path(message: dict[str, Any], name: str) -> str:
-    path = message.get(name, "")
-    if not isinstance(path, str) or "\0" in path:
-        raise ProtocolError("invalid_argument", f"{name} must be a text without NUL bytes")
-    return path
+    return text(message.get(name), name)

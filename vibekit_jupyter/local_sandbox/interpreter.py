@@ -10,25 +10,63 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
+from vibekit_jupyter.local_sandbox.connect import encode_json
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.rpc import unary
+from vibekit_jupyter.local_sandbox.rpc import answer, cut_off, unary
 from vibekit_jupyter.local_sandbox.sandbox import USERS
+from vibekit_jupyter.local_sandbox.shapes import text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from vibekit_jupyter.local_sandbox.commands import Command, Listener
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 
-__all__ = ["INTERPRETER_PORT", "Interpreter"]
+__all__ = ["INTERPRETER_PORT", "Interpreter", "Lines"]
 
 INTERPRETER_PORT = "49999"
 START_SECONDS = 60.0
+INTERRUPT_SECONDS = 5.0
+LONGEST_LINE = 40 * 1024 * 1024
 BRIDGE = Path(__file__).with_name("kernel_bridge.py")
 HOME = "/home/user"
+
+
+class Lines:
+    """Turns bytes of the bridge, however they were cut, into what it says of one run."""
+
+    def __init__(self, run: int) -> None:
+        self._run = run
+        self._bytes = bytearray()
+        self._searched = 0
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Yield each line that is complete now; those of earlier runs are passed over.
+
+        Raises
+        ------
+        ProtocolError
+            ``resource_exhausted``: a line without an end.
+        """
+        self._bytes += data
+        while (end := self._bytes.find(b"\n", self._searched)) >= 0:
+            line = bytes(self._bytes[:end])
+            del self._bytes[: end + 1]
+            self._searched = 0
+            # The first one may be a part: whoever left did not hear it to its end.
+            with contextlib.suppress(ValueError, RecursionError):
+                said = json.loads(line)
+                if isinstance(said, dict) and said.pop("run", None) == self._run:
+                    yield said
+        self._searched = len(self._bytes)
+        if self._searched > LONGEST_LINE:
+            raise ProtocolError(
+                "resource_exhausted", f"The kernel said a line of more than {LONGEST_LINE:,} bytes."
+            )
 
 
 @dataclass
@@ -38,38 +76,50 @@ class Context:
     id: str
     sandbox: Sandbox
     command: Command
-    listener: Listener
     cwd: str
     language: str = "python"
+    runs: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _rest: bytes = b""
 
     @property
     def alive(self) -> bool:
-        """Whether its kernel is there."""
+        """Whether its bridge is there."""
         known = self.sandbox.commands.get(self.command.pid)
         return known is self.command and not self.command.ended.is_set()
 
-    async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield what the kernel says; at last ``done``.
+    async def lines(self, listener: Listener, run: int) -> AsyncIterator[dict[str, Any]]:
+        """Yield what is said of a run.
 
         Raises
         ------
         ProtocolError
-            The kernel ended.
+            The bridge ended, the sandbox was paused, or a line has no end.
         """
-        while True:
-            while b"\n" in self._rest:
-                line, _newline, self._rest = self._rest.partition(b"\n")
-                yield json.loads(line)
-            event = await self.listener.get()
-            if event is None or "end" in event:
-                raise ProtocolError("unavailable", "The kernel of this context has ended.")
-            self._rest += base64.b64decode(event["data"].get("stdout", ""))
+        lines = Lines(run)
+        while (event := await listener.get()) is not None:
+            if "end" in event:
+                raise _ended()
+            for line in lines.feed(base64.b64decode(event["data"].get("stdout", ""))):
+                yield line
+        raise cut_off(self.sandbox)
 
     async def say(self, **request: Any) -> None:
-        """Send the bridge a line."""
-        await self.command.write(json.dumps(request).encode() + b"\n")
+        """Send the bridge a line.
+
+        Raises
+        ------
+        ProtocolError
+            It has ended.
+        """
+        try:
+            await self.command.write(json.dumps(request).encode() + b"\n")
+        except ProtocolError as error:
+            raise _ended() from error
+
+    async def kill(self) -> None:
+        """End it."""
+        with contextlib.suppress(ProtocolError):
+            await self.sandbox.request("signal", pid=self.command.pid, signal=9)
 
     def describe(self) -> dict[str, str]:
         """Return what the SDK reads of a context."""
@@ -81,42 +131,63 @@ class Interpreter:
 
     def __init__(self) -> None:
         self._contexts: dict[tuple[str, str], Context] = {}
-        self._starting = asyncio.Lock()
+        self._starting: WeakKeyDictionary[Sandbox, asyncio.Lock] = WeakKeyDictionary()
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def execute(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Run code and stream its output and results, one JSON object per line."""
         message = await unary(request)
+        code = message.get("code", "")
+        envs = texts(message.get("env_vars"), "env_vars")
+        if not isinstance(code, str):
+            raise ProtocolError("invalid_argument", "code must be a text")
         context = await self._context(sandbox, message)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         async with context.turn:
-            await context.say(code=str(message.get("code", "")), envs=message.get("env_vars") or {})
-            await response.prepare(request)
-            done = False
+            context.runs += 1
+            listener = context.command.listen()
             try:
-                async for line in context.lines():
-                    done = line["type"] == "done"
-                    if done:
-                        break
-                    await response.write(json.dumps(line).encode() + b"\n")
+                await context.say(run=context.runs, code=code, envs=envs)
+                await response.prepare(request)
+                await self._tell(response, context, listener)
             finally:
-                if not done:
-                    await self._interrupt(context)
+                listener.close()
         await response.write_eof()
         return response
 
+    async def _tell(
+        self, response: web.StreamResponse, context: Context, listener: Listener
+    ) -> None:
+        try:
+            async for line in context.lines(listener, context.runs):
+                if line["type"] == "done":
+                    return
+                await response.write(encode_json(line) + b"\n")
+        except ProtocolError as error:
+            if error.code == "resource_exhausted":
+                await context.kill()
+            await self._stop(context, None)
+            # It is too late for another answer.
+            raise ConnectionResetError(error.message) from error
+        except BaseException:  # the client has left: the context is to be of use again
+            await self._stop(context, listener)
+            raise
+
     @staticmethod
-    async def _interrupt(context: Context) -> None:
-        """Stop a run whose client has left, so that the context can be used again."""
+    async def _stop(context: Context, listener: Listener | None) -> None:
+        """Interrupt a run that nobody hears any more, and wait a moment for its end."""
         with contextlib.suppress(ProtocolError, TimeoutError):
-            await context.say(interrupt=True)
-            async with asyncio.timeout(5):
-                async for line in context.lines():
+            async with asyncio.timeout(INTERRUPT_SECONDS):
+                await context.say(interrupt=context.runs)
+                if listener is None:
+                    return
+                async for line in context.lines(listener, context.runs):
                     if line["type"] == "done":
                         return
 
     async def contexts(self, _request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """List the contexts of a sandbox."""
-        return web.json_response(
+        return answer(
             [c.describe() for (owner, _id), c in self._contexts.items() if owner == sandbox.id]
         )
 
@@ -124,7 +195,7 @@ class Interpreter:
         """Start a context."""
         message = await unary(request)
         context = await self._start(sandbox, secrets.token_hex(8), message)
-        return web.json_response(context.describe())
+        return answer(context.describe())
 
     async def remove(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """End a context."""
@@ -141,48 +212,74 @@ class Interpreter:
     def _known(self, sandbox: Sandbox, name: str) -> Context:
         context = self._contexts.get((sandbox.id, name))
         if context is None or not context.alive:
-            raise ProtocolError("not_found", f"Context {name} not found")
+            raise ProtocolError("not_found", f"Context {name[:100]} not found")
         return context
 
     async def _context(self, sandbox: Sandbox, message: dict[str, Any]) -> Context:
-        if name := message.get("context_id"):
-            return self._known(sandbox, str(name))
-        async with self._starting:
+        if name := text(message.get("context_id"), "context_id"):
+            return self._known(sandbox, name)
+        _must_be_python(message)
+        async with self._starting.setdefault(sandbox, asyncio.Lock()):
             found = self._contexts.get((sandbox.id, "default"))
             if found is not None and found.alive:
                 return found
             return await self._start(sandbox, "default", message)
 
     async def _start(self, sandbox: Sandbox, name: str, message: dict[str, Any]) -> Context:
-        language = str(message.get("language") or "python").lower()
-        if language != "python":
-            raise ProtocolError("invalid_argument", f"there is no kernel for {language} here")
+        _must_be_python(message)
         if sandbox.confinement.level == "landlock":
             raise ProtocolError(
                 "unimplemented", "Under Landlock there are no sockets for a kernel to speak on."
             )
-        cwd = str(message.get("cwd") or HOME)
+        cwd = text(message.get("cwd"), "cwd") or HOME
         command = await sandbox.spawn(
             {"cmd": "python", "args": ["-c", BRIDGE.read_text(encoding="utf-8")], "cwd": cwd},
             user=USERS[0],
             stdin=True,
         )
         command.service = True
-        context = Context(name, sandbox, command, command.listen(), cwd)
+        context = Context(name, sandbox, command, cwd)
+        listener = command.listen()
         command.begin()
         try:
             async with asyncio.timeout(START_SECONDS):
-                async for line in context.lines():
-                    if line["type"] == "ready":
-                        break
-        except TimeoutError as error:
-            raise ProtocolError("internal", "The kernel did not start in time.") from error
-        self._contexts = {key: known for key, known in self._contexts.items() if known.alive}
+                await anext(context.lines(listener, 0))
+        except BaseException as error:
+            await context.kill()
+            if isinstance(error, TimeoutError):
+                raise ProtocolError("internal", "The kernel did not start in time.") from error
+            raise
+        finally:
+            listener.close()
         self._contexts[sandbox.id, name] = context
+        watching = asyncio.create_task(self._forget(context))
+        self._watching.add(watching)
+        watching.add_done_callback(self._watching.discard)
         return context
 
+    async def _forget(self, context: Context) -> None:
+        """Let go of a context, and so of its sandbox, once its bridge has ended."""
+        await context.command.ended.wait()
+        self._drop(context)
+
+    def _drop(self, context: Context) -> None:
+        key = (context.sandbox.id, context.id)
+        if self._contexts.get(key) is context:
+            del self._contexts[key]
+
     async def _end(self, context: Context) -> None:
-        del self._contexts[context.sandbox.id, context.id]
-        context.listener.close()
-        with contextlib.suppress(ProtocolError):
-            await context.sandbox.request("signal", pid=context.command.pid, signal=9)
+        self._drop(context)
+        await context.kill()
+
+
+def _ended() -> ProtocolError:
+    return ProtocolError("unavailable", "The kernel of this context has ended: run the code again.")
+
+
+def _must_be_python(message: dict[str, Any]) -> None:
+    language = text(message.get("language"), "language") or "python"
+    if language.lower() not in {"python", "python3"}:
+        raise ProtocolError(
+            "invalid_argument",
+            f"There is no kernel for {language[:40]} here, only one for Python: run a command.",
+        )

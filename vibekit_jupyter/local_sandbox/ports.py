@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import re
 import socket
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from aiohttp import web
 
 from vibekit_jupyter.local_sandbox.connect import LARGEST_MESSAGE
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.shapes import same_secret
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
@@ -28,12 +27,17 @@ if TYPE_CHECKING:
 
     WebSocket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
-__all__ = ["preview_target", "serve_preview"]
+__all__ = ["preview_target", "renamed_cookie", "serve_preview"]
 
 NAME = re.compile(r"(?P<port>[1-9][0-9]{0,4})-(?P<id>[a-z0-9]+)\.localhost\Z")
 TOKEN_HEADER = "E2B-Traffic-Access-Token"
 TOKEN_QUERY = "vibekit_traffic_token"
 TOKEN_COOKIE = "vibekit-traffic"
+# Within another site's page, as in a notebook's iframe, browsers send a cookie of this kind alone;
+# partitioned, it is sent within that site's pages alone. Over HTTP some (Safari) take none that is
+# Secure: for them there is the other one.
+FRAMED_COOKIE = "vibekit-traffic-framed"
+FRAMED = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
 HOP_BY_HOP = {
     "connection",
     "keep-alive",
@@ -79,9 +83,12 @@ async def serve_preview(
         raise ProtocolError("unavailable", "The sandbox was not found")
     if _matches(request.query.get(TOKEN_QUERY), known):
         return _welcome(request, known)
-    if not _matches(request.headers.get(TOKEN_HEADER), known) and not _matches(
-        request.cookies.get(TOKEN_COOKIE), known
-    ):
+    given = (
+        request.headers.get(TOKEN_HEADER),
+        request.cookies.get(TOKEN_COOKIE),
+        request.cookies.get(FRAMED_COOKIE),
+    )
+    if not any(_matches(token, known) for token in given):
         raise ProtocolError("forbidden", "The traffic access token is missing or wrong.")
     prefix = f"vibekit-{port}-{sandbox_id}-"
     headers = _forwarded(request, prefix)
@@ -118,7 +125,7 @@ async def _pass_request(
             if name.lower() not in NOT_RETURNED:
                 response.headers.add(name, value)
         for value in answer.headers.getall("Set-Cookie", []):
-            _set_cookies(response, value, prefix)
+            response.headers.add("Set-Cookie", renamed_cookie(value, prefix))
         await response.prepare(request)
         try:
             async for data in answer.content.iter_any():
@@ -130,8 +137,7 @@ async def _pass_request(
 
 
 def _matches(given: str | None, sandbox: Sandbox) -> bool:
-    token = sandbox.record.traffic_token
-    return bool(given) and hmac.compare_digest(str(given).encode(), token.encode())
+    return same_secret(given, sandbox.record.traffic_token)
 
 
 def _welcome(request: web.Request, sandbox: Sandbox) -> web.Response:
@@ -140,9 +146,12 @@ def _welcome(request: web.Request, sandbox: Sandbox) -> web.Response:
     response = web.Response(
         status=303, headers={"Location": str(request.rel_url.with_query(query))}
     )
-    response.set_cookie(
-        TOKEN_COOKIE, sandbox.record.traffic_token, httponly=True, samesite="Lax", path="/"
-    )
+    token = sandbox.record.traffic_token
+    for cookie in (
+        f"{TOKEN_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax",
+        f"{FRAMED_COOKIE}={token}; {FRAMED}",  # Python knows Partitioned from 3.14 on
+    ):
+        response.headers.add("Set-Cookie", cookie)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -162,15 +171,12 @@ def _forwarded(request: web.Request, prefix: str) -> dict[str, str]:
     return headers
 
 
-def _set_cookies(response: web.StreamResponse, text: str, prefix: str) -> None:
-    try:
-        parsed = SimpleCookie(text)
-    except CookieError:
-        return
-    for name, morsel in parsed.items():
-        morsel["domain"] = ""
-        morsel.set(prefix + name, morsel.value, morsel.coded_value)
-        response.headers.add("Set-Cookie", morsel.OutputString())
+def renamed_cookie(text: str, prefix: str) -> str:
+    """Return what sets a cookie under a name of its port's own, and for its host alone."""
+    pair, *attributes = text.split(";")
+    name, equals, value = pair.strip().partition("=")
+    kept = [word for word in attributes if word.partition("=")[0].strip().lower() != "domain"]
+    return ";".join([f"{prefix}{name}{equals}{value}", *kept])
 
 
 def _must_be_own_page(request: web.Request) -> None:

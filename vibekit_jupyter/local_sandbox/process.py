@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import signal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,11 +15,13 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.rpc import (
     STREAM_TYPE,
     EventStream,
+    answer,
+    cut_off,
     messages,
-    sandbox_gone,
     unary,
     user_of,
 )
+from vibekit_jupyter.local_sandbox.shapes import mapping, number, text, texts, whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -33,7 +34,8 @@ __all__ = ["ProcessService"]
 Result = TypeVar("Result")
 KEEPALIVE: dict[str, Any] = {"event": {"keepalive": {}}}
 KILL_SECONDS = 2.0
-SIGNALS = {
+SIZE = (80, 24)  # of a terminal whose size nobody told
+SIGNALS: dict[int | str, signal.Signals] = {
     "SIGNAL_SIGTERM": signal.SIGTERM,
     "SIGNAL_SIGKILL": signal.SIGKILL,
     15: signal.SIGTERM,
@@ -64,41 +66,42 @@ class ProcessService:
         """Start a command and stream what it does; its time limit is kept here."""
         user = user_of(request)
         async with EventStream(request, KEEPALIVE) as stream:
-            deadline = request.headers.get("Connect-Timeout-Ms")
+            milliseconds = number(request.headers.get("Connect-Timeout-Ms"), "the time limit", 0)
             # A client that leaves just now has started it nevertheless.
             command, listener = await asyncio.shield(
-                self._keep(self._begin(sandbox, stream.message, user, deadline))
+                self._keep(self._begin(sandbox, stream.message, user, milliseconds / 1000))
             )
-            await self._tell(stream, command, listener)
+            await self._tell(stream, sandbox, command, listener)
         return stream.response
 
     async def _begin(
-        self, sandbox: Sandbox, message: dict[str, Any], user: str, deadline: str | None
+        self, sandbox: Sandbox, message: dict[str, Any], user: str, seconds: float
     ) -> tuple[Command, Listener]:
-        size = (message.get("pty") or {}).get("size")
         command = await sandbox.spawn(
             _config(message),
             user=user,
             stdin=message.get("stdin", True) is not False,
-            terminal=(int(size.get("cols") or 80), int(size.get("rows") or 24)) if size else None,
-            tag=message.get("tag"),
+            terminal=_size(message),
+            tag=text(message.get("tag"), "tag") or None,
         )
         listener = command.listen()
         command.begin()
         self._keep(sandbox.forget_later(command))
-        if deadline:
-            self._keep(self._limit_time(sandbox, command, float(deadline) / 1000))
+        if seconds:
+            self._keep(self._limit_time(sandbox, command, seconds))
         return command, listener
 
     async def connect(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Stream what a running command does from now on."""
         async with EventStream(request, KEEPALIVE) as stream:
-            command = sandbox.command(stream.message.get("process") or {})
-            await self._tell(stream, command, command.listen())
+            command = sandbox.command(mapping(stream.message.get("process"), "process"))
+            await self._tell(stream, sandbox, command, command.listen())
         return stream.response
 
     @staticmethod
-    async def _tell(stream: EventStream, command: Command, listener: Listener) -> None:
+    async def _tell(
+        stream: EventStream, sandbox: Sandbox, command: Command, listener: Listener
+    ) -> None:
         try:
             await stream.send({"event": {"start": {"pid": command.pid}}})
             ended = False
@@ -108,7 +111,7 @@ class ProcessService:
                     raise ProtocolError("deadline_exceeded", command.reason)
                 await stream.send({"event": event})
             if not ended:
-                raise sandbox_gone()
+                raise cut_off(sandbox)
         finally:
             listener.close()
 
@@ -136,7 +139,7 @@ class ProcessService:
 
     async def list(self, _request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """List the commands that run."""
-        return web.json_response(
+        return answer(
             {
                 "processes": [
                     {
@@ -153,16 +156,15 @@ class ProcessService:
     async def update(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Change a terminal's size."""
         message = await unary(request)
-        size = (message.get("pty") or {}).get("size") or {}
-        command = sandbox.command(message.get("process") or {})
-        command.resize(int(size.get("cols") or 80), int(size.get("rows") or 24))
-        return web.json_response({})
+        command = sandbox.command(mapping(message.get("process"), "process"))
+        command.resize(*(_size(message) or SIZE))
+        return answer({})
 
     async def send_input(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Give input to a command."""
         message = await unary(request)
-        await sandbox.command(message.get("process") or {}).write(_input(message))
-        return web.json_response({})
+        await sandbox.command(mapping(message.get("process"), "process")).write(_input(message))
+        return answer({})
 
     async def stream_input(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Give a stream of input to a command.
@@ -175,11 +177,12 @@ class ProcessService:
             command: Command | None = None
             async for message in messages(request):
                 if start := message.get("start"):
-                    command = sandbox.command(start.get("process") or {})
+                    process = mapping(mapping(start, "start").get("process"), "process")
+                    command = sandbox.command(process)
                 elif data := message.get("data"):
                     if command is None:
                         raise ProtocolError("invalid_argument", "input before its start")
-                    await command.write(_input(data))
+                    await command.write(_input(mapping(data, "data")))
         except ProtocolError as error:
             failure = error
             await request.read()
@@ -189,35 +192,52 @@ class ProcessService:
     async def send_signal(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """Signal a command."""
         message = await unary(request)
-        command = sandbox.command(message.get("process") or {})
-        number = SIGNALS.get(message.get("signal", ""))
-        if number is None:
-            raise ProtocolError("invalid_argument", f"unknown signal {message.get('signal')}")
-        await sandbox.request("signal", pid=command.pid, signal=int(number))
-        if number == signal.SIGKILL:
+        command = sandbox.command(mapping(message.get("process"), "process"))
+        wanted = message.get("signal")
+        sent = SIGNALS.get(wanted) if isinstance(wanted, int | str) else None
+        if sent is None:
+            raise ProtocolError("invalid_argument", f"unknown signal {str(wanted)[:40]}")
+        await sandbox.request("signal", pid=command.pid, signal=int(sent))
+        if sent == signal.SIGKILL:
             await command.wait_for_exit(KILL_SECONDS)  # who asks next finds no such process
-        return web.json_response({})
+        return answer({})
 
     async def close_stdin(self, request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
         """End a command's input."""
         message = await unary(request)
-        await sandbox.command(message.get("process") or {}).close_stdin()
-        return web.json_response({})
+        await sandbox.command(mapping(message.get("process"), "process")).close_stdin()
+        return answer({})
 
 
 def _config(message: dict[str, Any]) -> dict[str, Any]:
-    config = message.get("process")
-    if not isinstance(config, dict) or not isinstance(config.get("cmd"), str):
+    """Return what is to be started, without whatever else the message holds."""
+    given = mapping(message.get("process"), "process")
+    command, arguments = text(given.get("cmd"), "cmd"), given.get("args") or []
+    if not command or not isinstance(arguments, list):
         raise ProtocolError("invalid_argument", "the request names no process")
-    words = [config["cmd"], *config.get("args", []), *config.get("envs", {}).values()]
-    if any("\0" in str(word) for word in words):
-        raise ProtocolError("invalid_argument", "a command cannot hold NUL bytes")
-    return config
+    return {
+        "cmd": command,
+        "args": [text(word, "an argument") for word in arguments],
+        "envs": texts(given.get("envs"), "envs"),
+        **({"cwd": text(given["cwd"], "cwd")} if given.get("cwd") else {}),
+    }
+
+
+def _size(message: dict[str, Any]) -> tuple[int, int] | None:
+    size = mapping(mapping(message.get("pty"), "pty").get("size"), "size")
+    if not size:
+        return None
+    cols, rows = (
+        min(whole(size.get(name), name, default) or default, 0xFFFF)
+        for name, default in zip(("cols", "rows"), SIZE, strict=True)
+    )
+    return cols, rows
 
 
 def _input(message: dict[str, Any]) -> bytes:
-    given = message.get("input") or {}
+    given = mapping(message.get("input"), "input")
+    encoded = text(given.get("stdin") or given.get("pty"), "input")
     try:
-        return base64.b64decode(given.get("stdin") or given.get("pty") or "", validate=True)
-    except binascii.Error as error:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError as error:  # of binascii, or for what is not ASCII
         raise ProtocolError("invalid_argument", "the input is not base64") from error

@@ -11,32 +11,65 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 from vibekit_jupyter.local_sandbox.connect import (
+    LARGEST_MESSAGE,
     EnvelopeReader,
     decode_unary,
     encode_end,
     encode_envelope,
+    encode_json,
 )
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.sandbox import USERS
+from vibekit_jupyter.local_sandbox.shapes import number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["EventStream", "messages", "sandbox_gone", "unary", "user_of"]
+    from vibekit_jupyter.local_sandbox.sandbox import Sandbox
+
+__all__ = ["EventStream", "answer", "cut_off", "in_time", "messages", "unary", "user_of"]
 
 STREAM_TYPE = "application/connect+json"
 DEFAULT_PING_SECONDS = 90.0
+BODY_SECONDS = 60.0
 
 
-async def unary(request: web.Request) -> dict[str, Any]:
-    """Return the message of a unary request."""
-    return decode_unary(await request.read())
+async def unary(request: web.Request, most: int = LARGEST_MESSAGE) -> dict[str, Any]:
+    """Return the message of a unary request of ``most`` bytes."""
+    body = bytearray()
+    async with in_time():
+        async for data in request.content.iter_any():
+            body += data
+            if len(body) > most:
+                raise ProtocolError(
+                    "invalid_argument", f"the request is larger than {most:,} bytes"
+                )
+    return decode_unary(bytes(body))
+
+
+def answer(message: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Return an answer in JSON."""
+    body = encode_json(message)
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+@contextlib.asynccontextmanager
+async def in_time(seconds: float = BODY_SECONDS) -> AsyncIterator[None]:
+    """Wait for what a client sends, and not for ever."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ProtocolError(
+            "invalid_argument", f"nothing more of the request came within {seconds:g} seconds"
+        ) from error
 
 
 async def first_message(request: web.Request) -> dict[str, Any]:
     """Return the one message of a request whose answer is a stream."""
-    async for message in messages(request):
-        return message
+    async with in_time():
+        async for message in messages(request):
+            return message
     raise ProtocolError("invalid_argument", "the request holds no message")
 
 
@@ -71,19 +104,22 @@ def user_of(request: web.Request) -> str:
 def known_user(user: str) -> str:
     """Return ``user``, the default where it is empty; refuse any other."""
     if user and user not in USERS:
-        raise ProtocolError("unauthenticated", f"invalid username: '{user}'")
+        raise ProtocolError("unauthenticated", f"invalid username: '{user[:40]}'")
     return user or USERS[0]
 
 
-def sandbox_gone() -> ProtocolError:
+def cut_off(sandbox: Sandbox) -> ProtocolError:
     """Return the error that ends a stream whose sandbox was killed or paused.
 
-    Its words are those by which the SDKs recognise it.
+    Its first words are those by which the SDKs recognise it.
     """
+    how = (
+        "it was paused"
+        if sandbox.record.state == "paused"
+        else "the sandbox was killed or reached its end of life"
+    )
     return ProtocolError(
-        "unavailable",
-        "The sandbox was not found: the sandbox was killed or reached its end of life "
-        "while the request was in flight",
+        "unavailable", f"The sandbox was not found: {how} while the request was in flight"
     )
 
 
@@ -107,6 +143,11 @@ class EventStream:
         self.keepalive = keepalive
         self._response = web.StreamResponse(headers={"Content-Type": STREAM_TYPE})
         self._written = asyncio.get_running_loop().time()
+        self._silence = number(
+            request.headers.get("Keepalive-Ping-Interval"),
+            "Keepalive-Ping-Interval",
+            DEFAULT_PING_SECONDS,
+        )
         self._pinger: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -137,12 +178,9 @@ class EventStream:
         await self._response.write(encode_envelope(message))
 
     async def _ping(self) -> None:
-        seconds = float(
-            self._request.headers.get("Keepalive-Ping-Interval") or DEFAULT_PING_SECONDS
-        )
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while True:
-                await asyncio.sleep(max(0.1, self._written + seconds - loop.time()))
-                if loop.time() - self._written >= seconds:
+                await asyncio.sleep(max(0.1, self._written + self._silence - loop.time()))
+                if loop.time() - self._written >= self._silence:
                     await self.send(self.keepalive)

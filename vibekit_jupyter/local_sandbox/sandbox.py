@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.local_sandbox.commands import Command, Pipes
 from vibekit_jupyter.local_sandbox.egress import (
     PROXY_PORT,
+    Egress,
     Policy,
     proxy_environment,
-    serve_egress,
 )
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.shapes import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +36,7 @@ __all__ = ["USERS", "Sandbox"]
 
 USERS = ("user", "root")
 REMEMBER_SECONDS = 30.0
+MOST_REMEMBERED = 100
 Report = Callable[[list[dict[str, Any]] | None], None]
 
 
@@ -72,9 +75,10 @@ class Sandbox:
         self._line: Line | None = None
         self._numbers = itertools.count(1)
         self._early_exits: dict[int, int] = {}
+        self._ended_at: deque[tuple[float, Command]] = deque()
         self.changing = asyncio.Lock()
         self._lock = asyncio.Lock()
-        self._egress: asyncio.Server | None = None
+        self._egress: Egress | None = None
 
     @property
     def id(self) -> str:
@@ -133,7 +137,7 @@ class Sandbox:
             _answer, (descriptor,) = await self.request("listen", port=PROXY_PORT)
             outside = socket.socket(fileno=descriptor)
         if outside is not None:
-            self._egress = await serve_egress(outside, lambda: Policy.of(self.record.network))
+            self._egress = Egress(outside, lambda: Policy.of(self.record.network))
 
     def _close_egress(self) -> None:
         if self._egress is not None:
@@ -169,6 +173,7 @@ class Sandbox:
     async def _let_go(self) -> None:
         self._end_watchers()
         commands, self.commands = self.commands, {}
+        self._ended_at.clear()
         for command in commands.values():
             await command.abandon()
 
@@ -258,14 +263,21 @@ class Sandbox:
     def _way_out(self) -> dict[str, str]:
         if self._egress is None:
             return {}
-        return proxy_environment(self._egress.sockets[0].getsockname()[1])
+        return proxy_environment(self._egress.port)
 
     async def forget_later(self, command: Command) -> None:
-        """Keep a command's exit code for those who ask late, then forget it."""
+        """Keep a command's exit code for those who ask late; of many, only of the last ones."""
         await command.ended.wait()
-        await asyncio.sleep(REMEMBER_SECONDS)
-        if self.commands.get(command.pid) is command:
-            del self.commands[command.pid]
+        self._ended_at.append((time.monotonic(), command))
+        self._forget()
+
+    def _forget(self) -> None:
+        earliest = time.monotonic() - REMEMBER_SECONDS
+        ended = self._ended_at
+        while ended and (len(ended) > MOST_REMEMBERED or ended[0][0] < earliest):
+            _when, command = ended.popleft()
+            if self.commands.get(command.pid) is command:
+                del self.commands[command.pid]
 
     def command(self, selector: dict[str, Any]) -> Command:
         """Return the command that ``pid`` or ``tag`` selects.
@@ -275,13 +287,14 @@ class Sandbox:
         ProtocolError
             ``not_found``.
         """
+        self._forget()
         if "pid" in selector:
-            found = self.commands.get(int(selector["pid"]))
+            found = self.commands.get(whole(selector["pid"], "pid", 0))
         else:
             tag = selector.get("tag")
             found = next((c for c in self.commands.values() if tag and c.tag == tag), None)
         if found is None:
-            name = selector.get("pid", selector.get("tag"))
+            name = str(selector.get("pid", selector.get("tag")))[:100]
             raise ProtocolError("not_found", f"process {name} not found")
         return found
 

@@ -112,6 +112,8 @@ class Sandboxes:
             record = sandbox.record
             if record.auto_resume or record.state == "running":
                 await self.resume(sandbox, None)
+        if sandbox is not None and sandbox.record.state == "paused":
+            raise ProtocolError("unavailable", "The sandbox was not found: it is paused")
         if sandbox is None or not sandbox.running:
             raise ProtocolError("unavailable", "The sandbox was not found")
         return sandbox

@@ -25,6 +25,7 @@ from vibekit_jupyter.local_sandbox.levels import Limits
 from vibekit_jupyter.local_sandbox.probe import confine
 from vibekit_jupyter.local_sandbox.sandboxes import Sandboxes
 from vibekit_jupyter.local_sandbox.store import Store
+from vibekit_jupyter.local_sandbox.visitors import HEAD_SECONDS, allow_descriptors
 from vibekit_jupyter.settings.home import private_directory, write_private
 
 if TYPE_CHECKING:
@@ -36,11 +37,14 @@ __all__ = ["PROTOCOL", "Settings", "process_started", "serve"]
 
 PROTOCOL = 1
 SCHEMA = 1
+BACKLOG = 256
 # A handler ends when its client leaves: a run of a kernel is interrupted, a listener goes.
 RUNNER: dict[str, Any] = {
     "access_log": None,
     "shutdown_timeout": 2.0,
     "handler_cancellation": True,
+    "keepalive_timeout": HEAD_SECONDS,
+    "lingering_time": 2.0,
 }
 log = logging.getLogger("vibekit.local_sandbox")
 
@@ -89,6 +93,7 @@ class Server:
             It cannot start.
         """
         settings = self.settings
+        allow_descriptors()
         store = Store(settings.root)
         with _lock(store.root):
             confinement = await confine(settings.confine, store, self.nursery, settings.limits)
@@ -108,7 +113,7 @@ class Server:
             )
             runner = web.AppRunner(application.served, **RUNNER)
             await runner.setup()
-            await web.SockSite(runner, listener).start()
+            listening = await _serve(listener, runner, application)
             url = f"http://{settings.host}:{port}"
             try:
                 self._announce(url)
@@ -118,6 +123,7 @@ class Server:
                 self._withdraw()
                 await sandboxes.close()
                 application.close()
+                listening.close()
                 await runner.cleanup()
 
     def _status(self) -> dict[str, Any]:
@@ -130,7 +136,8 @@ class Server:
 
     def _announce(self, url: str) -> None:
         settings = self.settings
-        private_directory(settings.state_file.parent)
+        if not settings.state_file.parent.is_dir():  # one that is there may be everybody's
+            private_directory(settings.state_file.parent)
         state = {
             "schema": SCHEMA,
             **self._status(),
@@ -161,6 +168,16 @@ class Server:
             if quiet and time.monotonic() - application.last_request > seconds:
                 log.info("idle for %.0f seconds: ending", seconds)
                 return
+
+
+async def _serve(
+    listener: socket.socket, runner: web.AppRunner, application: Application
+) -> asyncio.Server:
+    served = runner.server
+    assert served is not None  # noqa: S101  the runner is set up
+    return await asyncio.get_running_loop().create_server(
+        lambda: application.visitors.admit(served), sock=listener, backlog=BACKLOG
+    )
 
 
 def serve(settings: Settings, nursery: Nursery) -> None:
@@ -210,7 +227,7 @@ def _lock(root: Path) -> Iterator[None]:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=256)
+        return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(
             f"The sandbox server cannot listen on {host}:{port}: {error.strerror}."

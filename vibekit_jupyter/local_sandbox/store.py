@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 __all__ = ["FOLDERS", "SandboxRecord", "SnapshotRecord", "Store"]
 
+NETWORK = ("allowOut", "denyOut", "allow_internet_access")
 FOLDERS = {"/home/user": "home", "/root": "root", "/tmp": "tmp"}
 COPY = ["cp", "-a", "--reflink=auto"] if sys.platform == "linux" else ["cp", "-R", "-p"]
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -76,6 +77,10 @@ class SandboxRecord:
     auto_resume: bool = False
     internet: bool | None = None
     network: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Earlier servers kept whatever was sent here, a header's key among it.
+        self.network = {name: self.network[name] for name in NETWORK if name in self.network}
 
 
 @dataclass
@@ -135,7 +140,14 @@ class Store:
 
     def load_sandboxes(self) -> list[SandboxRecord]:
         """Return the sandboxes on disk; folders without a whole record are put aside."""
-        return [_build(SandboxRecord, found) for found in self._records(self.sandboxes)]
+        loaded = []
+        for found in self._records(self.sandboxes):
+            record = _build(SandboxRecord, found)
+            if record.network != found.get("network", {}):
+                with contextlib.suppress(ProtocolError):  # the disk is full: it is not told, either
+                    self.save(record)
+            loaded.append(record)
+        return loaded
 
     def load_snapshots(self) -> list[SnapshotRecord]:
         """Return the snapshots on disk."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import (
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["file_errors", "sandbox_errors"]
 
+# What our own server says; E2B's says of both that the sandbox was not found.
+PAUSED = re.compile(r"was not found: it (was|is) paused")
+
 
 @contextlib.contextmanager
 def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[None]:
@@ -37,7 +41,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service
     except (e2b.SandboxNotFoundException, not_running) as error:
-        raise _gone(session_id) from error
+        raise _not_there(error, session_id) from error
     except e2b.AuthenticationException as error:
         raise SandboxAuthenticationError(
             f"The sandbox service ({name}) refused the key.",
@@ -77,7 +81,15 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         raise _unanswered(error, service, session_id) from error
 
 
-def _gone(session_id: str | None) -> SessionNotFoundError:
+def _not_there(
+    error: Exception, session_id: str | None
+) -> SessionNotFoundError | SandboxUnreachableError:
+    if PAUSED.search(str(error)):
+        return SandboxUnreachableError(
+            f"The session {session_id} was paused meanwhile.",
+            hint="Switch to it again, and it goes on: %vibekit_session set NAME.",
+            session_id=session_id,
+        )
     return SessionNotFoundError(
         f"The session {session_id} is gone: its sandbox was killed or expired.",
         hint="Start a new one with %vibekit_session new.",
@@ -91,7 +103,7 @@ def _unanswered(
     import httpx
 
     if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
-        return _gone(session_id)
+        return _not_there(error, session_id)
     silent = isinstance(error, httpx.TimeoutException) or "request_timeout" in str(error)
     how = f"did not answer within {service.request_timeout:g} s" if silent else "does not answer"
     return SandboxUnreachableError(

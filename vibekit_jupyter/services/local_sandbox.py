@@ -171,6 +171,7 @@ def _start() -> Service:
     command = [sys.executable, "-P", "-m", "vibekit_jupyter.local_sandbox", "serve"]
     command += ["--root", str(root), "--host", "127.0.0.1", "--port", "0"]
     command += ["--state-file", str(state_file()), "--ready-fd", str(ready_write)]
+    command += ["--log-file", str(log_file())]
     # What is in an environment or an argument list stays readable there.
     command += ["--api-key-file", "/dev/stdin"]
     key_read = _pipe_holding(f"e2b_{secrets.token_hex(20)}")

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from vibekit_jupyter.errors import ConfigurationError
+
 __all__ = ["current_user", "private_directory", "vibekit_home", "write_private"]
 
 
@@ -23,10 +25,30 @@ def vibekit_home() -> Path:
 
 
 def private_directory(path: Path) -> Path:
-    """Create a folder that only its owner can enter (0700), with its parents; return it."""
+    """Create a folder that only its owner can enter (0700), with its parents; return it.
+
+    Raises
+    ------
+    ConfigurationError
+        It belongs to somebody else, who could read and change what is kept there. That holds
+        for root, too: what an ordinary user's folder holds would lead root's hand.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _must_be_own(path)
     path.chmod(0o700)
     return path
+
+
+def _must_be_own(path: Path) -> None:
+    if os.name != "posix":
+        return
+    owner, own = path.stat().st_uid, os.geteuid()
+    if owner != own:
+        raise ConfigurationError(
+            f"The folder {path} belongs to another user (uid {owner}, and you are {own}), "
+            "so what is kept there would not be private.",
+            hint="Set VIBEKIT_HOME to a folder of your own.",
+        )
 
 
 def write_private(path: Path, text: str) -> None:
