@@ -37,6 +37,7 @@ from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     install_filter,
     this_machine,
 )
+from vibekit_jupyter.local_sandbox.supervisor.worker import become_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +72,7 @@ class Zygote:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.rooms: dict[str, Room] = {}
+        self.workers: set[int] = set()
         self.wake, self.ring = socket.socketpair()
 
     def run(self) -> None:
@@ -97,6 +99,8 @@ class Zygote:
         finally:
             for name in list(self.rooms):
                 self._end(name)
+            for pid in self.workers:
+                os.kill(pid, signal.SIGKILL)
 
     def _requests(self) -> None:
         for message in self.channel.receive():
@@ -104,6 +108,17 @@ class Zygote:
                 self._create(message)
             elif message["op"] == "end":
                 self._end(message["sandbox"])
+            elif message["op"] == "work":
+                self._work(message)
+
+    def _work(self, message: Message) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._forget_all()
+            become_worker(message)
+        self.workers.add(pid)
+        for descriptor in message["fds"]:
+            os.close(descriptor)
 
     def _create(self, message: Message) -> None:
         (line,) = message["fds"]
@@ -175,12 +190,13 @@ class Zygote:
                 break
             if pid == 0:
                 break
+            self.workers.discard(pid)
             for room in self.rooms.values():
                 if room.supervisor == pid:
                     room.supervisor = 0
         # Without namespaces, whoever outlives its supervisor is handed to the zygote.
         if not any(room.keeper for room in self.rooms.values()):
-            known = {room.supervisor for room in self.rooms.values()}
+            known = self.workers | {room.supervisor for room in self.rooms.values()}
             for pid in set(children_of(os.getpid())) - known:
                 os.kill(pid, signal.SIGKILL)
 
