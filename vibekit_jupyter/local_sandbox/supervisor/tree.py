@@ -244,7 +244,7 @@ def measure(parent: int, name: str, foreign: Container[Identity] = ()) -> Usage:
     return most
 
 
-def remove(parent: int, name: str) -> None:
+def remove(parent: int, name: str, *, rounds: int = ROUNDS) -> None:
     """Remove whatever is called ``name`` in ``parent``; nothing there is no error.
 
     Raises
@@ -252,7 +252,7 @@ def remove(parent: int, name: str) -> None:
     OSError
         Something of it cannot be removed; all else is gone.
     """
-    for attempt in range(ROUNDS):
+    for attempt in range(rounds):
         failure: OSError | None = None
         try:
             for what, folder, entry, found in walk(parent, name, rights=CHANGE):
@@ -262,7 +262,7 @@ def remove(parent: int, name: str) -> None:
             failure = error
         if failure is None:
             return
-        if attempt < ROUNDS - 1:
+        if attempt < rounds - 1:
             time.sleep(ROUND_SECONDS)
     if failure is not None:
         raise failure

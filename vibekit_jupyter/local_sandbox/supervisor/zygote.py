@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -173,10 +174,16 @@ class Zygote:
             return
         if room.keeper is None:
             _await_end(room)
+        inside = _handle_of(room.inside)
         for pid in (room.inside, room.keeper.pid if room.keeper else 0, room.supervisor):
             if pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        if inside >= 0:
+            # It ends after all others in there: nobody of this life is left in the sandbox's
+            # folders when they are made ready for the next one, or removed.
+            select.select([inside], [], [], GRACE_SECONDS)
+            os.close(inside)
         self._reap()
 
     def _reap(self) -> None:
@@ -213,6 +220,14 @@ def _await_end(room: Room) -> None:
                 time.sleep(0.001)
                 continue
         room.supervisor = 0
+
+
+def _handle_of(pid: int) -> int:
+    """Return a descriptor that tells of a process's end, or -1."""
+    try:
+        return os.pidfd_open(pid) if pid and sys.platform == "linux" else -1
+    except OSError:
+        return -1  # it has ended, or the kernel is too old
 
 
 def _child_pid(information: int) -> int:
