@@ -19,6 +19,7 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
 )
 from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS
+from vibekit_jupyter.local_sandbox.supervisor.tree import make_path, open_folder, unlock
 from vibekit_jupyter.settings.home import private_directory
 
 __all__ = ["LEVELS", "Confinement", "Limits", "write_stand_ins"]
@@ -97,6 +98,7 @@ class Confinement:
     def plan(self, folder: Path) -> dict[str, Any]:
         """Return what the zygote needs to make a sandbox of ``folder``."""
         real = {seen: str(folder / name) for seen, name in FOLDERS.items()}
+        self._own(folder)
         plan: dict[str, Any] = {
             "level": self.level,
             "limits": asdict(self.limits),
@@ -111,7 +113,6 @@ class Confinement:
         if self.level == "bubblewrap":
             boot_id = folder / "boot_id"
             boot_id.write_text(f"{uuid.uuid4()}\n")
-            self._own(folder)
             plan["bubblewrap"] = namespace_arguments(
                 self.binary,
                 folders={seen: folder / name for seen, name in FOLDERS.items()},
@@ -126,16 +127,24 @@ class Confinement:
         return plan
 
     def _own(self, folder: Path) -> None:
-        """Make the folders the sandbox user's, with room for what is mounted below them."""
-        uid = sandbox_uid()
-        for seen, name in FOLDERS.items():
-            for prefix in python_prefixes():
-                if prefix.startswith(seen + "/"):
-                    (folder / name / prefix.removeprefix(seen + "/")).mkdir(
-                        parents=True, exist_ok=True
-                    )
-            if uid is not None:
-                os.chown(folder / name, uid, uid)
+        """Make the folders the sandbox user's, with room for what is mounted below them.
+
+        Whoever was in the sandbox before may have left anything there: links in the way, folders
+        closed to itself.
+        """
+        uid = sandbox_uid() if self.level == "bubblewrap" else None
+        mounted = python_prefixes() if self.level == "bubblewrap" else []
+        above = open_folder(str(folder))
+        try:
+            for seen, name in FOLDERS.items():
+                unlock(above, name)
+                if uid is not None:
+                    os.chown(name, uid, uid, dir_fd=above, follow_symlinks=False)
+                for prefix in mounted:
+                    if prefix.startswith(seen + "/"):
+                        make_path(above, f"{name}{prefix.removeprefix(seen)}", uid)
+        finally:
+            os.close(above)
 
     def _environment(self, real: dict[str, str]) -> dict[str, str]:
         own, base = (f"{prefix}/bin" for prefix in (sys.prefix, sys.base_prefix))

@@ -16,7 +16,7 @@ from vibekit_jupyter.local_sandbox.line import Line
 from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Nursery"]
 
@@ -99,6 +99,39 @@ class Nursery:
                 raise _cannot_start(f"no answer in {START_SECONDS:.0f} seconds") from error
             raise
         return line
+
+    async def work(self, job: dict[str, Any], descriptors: Sequence[int]) -> Any:
+        """Have a worker do a job (see ``supervisor.worker``) and return its result.
+
+        Raises
+        ------
+        ProtocolError
+            It failed, or came to no end; the message says why, in a few words.
+        """
+        finished: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def event(message: Message) -> None:
+            if message["event"] == "done":
+                finished.set_result(message["result"])
+            else:
+                finished.set_exception(ProtocolError(message["code"], message["message"]))
+
+        def end() -> None:
+            if not finished.done():
+                finished.set_exception(ProtocolError("internal", "the server's helper is gone"))
+
+        ours, theirs = socket.socketpair()
+        line = Line(ours, event, end)
+        try:
+            with theirs:
+                self._channel.send({"op": "work", **job}, [theirs.fileno(), *descriptors])
+            return await finished
+        except OSError as error:
+            finished.cancel()
+            raise ProtocolError("internal", "the server's helper is gone") from error
+        finally:
+            finished.cancel()
+            line.close()
 
     def end(self, sandbox: str) -> None:
         """Kill a supervisor and all that descends from it."""

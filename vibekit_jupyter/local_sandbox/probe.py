@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.local_sandbox.bubblewrap_binary import find_bubblewrap
+from vibekit_jupyter.local_sandbox.disk import Disk
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
@@ -71,4 +72,5 @@ async def _probe(confinement: Confinement, store: Store, nursery: Nursery) -> No
         raise ConfigurationError("a command did not end in it.") from error
     finally:
         await sandbox.stop()
-        store.discard(sandbox.folder)
+        disk = Disk(store, nursery, level=confinement.level, most_mib=confinement.limits.disk_mib)
+        await disk.discard(sandbox.folder)

@@ -91,6 +91,11 @@ class Sandbox:
         return self.record.state == "running" and self._line is not None
 
     @property
+    def alive(self) -> bool:
+        """Whether anything of it runs, or stands still."""
+        return self._line is not None
+
+    @property
     def busy(self) -> bool:
         """Whether a command runs in it."""
         return any(command.active for command in self.commands.values())

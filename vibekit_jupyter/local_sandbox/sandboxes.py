@@ -9,11 +9,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.local_sandbox.disk import Disk
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 from vibekit_jupyter.local_sandbox.store import SandboxRecord, SnapshotRecord
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from vibekit_jupyter.local_sandbox.levels import Confinement
     from vibekit_jupyter.local_sandbox.nursery import Nursery
     from vibekit_jupyter.local_sandbox.store import Store
@@ -24,6 +27,7 @@ TEMPLATES = ("base", "code-interpreter-v1")
 SAMPLE_SECONDS = 5.0
 MOST_SAMPLES = 720
 RETRY_SECONDS = 5.0
+MEASURE_SECONDS = 1.0
 # E2B's own bound on one sandbox's life would be pointless on one's own machine.
 LONGEST_SECONDS = 10 * 365 * 86_400
 log = logging.getLogger("vibekit.local_sandbox")
@@ -44,10 +48,14 @@ class Sandboxes:
         self.store = store
         self.confinement = confinement
         self.nursery = nursery
+        self.disk = Disk(
+            store, nursery, level=confinement.level, most_mib=confinement.limits.disk_mib
+        )
         self.disk_bytes = disk_bytes
         self.used_bytes = 0
         self.all: dict[str, Sandbox] = {}
         self.snapshots: dict[str, SnapshotRecord] = {}
+        self._measured = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -60,8 +68,6 @@ class Sandboxes:
                     self.store.save(record)
             self.all[record.id] = self._sandbox(record)
         self.snapshots = {snapshot.id: snapshot for snapshot in self.store.load_snapshots()}
-        await asyncio.to_thread(self.store.empty_trash)
-        await self._measure_disk()
         self._tasks = [
             asyncio.create_task(self._watch_clock(), name="clock"),
             asyncio.create_task(self._watch_use(), name="use"),
@@ -72,6 +78,7 @@ class Sandboxes:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.disk.close()
         for sandbox in list(self.all.values()):
             sandbox.record.lost = sandbox.record.lost or sandbox.busy
             sandbox.record.state, sandbox.record.memory = "paused", False
@@ -128,14 +135,13 @@ class Sandboxes:
         ProtocolError
             ``not_found`` for an unknown template, ``not_enough_space``.
         """
-        self._must_have_room()
+        await self._must_have_room()
         snapshot = self.snapshots.get(record.template.partition(":")[0])
         if snapshot is None and record.template not in TEMPLATES:
             raise ProtocolError("not_found", f"template '{record.template}' not found")
         record.end_at = time.time() + min(timeout, LONGEST_SECONDS)
         if snapshot is not None:
-            source = self.store.folder(snapshot)
-            await asyncio.to_thread(self.store.copy_files, source, self.store.folder(record))
+            await self.disk.restore(self.store.folder(snapshot), self.store.folder(record))
         return await self._begin(record)
 
     async def _begin(self, record: SandboxRecord) -> Sandbox:
@@ -144,13 +150,20 @@ class Sandboxes:
             self.store.create(record)
             await sandbox.start()
         except BaseException:
-            await asyncio.to_thread(self.store.discard, sandbox.folder)
+            await self.disk.discard(sandbox.folder)
             raise
         self.all[record.id] = sandbox
         self._wake.set()
         return sandbox
 
-    def _must_have_room(self) -> None:
+    async def _must_have_room(self) -> None:
+        # What earlier sandboxes left is measured while the server already serves.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MEASURE_SECONDS):
+                await self._measured.wait()
+        if self.used_bytes >= self.disk_bytes:  # unless some was killed just now
+            await self.disk.empty_trash()
+            await self._measure_disk()
         if self.used_bytes >= self.disk_bytes:
             raise ProtocolError(
                 "not_enough_space",
@@ -170,7 +183,7 @@ class Sandboxes:
             raise ProtocolError("not_found", f"Sandbox {sandbox.id} not found")
         await sandbox.stop()
         try:
-            await asyncio.to_thread(self.store.discard, sandbox.folder)
+            await self.disk.discard(sandbox.folder)
         except ProtocolError:
             self.all[sandbox.id] = sandbox
             raise
@@ -276,32 +289,23 @@ class Sandboxes:
         ProtocolError
             ``not_enough_space`` and what :meth:`create` raises.
         """
-        self._must_have_room()
-        source = sandbox.record
-        record = SandboxRecord(
-            id=self.store.new_id(),
-            template=source.template,
-            metadata=dict(source.metadata),
-            envs=dict(source.envs),
-            end_at=time.time() + min(timeout, LONGEST_SECONDS),
-            on_timeout=source.on_timeout,
-            timeout_memory=source.timeout_memory,
-            auto_resume=source.auto_resume,
-            internet=source.internet,
-            network=dict(source.network),
-        )
-        await self._copy(sandbox, record)
+        await self._must_have_room()
+        record = sandbox.record.copied(self.store.new_id())
+        record.end_at = time.time() + min(timeout, LONGEST_SECONDS)
+        async with self._still(sandbox):
+            await self.disk.fork(sandbox.folder, self.store.folder(record))
         return await self._begin(record)
 
     async def snapshot(self, sandbox: Sandbox, name: str) -> SnapshotRecord:
         """Keep a sandbox's files as a template for new ones."""
-        self._must_have_room()
+        await self._must_have_room()
         snapshot = SnapshotRecord(id=self.store.new_id(), sandbox=sandbox.id, name=name)
-        await self._copy(sandbox, snapshot)
+        async with self._still(sandbox):
+            await self.disk.keep(sandbox.folder, self.store.folder(snapshot))
         try:
             self.store.save(snapshot)
         except ProtocolError:
-            await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+            await self.disk.discard(self.store.folder(snapshot))
             raise
         self.snapshots[snapshot.id] = snapshot
         return snapshot
@@ -319,20 +323,23 @@ class Sandboxes:
         if snapshot is None:
             raise ProtocolError("not_found", f"template '{plain}' not found")
         try:
-            await asyncio.to_thread(self.store.discard, self.store.folder(snapshot))
+            await self.disk.discard(self.store.folder(snapshot))
         except ProtocolError:
             self.snapshots[plain] = snapshot
             raise
 
-    async def _copy(self, sandbox: Sandbox, record: SandboxRecord | SnapshotRecord) -> None:
-        # Nothing moves while its files are copied: a copy is one moment.
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def _still(sandbox: Sandbox) -> AsyncIterator[None]:
+        """Let nothing that is honest move: a copy is one moment.
+
+        Whoever moves nevertheless spoils the copy and nothing else (see ``disk``).
+        """
         moving = sandbox.running
         if moving:
             await sandbox.request("pause")
         try:
-            await asyncio.to_thread(
-                self.store.copy_files, sandbox.folder, self.store.folder(record)
-            )
+            yield
         finally:
             if moving:
                 await sandbox.request("resume")
@@ -361,15 +368,24 @@ class Sandboxes:
             await self.kill(sandbox)
 
     async def _watch_use(self) -> None:
+        due = 0.0
         while True:
+            begun = time.monotonic()
+            if begun >= due:
+                with contextlib.suppress(ProtocolError):
+                    await self._measure_disk()
+                await self.disk.empty_trash()
+                # Where that takes long, it is done seldom.
+                due = time.monotonic() + 10 * (time.monotonic() - begun)
             await asyncio.sleep(SAMPLE_SECONDS)
             for sandbox in [found for found in self.all.values() if found.busy]:
                 with contextlib.suppress(ProtocolError):
                     await self.sample(sandbox)
-            await self._measure_disk()
 
     async def _measure_disk(self) -> None:
-        self.used_bytes = await asyncio.to_thread(self.store.used_bytes)
+        changing = [sandbox.id for sandbox in self.all.values() if sandbox.alive]
+        self.used_bytes = await self.disk.used_bytes(changing)
+        self._measured.set()
 
     async def sample(self, sandbox: Sandbox) -> dict[str, Any]:
         """Measure a sandbox now, in the form that the protocol tells metrics in."""

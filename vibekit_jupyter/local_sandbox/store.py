@@ -5,19 +5,17 @@
     ROOT/.lock                       held by the one server of this root
     ROOT/sandboxes/ID/record.json    written whole or not at all
     ROOT/sandboxes/ID/{home,tmp,root}
-    ROOT/snapshots/ID/...            the same
+    ROOT/snapshots/ID/record.json    the same
+    ROOT/snapshots/ID/files          as ``supervisor.archive`` packs them; earlier: the folders
     ROOT/trash/                      on its way out
+
+What is below the folders of a sandbox is the business of :mod:`.disk`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import secrets
-import shutil
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,15 +24,16 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.settings.home import private_directory, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 T = TypeVar("T")
 
-__all__ = ["FOLDERS", "SandboxRecord", "SnapshotRecord", "Store"]
+__all__ = ["ARCHIVE", "FOLDERS", "SandboxRecord", "SnapshotRecord", "Store", "make_folders"]
 
 NETWORK = ("allowOut", "denyOut", "allow_internet_access")
 FOLDERS = {"/home/user": "home", "/root": "root", "/tmp": "tmp"}
-COPY = ["cp", "-a", "--reflink=auto"] if sys.platform == "linux" else ["cp", "-R", "-p"]
+ARCHIVE = "files"
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -81,6 +80,20 @@ class SandboxRecord:
     def __post_init__(self) -> None:
         # Earlier servers kept whatever was sent here, a header's key among it.
         self.network = {name: self.network[name] for name in NETWORK if name in self.network}
+
+    def copied(self, new_id: str) -> SandboxRecord:
+        """Return the record of a new sandbox that is wanted as this one was."""
+        return SandboxRecord(
+            id=new_id,
+            template=self.template,
+            metadata=dict(self.metadata),
+            envs=dict(self.envs),
+            on_timeout=self.on_timeout,
+            timeout_memory=self.timeout_memory,
+            auto_resume=self.auto_resume,
+            internet=self.internet,
+            network=dict(self.network),
+        )
 
 
 @dataclass
@@ -165,56 +178,26 @@ class Store:
                 continue  # no whole record: never read as truth, and never deleted either
         return found
 
-    def copy_files(self, source: Path, destination: Path) -> None:
-        """Copy a sandbox's folders, sharing blocks where the file system can.
-
-        Raises
-        ------
-        ProtocolError
-            ``not_enough_space`` or ``internal``; the destination is removed.
-        """
-        try:
-            make_folders(destination)
-            for name in FOLDERS.values():
-                _copy_tree(source / name, destination / name)
-        except ProtocolError:
-            self.discard(destination)
-            raise
-
-    def discard(self, folder: Path) -> None:
-        """Remove a folder: out of sight at once, off the disk as fast as it goes.
+    def bury(self, folder: Path) -> bool:
+        """Move a folder into the trash; return False where only its record could be removed.
 
         Raises
         ------
         ProtocolError
             ``internal``: it is still there, with its record.
         """
-        grave = self.trash / f"{folder.name}-{secrets.token_hex(4)}"
         try:
-            folder.rename(grave)
+            folder.rename(self.trash / f"{folder.name}-{secrets.token_hex(4)}")
+        except FileNotFoundError:
+            return True
         except OSError:
-            grave = folder
             _forget(folder)
-        remove_tree(grave)
-
-    def empty_trash(self) -> None:
-        """Remove what an earlier server left behind."""
-        for folder in self.trash.iterdir():
-            remove_tree(folder)
-
-    def used_bytes(self) -> int:
-        """Return what all sandboxes and snapshots hold on disk."""
-        total = 0
-        for top in (self.sandboxes, self.snapshots, self.trash):
-            for parent, folders, files in os.walk(top):
-                for name in (*folders, *files):
-                    with contextlib.suppress(OSError):
-                        total += os.lstat(os.path.join(parent, name)).st_blocks * 512
-        return total
+            return False
+        return True
 
 
-def make_folders(folder: Path) -> None:
-    """Create the folders of a sandbox's own.
+def make_folders(folder: Path, names: Iterable[str] = FOLDERS.values()) -> None:
+    """Create the folder of a sandbox or a snapshot, and those of a sandbox's own in it.
 
     Raises
     ------
@@ -223,24 +206,11 @@ def make_folders(folder: Path) -> None:
     """
     try:
         private_directory(folder)
-        for name in FOLDERS.values():
+        for name in names:
             # Inside, they are its user's; outside, nobody enters the folder above them.
             (folder / name).mkdir(mode=0o755, exist_ok=True)
     except OSError as error:
         raise _cannot_write(error) from error
-
-
-def _copy_tree(source: Path, destination: Path) -> None:
-    done = subprocess.run(
-        [*COPY, f"{source}/.", f"{destination}/"], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["cp failed"])[-1]
-        full = "No space left" in done.stderr
-        raise ProtocolError(
-            "not_enough_space" if full else "internal",
-            f"The sandbox's files cannot be copied: {last}",
-        )
 
 
 def _forget(folder: Path) -> None:
@@ -257,24 +227,6 @@ def _cannot_write(error: OSError) -> ProtocolError:
     return ProtocolError(
         "not_enough_space", f"The server cannot write to its disk: {error.strerror}."
     )
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a tree even where its owner took its own rights away."""
-
-    def unlock(_function: Any, path: str, _error: Any) -> None:
-        parent = os.path.dirname(path)
-        for locked in (parent, path):
-            if not os.path.islink(locked):
-                with contextlib.suppress(OSError):
-                    os.chmod(locked, 0o700)
-        with contextlib.suppress(OSError):
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
-
-    shutil.rmtree(folder, onerror=unlock)
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.store import SandboxRecord, SnapshotRecord, Store
+from vibekit_jupyter.local_sandbox.store import SandboxRecord, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +24,23 @@ def break_trash(store: Store) -> None:
     store.trash.write_text("")
 
 
-def test_what_cannot_be_moved_to_the_trash_is_removed_where_it_is(store: Store) -> None:
+def test_what_is_buried_is_out_of_sight_at_once(store: Store) -> None:
     folder = store.create(SandboxRecord(id="one"))
-    (folder / "home" / "file").write_text("x")
-    break_trash(store)
-    store.discard(folder)
+    assert store.bury(folder)
     assert not folder.exists()
+    assert store.load_sandboxes() == []
+    assert [found.name[:4] for found in store.trash.iterdir()] == ["one-"]
+
+
+def test_what_cannot_be_moved_to_the_trash_is_nobodys_any_more(store: Store) -> None:
+    folder = store.create(SandboxRecord(id="one"))
+    break_trash(store)
+    assert not store.bury(folder)
     assert store.load_sandboxes() == []
 
 
 def test_what_is_gone_already_is_no_failure(store: Store) -> None:
-    store.discard(store.sandboxes / "nobody")
+    assert store.bury(store.sandboxes / "nobody")
 
 
 def test_what_cannot_be_removed_is_said_and_keeps_its_files(store: Store) -> None:
@@ -45,15 +51,14 @@ def test_what_cannot_be_removed_is_said_and_keeps_its_files(store: Store) -> Non
     record.mkdir()  # what no unlink removes, for root neither
     break_trash(store)
     with pytest.raises(ProtocolError, match="The files of one cannot be removed: "):
-        store.discard(folder)
+        store.bury(folder)
     assert (folder / "home" / "file").read_text() == "x"
 
 
-def test_a_copy_that_fails_leaves_nothing(store: Store) -> None:
-    source = store.create(SandboxRecord(id="one"))
-    (source / "tmp").rmdir()
-    copy = store.folder(SnapshotRecord(id="two", sandbox="one"))
-    with pytest.raises(ProtocolError, match="cannot be copied"):
-        store.copy_files(source, copy)
-    assert not copy.exists()
-    assert list(store.trash.iterdir()) == []
+def test_a_copy_of_a_record_has_secrets_and_times_of_its_own() -> None:
+    record = SandboxRecord(id="one", metadata={"name": "first"}, internet=True, end_at=5)
+    copy = record.copied("two")
+    assert (copy.id, copy.metadata, copy.internet) == ("two", {"name": "first"}, True)
+    assert copy.token != record.token
+    assert copy.traffic_token != record.traffic_token
+    assert copy.end_at == 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pwd
-import shutil
+import secrets
 import stat
 import sys
+import threading
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.supervisor import archive, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Files", "OperationError"]
 
 METADATA = "user.e2b."
+# Of one listing: entries, and letters in their paths.
 MOST_ENTRIES = 100_000
+MOST_TEXT = 8_000_000
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999
+# Removed between the listing and the look; or no path that the kernel takes leads there.
+UNNAMED = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 class OperationError(Exception):
@@ -54,27 +62,40 @@ class Files:
         seen = self.view.absolute(path, user)
         if not stat.S_ISDIR(os.stat(self.view.to_real(seen)).st_mode):
             raise OperationError("invalid_argument", f"path is not a directory: {seen}")
-        entries = []
-        for entry in self._walk(seen, depth):
+        entries: list[dict[str, Any]] = []
+        size, looks = 0, [self._look(seen, known=False)]
+        while looks:
+            entry = next(looks[-1], None)
+            if entry is None:
+                looks.pop()
+                continue
             entries.append(entry)
-            if len(entries) > MOST_ENTRIES:
+            size += len(entry["path"])
+            if len(entries) > MOST_ENTRIES or size > MOST_TEXT:
                 raise OperationError(
                     "resource_exhausted",
-                    f"{seen} holds more than {MOST_ENTRIES} entries, the limit of one listing",
+                    f"{seen} holds more than {MOST_ENTRIES} entries, the limit of one listing, or "
+                    "very long paths",
                 )
+            is_link = "symlinkTarget" in entry
+            if len(looks) < depth and entry["type"] == "FILE_TYPE_DIRECTORY" and not is_link:
+                looks.append(self._look(entry["path"], known=True))
         return entries
 
-    def _walk(self, seen: str, depth: int) -> Iterator[dict[str, Any]]:
-        for name in sorted(os.listdir(self.view.to_real(seen))):
-            child = f"{seen.rstrip('/')}/{name}"
+    def _look(self, seen: str, *, known: bool) -> Iterator[dict[str, Any]]:
+        """Describe what is in a folder; one that is ``known`` may be gone by now."""
+        try:
+            names = sorted(os.listdir(self.view.to_real(seen)))
+        except OSError as error:
+            if known and error.errno in UNNAMED:
+                return
+            raise
+        for name in names:
             try:
-                entry = self.entry(child)
-            except FileNotFoundError:
-                continue  # removed between the listing and the look
-            yield entry
-            is_link = "symlinkTarget" in entry
-            if depth > 1 and entry["type"] == "FILE_TYPE_DIRECTORY" and not is_link:
-                yield from self._walk(child, depth - 1)
+                yield self.entry(f"{seen.rstrip('/')}/{name}")
+            except OSError as error:
+                if error.errno not in UNNAMED:
+                    raise
 
     def make_dir(self, path: str, user: str) -> dict[str, Any]:
         """Create a folder and its parents; ``already_exists`` where it is there."""
@@ -84,7 +105,7 @@ class Files:
             raise OperationError("already_exists", f"directory already exists: {seen}")
         if os.path.lexists(real):
             raise OperationError("invalid_argument", f"path already exists and is a file: {seen}")
-        os.makedirs(real, mode=0o755)
+        make_folders(real)
         return self.entry(seen)
 
     def move(self, source: str, destination: str, user: str) -> dict[str, Any]:
@@ -93,26 +114,23 @@ class Files:
         real = self.view.to_real(seen)
         origin = self.view.to_real(self.view.absolute(source, user))
         os.lstat(origin)
-        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+        make_folders(os.path.dirname(real))
         try:
             os.rename(origin, real)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            shutil.move(origin, real)  # /home/user and /tmp are different mounts
+            _carry(origin, real)  # /home/user and /tmp are different mounts
         return self.entry(seen)
 
     def remove(self, path: str, user: str) -> None:
         """Remove a file or a whole folder; nothing there is no error."""
         real = self.view.to_real(self.view.absolute(path, user))
         try:
-            mode = os.lstat(real).st_mode
+            with _folder_of(real) as (folder, name):
+                tree.remove(folder, name, rounds=1)
         except FileNotFoundError:
             return
-        if stat.S_ISDIR(mode):
-            shutil.rmtree(real)
-        else:
-            Path(real).unlink()
 
     def open_to_read(self, path: str, user: str) -> tuple[int, dict[str, Any]]:
         """Open a regular file; return its descriptor and its entry."""
@@ -131,7 +149,7 @@ class Files:
         real = self.view.to_real(seen)
         if os.path.isdir(real):
             raise OperationError("invalid_argument", f"path is a directory: {seen}")
-        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+        make_folders(os.path.dirname(real))
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(real, flags, 0o644)
         try:
@@ -170,15 +188,87 @@ class Files:
             "permissions": stat.filemode(found.st_mode),
             "owner": _user_name(found.st_uid),
             "group": _user_name(found.st_gid),
-            "modifiedTime": datetime.fromtimestamp(found.st_mtime, UTC)
-            .isoformat()
-            .replace("+00:00", "Z"),
+            "modifiedTime": _moment(found.st_mtime),
         }
         if is_link:
             info["symlinkTarget"] = self.view.resolved(real)
         if metadata := _metadata(real):
             info["metadata"] = metadata
         return info
+
+
+def make_folders(real: str) -> None:
+    """Create a folder and those above it, however many; those that are there are no error."""
+    missing = []
+    while not _is_folder(real):
+        missing.append(real)
+        real = os.path.dirname(real)
+    for path in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # somebody was faster
+            os.mkdir(path, 0o755)
+
+
+def _is_folder(real: str) -> bool:
+    """Whether a folder is there.
+
+    Raises
+    ------
+    OSError
+        No folder can be there.
+    """
+    try:
+        if not stat.S_ISDIR(os.stat(real).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), real)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _folder_of(real: str) -> Iterator[tuple[int, str]]:
+    above, name = os.path.split(real)
+    folder = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder, name
+    finally:
+        os.close(folder)
+
+
+def _carry(origin: str, real: str) -> None:
+    """Move an entry to another file system: packed and unpacked, as from sandbox to sandbox."""
+    reader, writer = os.pipe()
+    failures: list[Exception] = []
+
+    def pack() -> None:
+        try:
+            with os.fdopen(writer, "wb") as stream:
+                archive.pack(folder, name, stream, most=sys.maxsize)
+        except (archive.ArchiveError, OSError) as error:
+            failures.append(error)
+
+    with _folder_of(origin) as (folder, name), _folder_of(real) as (target, new_name):
+        copy = f".{secrets.token_hex(8)}"
+        packing = threading.Thread(target=pack)
+        packing.start()
+        try:
+            with os.fdopen(reader, "rb") as stream:
+                archive.unpack(stream, target, copy)
+            packing.join()
+            os.rename(copy, new_name, src_dir_fd=target, dst_dir_fd=target)
+        except archive.ArchiveError as error:
+            packing.join()
+            reason = (failures or [error])[0]
+            raise OperationError("internal", f"cannot move {origin}: {reason}") from error
+        finally:
+            packing.join()
+            tree.remove(target, copy, rounds=1)
+        tree.remove(folder, name, rounds=1)
+
+
+def _moment(seconds: float) -> str:
+    # A file system may know times for which there is no date.
+    moment = datetime.fromtimestamp(max(EARLIEST, min(seconds, LATEST)), UTC)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _file_type(mode: int) -> str:

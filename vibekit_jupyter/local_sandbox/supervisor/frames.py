@@ -26,10 +26,18 @@ CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 def encode(message: Message, descriptors: int = 0) -> bytes:
-    """Return one frame; ``descriptors`` says how many travel beside it."""
+    """Return one frame; ``descriptors`` says how many travel beside it.
+
+    Raises
+    ------
+    ValueError
+        The other side would not take so large a frame.
+    """
     if descriptors:
         message = {**message, "fds": descriptors}
     body = json.dumps(message, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if len(body) > LARGEST_FRAME:
+        raise ValueError(f"a frame of {len(body)} bytes is too large")
     return LENGTH.pack(len(body)) + body
 
 

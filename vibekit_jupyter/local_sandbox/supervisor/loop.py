@@ -131,18 +131,28 @@ class Supervisor:
             reply["error"] = self._explain(error)
         except (KeyError, TypeError, ValueError) as error:
             reply["error"] = {"code": "invalid_argument", "message": str(error)}
+        except Exception as error:  # noqa: BLE001  the fault of one request, not of the sandbox
+            reply["error"] = _fault(error)
         finally:
             for descriptor in message["fds"]:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
         try:
             # A new folder is watched before anything else is done in it.
-            for number, watcher in self.watchers.items():
+            for number, watcher in list(self.watchers.items()):
                 self._seen(number, watcher)
-            self.channel.send(reply, descriptors)
+            self._send(reply, descriptors)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+
+    def _send(self, reply: Message, descriptors: list[int]) -> None:
+        try:
+            self.channel.send(reply, descriptors)
+        except ValueError as error:
+            message = f"The answer cannot be told: {error}."
+            too_large = {"code": "resource_exhausted", "message": message}
+            self.channel.send({"id": reply["id"], "error": too_large})
 
     def _explain(self, error: OSError) -> dict[str, str]:
         name = self.view.to_seen(os.fsdecode(error.filename)) if error.filename else ""
@@ -229,8 +239,13 @@ class Supervisor:
         return {}
 
     def _seen(self, number: int, watcher: Watcher) -> None:
-        if events := list(watcher.events()):
-            self.channel.send({"event": "watch", "watch": number, "events": events})
+        try:
+            if events := list(watcher.events()):
+                self.channel.send({"event": "watch", "watch": number, "events": events})
+        except (EOFError, ConnectionError):
+            raise  # the server is gone
+        except Exception:  # noqa: BLE001  the fault of one watcher, not of the sandbox
+            self.unwatch({"watch": number})
 
     def unwatch(self, message: Message) -> dict[str, Any]:
         """End a watcher."""
@@ -238,3 +253,7 @@ class Supervisor:
             self.selector.unregister(watcher.descriptor)
             watcher.close()
         return {}
+
+
+def _fault(error: Exception) -> dict[str, str]:
+    return {"code": "internal", "message": f"The sandbox failed at this: {type(error).__name__}."}

@@ -22,6 +22,9 @@ __all__ = ["Watcher"]
 IN_MODIFY, IN_ATTRIB, IN_MOVED_FROM, IN_MOVED_TO = 0x2, 0x4, 0x40, 0x80
 IN_CREATE, IN_DELETE, IN_ISDIR, IN_IGNORED = 0x100, 0x200, 0x40000000, 0x8000
 INTEREST = IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
+# Of one watcher; and of what is told to be in one new folder.
+MOST_FOLDERS = 10_000
+MOST_FOUND = 10_000
 HEADER = struct.Struct("iIII")
 EVENT_TYPES = (
     (IN_CREATE | IN_MOVED_TO, "EVENT_TYPE_CREATE"),
@@ -73,7 +76,11 @@ class Watcher:
         self.descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.descriptor < 0:
             raise OperationError("resource_exhausted", "the limit on watchers is reached")
-        self._add(real, "")
+        try:
+            self._add(real, "")
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop watching."""
@@ -81,15 +88,23 @@ class Watcher:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def _add(self, real: str, below: str) -> None:
-        number = _libc.inotify_add_watch(self.descriptor, os.fsencode(real), INTEREST)
-        if number < 0:
-            return  # gone again, or the user's limit on watches is reached: others go on
-        self._folders[number] = below
-        if self.recursive:
-            for entry in _entries(real):
-                if entry.is_dir(follow_symlinks=False):
-                    self._add(entry.path, f"{below}{entry.name}/")
+    def _add(self, real: str, below: str) -> list[str]:
+        """Watch a folder and those below; return the names of what was found, with folders."""
+        found: list[str] = []
+        queue = [(real, below)]
+        while queue and len(self._folders) < MOST_FOLDERS:
+            real, below = queue.pop()
+            number = _libc.inotify_add_watch(self.descriptor, os.fsencode(real), INTEREST)
+            if number < 0:
+                continue  # gone again, or the user's limit on watches is reached: others go on
+            self._folders[number] = below
+            if self.recursive:
+                for entry in _entries(real):
+                    if len(found) < MOST_FOUND:
+                        found.append(below + entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        queue.append((entry.path, f"{below}{entry.name}/"))
+        return found
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what has happened, as envd's FilesystemEvent."""
@@ -110,11 +125,9 @@ class Watcher:
 
     def _events_of(self, name: str, mask: int) -> Iterator[dict[str, Any]]:
         seen = f"{self.seen.rstrip('/')}/{name}"
+        inside: list[str] = []
         if self.recursive and mask & IN_ISDIR and mask & (IN_CREATE | IN_MOVED_TO):
-            self._add(self.files.view.to_real(seen), f"{name}/")
-            inside = self._inside(self.files.view.to_real(seen), f"{name}/")
-        else:
-            inside = iter(())
+            inside = self._add(self.files.view.to_real(seen), f"{name}/")
         for bits, event_type in EVENT_TYPES:
             if mask & bits:
                 event: dict[str, Any] = {"name": name, "type": event_type}
@@ -122,14 +135,8 @@ class Watcher:
                     with contextlib.suppress(OSError):
                         event["entry"] = self.files.entry(seen)
                 yield event
-        yield from inside
-
-    def _inside(self, real: str, below: str) -> Iterator[dict[str, Any]]:
-        """Yield what was in a new folder before it could be watched."""
-        for entry in _entries(real):
-            yield {"name": below + entry.name, "type": "EVENT_TYPE_CREATE"}
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._inside(entry.path, f"{below}{entry.name}/")
+        # What was in a new folder before it could be watched.
+        yield from ({"name": below, "type": "EVENT_TYPE_CREATE"} for below in inside)
 
 
 def _entries(real: str) -> list[os.DirEntry[str]]:

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -37,6 +38,7 @@ from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     install_filter,
     this_machine,
 )
+from vibekit_jupyter.local_sandbox.supervisor.worker import become_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +73,7 @@ class Zygote:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.rooms: dict[str, Room] = {}
+        self.workers: set[int] = set()
         self.wake, self.ring = socket.socketpair()
 
     def run(self) -> None:
@@ -97,6 +100,8 @@ class Zygote:
         finally:
             for name in list(self.rooms):
                 self._end(name)
+            for pid in self.workers:
+                os.kill(pid, signal.SIGKILL)
 
     def _requests(self) -> None:
         for message in self.channel.receive():
@@ -104,6 +109,17 @@ class Zygote:
                 self._create(message)
             elif message["op"] == "end":
                 self._end(message["sandbox"])
+            elif message["op"] == "work":
+                self._work(message)
+
+    def _work(self, message: Message) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._forget_all()
+            become_worker(message)
+        self.workers.add(pid)
+        for descriptor in message["fds"]:
+            os.close(descriptor)
 
     def _create(self, message: Message) -> None:
         (line,) = message["fds"]
@@ -158,10 +174,16 @@ class Zygote:
             return
         if room.keeper is None:
             _await_end(room)
+        inside = _handle_of(room.inside)
         for pid in (room.inside, room.keeper.pid if room.keeper else 0, room.supervisor):
             if pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        if inside >= 0:
+            # It ends after all others in there: nobody of this life is left in the sandbox's
+            # folders when they are made ready for the next one, or removed.
+            select.select([inside], [], [], GRACE_SECONDS)
+            os.close(inside)
         self._reap()
 
     def _reap(self) -> None:
@@ -175,12 +197,13 @@ class Zygote:
                 break
             if pid == 0:
                 break
+            self.workers.discard(pid)
             for room in self.rooms.values():
                 if room.supervisor == pid:
                     room.supervisor = 0
         # Without namespaces, whoever outlives its supervisor is handed to the zygote.
         if not any(room.keeper for room in self.rooms.values()):
-            known = {room.supervisor for room in self.rooms.values()}
+            known = self.workers | {room.supervisor for room in self.rooms.values()}
             for pid in set(children_of(os.getpid())) - known:
                 os.kill(pid, signal.SIGKILL)
 
@@ -197,6 +220,14 @@ def _await_end(room: Room) -> None:
                 time.sleep(0.001)
                 continue
         room.supervisor = 0
+
+
+def _handle_of(pid: int) -> int:
+    """Return a descriptor that tells of a process's end, or -1."""
+    try:
+        return os.pidfd_open(pid) if pid and sys.platform == "linux" else -1
+    except OSError:
+        return -1  # it has ended, or the kernel is too old
 
 
 def _child_pid(information: int) -> int:
