@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import socket
 import time
@@ -19,6 +20,7 @@ from vibekit_jupyter.local_sandbox.egress import (
     serve_egress,
 )
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.supervisor.watch import new_instance
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +36,7 @@ __all__ = ["USERS", "Sandbox"]
 
 USERS = ("user", "root")
 REMEMBER_SECONDS = 30.0
+log = logging.getLogger("vibekit.local_sandbox")
 Report = Callable[[list[dict[str, Any]] | None], None]
 
 
@@ -208,6 +211,7 @@ class Sandbox:
                 else:
                     self._early_exits[message["pid"]] = message["status"]
             case "limit":
+                log.warning("sandbox %s: %s", self.id, message["message"])
                 for command in self.commands.values():
                     command.reason = command.reason or message["message"]
             case "watch":
@@ -314,9 +318,11 @@ class Sandbox:
         """
         number = next(self._numbers)
         self.watchers[number] = report
+        instance = new_instance()
         try:
             await self.request(
                 "watch",
+                descriptors=[instance] if instance >= 0 else [],
                 watch=number,
                 path=path,
                 user=user,
@@ -324,8 +330,11 @@ class Sandbox:
                 include_entry=include_entry,
             )
         except BaseException:
-            del self.watchers[number]
+            self.watchers.pop(number, None)
             raise
+        finally:
+            if instance >= 0:
+                os.close(instance)
         return number
 
     async def unwatch(self, number: int) -> None:

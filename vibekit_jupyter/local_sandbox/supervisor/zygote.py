@@ -30,7 +30,8 @@ from vibekit_jupyter.local_sandbox.supervisor.limits import (
     set_limits,
 )
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
-from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
+from vibekit_jupyter.local_sandbox.supervisor.proc import children_of
+from vibekit_jupyter.local_sandbox.supervisor.processes import send_each, step_back
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     Sockets,
     build_filter,
@@ -109,9 +110,7 @@ class Zygote:
         (line,) = message["fds"]
         plan = message["plan"]
         room = self.rooms[message["sandbox"]] = Room()
-        said, complaint = (
-            self._furnish(room, plan["bubblewrap"]) if plan["bubblewrap"] else (-1, -1)
-        )
+        said, complaint = self._furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
         room.supervisor = os.fork()
         if room.supervisor == 0:
             _become_supervisor(line, plan, room, (said, complaint), self._forget_all)
@@ -120,8 +119,9 @@ class Zygote:
                 os.close(descriptor)
 
     @staticmethod
-    def _furnish(room: Room, argv: list[str]) -> tuple[int, int]:
+    def _furnish(room: Room, plan: dict[str, Any]) -> tuple[int, int]:
         """Start bubblewrap; return where it says that all is ready, and where it complains."""
+        argv = plan["bubblewrap"]
         said, said_writer = os.pipe()
         complaint, complaint_writer = os.pipe()
         information, information_writer = os.pipe()
@@ -129,19 +129,27 @@ class Zygote:
         # Through a pipe: what is on a command line can be read inside the sandbox.
         os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
         os.close(arguments_writer)
+        # A program inside may, without Landlock, write to the memory of process 1.
+        filtering, filter_writer = os.pipe()
+        with contextlib.suppress(OSError):  # no table for this machine: the supervisor says so
+            os.write(filter_writer, seccomp_filter(plan))
+        os.close(filter_writer)
         room.keeper = subprocess.Popen(
             [
                 *(argv[0], "--args", str(arguments), "--info-fd", str(information_writer)),
+                *("--seccomp", str(filtering)),
                 # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
                 *("--as-pid-1", "/bin/sh", "-c", "echo ready && exec sleep infinity >/dev/null"),
             ],
-            pass_fds=(arguments, information_writer),
+            pass_fds=(arguments, information_writer, filtering),
             stdin=subprocess.DEVNULL,
             stdout=said_writer,
             stderr=complaint_writer,
             env={"PATH": os.defpath},
         )
-        for descriptor in (said_writer, complaint_writer, information_writer, arguments):
+        for descriptor in (
+            *(said_writer, complaint_writer, information_writer, arguments, filtering),
+        ):
             os.close(descriptor)
         room.inside = _child_pid(information)
         return said, complaint
@@ -181,8 +189,8 @@ class Zygote:
         # Without namespaces, whoever outlives its supervisor is handed to the zygote.
         if not any(room.keeper for room in self.rooms.values()):
             known = {room.supervisor for room in self.rooms.values()}
-            for pid in set(children_of(os.getpid())) - known:
-                os.kill(pid, signal.SIGKILL)
+            left = [found for found in children_of(os.getpid()) if found.pid not in known]
+            send_each(left, signal.SIGKILL)
 
 
 def _await_end(room: Room) -> None:
@@ -246,18 +254,21 @@ def _become_supervisor(
         confine(plan)
         supervisor = Supervisor(channel, plan)
         supervisor.hear_of_exits()
-        thread = threading.Thread(target=_supervise, args=(channel, supervisor))
+        thread = threading.Thread(target=_supervise, args=(channel, supervisor, plan))
         thread.start()
         thread.join()
     os._exit(0)
 
 
-def _supervise(channel: Channel, supervisor: Supervisor) -> None:
+def _supervise(channel: Channel, supervisor: Supervisor, plan: dict[str, Any]) -> None:
     """Run the supervisor where its commands, which are this thread's, cannot end it."""
     with _told(channel):
         with contextlib.suppress(OSError):  # the kernel is too old for that
-            spare_first_thread()
-        run_children_like_others()
+            spare_first_thread(shut_proc=plan["level"] == "bubblewrap")
+        if plan["counted"]:
+            step_back()  # and with this thread, all that it starts
+        else:
+            run_children_like_others()
         supervisor.run()
 
 
@@ -279,15 +290,21 @@ def confine(plan: dict[str, Any]) -> None:
     rooms.drop_privileges()
     namespaces = plan["level"] == "bubblewrap"
     abi = 0 if namespaces else restrict(plan["paths"], plan["ports"])
+    install_filter(seccomp_filter(plan, abi))
+    plan["whole"] = namespaces or abi >= 6
+
+
+def seccomp_filter(plan: dict[str, Any], landlock_abi: int = 99) -> bytes:
+    """Return the filter of a sandbox's level, the same for each process in it."""
+    namespaces = plan["level"] == "bubblewrap"
     sockets = Sockets(
-        # Before ABI 9, Landlock does not ask who listens behind a socket in the file system.
-        unix=namespaces or abi >= 9,
+        # Landlock does not ask who listens behind a socket in the file system.
+        unix=namespaces,
         internet="all" if namespaces else "connect" if plan["ports"] else "none",
     )
-    install_filter(
-        build_filter(this_machine(), namespaces=namespaces, sockets=sockets, landlock_abi=abi)
+    return build_filter(
+        this_machine(), namespaces=namespaces, sockets=sockets, landlock_abi=landlock_abi
     )
-    plan["whole"] = namespaces or abi >= 6
 
 
 def main() -> None:
