@@ -53,7 +53,8 @@ class Supervisor:
     plan
         What the server wants this sandbox to be: ``real`` (see :class:`View`), ``environment`` and
         ``whole`` (see :class:`Processes`), ``limits``, ``foreign`` and ``counted`` (see
-        :class:`Meter`), ``level``.
+        :class:`Meter`), ``level``; ``told`` is a descriptor on which to tell the zygote, with each
+        look, that something lives here.
     """
 
     def __init__(self, channel: Channel, plan: dict[str, Any]) -> None:
@@ -71,6 +72,7 @@ class Supervisor:
             counted=plan["counted"],
             own_memory=plan["level"] == "bubblewrap",
         )
+        self.told = plan["told"]
         self.watchers: dict[int, Watcher] = {}
         self.selector = selectors.DefaultSelector()
         self.wake, self.ring = socket.socketpair()
@@ -128,6 +130,9 @@ class Supervisor:
             self.meter.disk.measure(SLICE)
         if self._patience() is None or not self.meter.is_due():
             return
+        if self.told >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.told, b"\0")
         exceeded, hidden = self.meter.exceeded(self.processes.descendants())
         send_each(hidden, signal.SIGKILL)
         if exceeded:

@@ -30,13 +30,17 @@ from vibekit_jupyter.local_sandbox.supervisor.limits import (
     set_limits,
 )
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
-from vibekit_jupyter.local_sandbox.supervisor.proc import children_of
+from vibekit_jupyter.local_sandbox.supervisor.proc import children_of, descendants_of
 from vibekit_jupyter.local_sandbox.supervisor.processes import send_each, step_back
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     Sockets,
     build_filter,
     install_filter,
     this_machine,
+)
+from vibekit_jupyter.local_sandbox.supervisor.share import (
+    divided_by_session,
+    step_sessions_back,
 )
 
 if TYPE_CHECKING:
@@ -73,11 +77,13 @@ class Zygote:
         self.channel = channel
         self.rooms: dict[str, Room] = {}
         self.wake, self.ring = socket.socketpair()
+        # Supervisors tell on it that something lives in their sandboxes.
+        self.heard, self.told = socket.socketpair()
 
     def run(self) -> None:
         """Serve until the server is gone; then end every sandbox."""
         rooms.adopt_orphans()
-        for end in (self.wake, self.ring):
+        for end in (self.wake, self.ring, self.heard, self.told):
             end.settimeout(0)
         signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
@@ -86,6 +92,7 @@ class Zygote:
         selector = selectors.DefaultSelector()
         selector.register(self.channel, selectors.EVENT_READ, self._requests)
         selector.register(self.wake, selectors.EVENT_READ, self._reap)
+        selector.register(self.heard, selectors.EVENT_READ, self._share)
         gc.collect()
         gc.freeze()  # the forks share these pages: nothing may touch them
         gc.disable()
@@ -113,6 +120,7 @@ class Zygote:
         said, complaint = self._furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
         room.supervisor = os.fork()
         if room.supervisor == 0:
+            plan["told"] = self.told.fileno() if divided_by_session() else -1
             _become_supervisor(line, plan, room, (said, complaint), self._forget_all)
         for descriptor in (line, said, complaint):
             if descriptor >= 0:
@@ -157,7 +165,7 @@ class Zygote:
     def _forget_all(self) -> None:
         """Close, in a fork, what belongs to the zygote alone."""
         signal.set_wakeup_fd(-1)
-        for end in (self.channel, self.wake, self.ring):
+        for end in (self.channel, self.wake, self.ring, self.heard):
             end.close()
 
     def _end(self, name: str) -> None:
@@ -171,6 +179,15 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self._reap()
+
+    def _share(self) -> None:
+        """Let the sessions in all sandboxes stand back; their supervisors' own do not."""
+        with contextlib.suppress(BlockingIOError):
+            while self.heard.recv(4096):
+                pass
+        supervisors = {process.pid for process in children_of(os.getpid())}
+        below = descendants_of(os.getpid())
+        step_sessions_back(process for process in below if process.pid not in supervisors)
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
