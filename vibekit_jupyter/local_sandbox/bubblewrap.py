@@ -90,6 +90,8 @@ def namespace_arguments(
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--ro-bind", str(boot_id), "/proc/sys/kernel/random/boot_id"]
     command += ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
+    # bubblewrap mounts a file system in memory there, as large as half of the machine's.
+    command += ["--remount-ro", "/dev"]
     for seen, real in folders.items():
         command += ["--bind", str(real), seen]
     command += ["--ro-bind", str(etc), "/etc"]
@@ -104,7 +106,7 @@ def namespace_arguments(
         command += ["--ro-bind", prefix, prefix, *_masks(prefix)]
     for folder in hidden:
         if any(str(folder).startswith(prefix + "/") for prefix in (*python_prefixes(), *SYSTEM)):
-            command += ["--tmpfs", str(folder)]
+            command += _empty(str(folder))
     command += ["--symlink", "/tmp", "/var/tmp", "--dir", "/run", "--remount-ro", "/"]
     return command
 
@@ -139,10 +141,15 @@ def _system() -> Iterator[str]:
             yield from ("--ro-bind", path, path)
 
 
+def _empty(path: str) -> list[str]:
+    """Return what covers a folder with an empty one that nobody can fill."""
+    return ["--tmpfs", path, "--remount-ro", path]
+
+
 def _masks(prefix: str) -> Iterator[str]:
     for name in SECRETS_OF_PREFIX:
         if os.path.isdir(f"{prefix}/{name}"):
-            yield from ("--tmpfs", f"{prefix}/{name}")
+            yield from _empty(f"{prefix}/{name}")
     for name in SECRET_FILES_OF_PREFIX:
         if os.path.isfile(f"{prefix}/{name}"):
             yield from ("--ro-bind", "/dev/null", f"{prefix}/{name}")

@@ -14,10 +14,13 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError, SandboxError, VibeKitError
 from vibekit_jupyter.settings.home import vibekit_home
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.levels import Limits
 
 __all__ = ["main"]
 
@@ -52,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "--disk-mib", type=int, default=10 * 1024, help="what all sandboxes may hold (10240)"
     )
     serve.add_argument("--log-file", type=Path, help="where it logs, rotated (else stderr)")
+    serve.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="what a sandbox may use: processes, open_files; memory_mib, disk_mib, file_mib, files",
+    )
     serve.add_argument("--api-key-file", type=Path, help=f"holds the key (else {KEY_VARIABLE})")
     status = commands.add_parser("status", help="show what the running server does")
     listing = commands.add_parser("list", help="list its sandboxes")
@@ -119,11 +129,25 @@ def _serve(arguments: argparse.Namespace) -> None:
                 confine=arguments.confine,
                 idle_exit=arguments.idle_exit,
                 disk_mib=arguments.disk_mib,
+                limits=_limits(arguments.limit),
             ),
             nursery,
         )
     finally:
         nursery.close()
+
+
+def _limits(given: list[str]) -> Limits:
+    from vibekit_jupyter.local_sandbox.levels import Limits
+
+    try:
+        pairs = (text.partition("=") for text in given)
+        return Limits(**{name: int(number) for name, _is, number in pairs})
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{' '.join(given)} does not limit a sandbox.",
+            hint="Write --limit NAME=NUMBER, as in --limit memory_mib=2048; --help has the names.",
+        ) from error
 
 
 def _log(file: Path | None) -> logging.Handler:

@@ -47,8 +47,8 @@ def landlock_paths(own: list[Path], tools: Path, store_root: Path) -> dict[str, 
         "run": runnable,
         "read": [*(f"/etc/{name}" for name in (*ETC, *MORE_ETC)), *KERNEL],
         "write": [str(folder) for folder in own],
+        # Not /dev/shm: it is all programs' own, and no rule tells one's files from another's.
         "device": list(DEVICES),
-        "shared": ["/dev/shm"],
     }
 
 

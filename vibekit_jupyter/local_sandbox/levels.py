@@ -66,14 +66,17 @@ class Limits:
         Memory of all its processes, and of each.
     disk_mib, file_mib
         Its files together, and each.
+    files
+        Their number.
     open_files
-        Of each process.
+        Of each process; all together have sixteen times as many.
     """
 
     processes: int = 512
     memory_mib: int = field(default_factory=_memory_mib)
     disk_mib: int = 4096
     file_mib: int = 2048
+    files: int = 250_000
     open_files: int = 4096
 
 

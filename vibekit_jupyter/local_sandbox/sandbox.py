@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import socket
 import time
@@ -21,6 +22,7 @@ from vibekit_jupyter.local_sandbox.egress import (
 )
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.shapes import whole
+from vibekit_jupyter.local_sandbox.supervisor.watch import new_instance
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,6 +39,7 @@ __all__ = ["USERS", "Sandbox"]
 USERS = ("user", "root")
 REMEMBER_SECONDS = 30.0
 MOST_REMEMBERED = 100
+log = logging.getLogger("vibekit.local_sandbox")
 Report = Callable[[list[dict[str, Any]] | None], None]
 
 
@@ -218,6 +221,7 @@ class Sandbox:
                 else:
                     self._early_exits[message["pid"]] = message["status"]
             case "limit":
+                log.warning("sandbox %s: %s", self.id, message["message"])
                 for command in self.commands.values():
                     command.reason = command.reason or message["message"]
             case "watch":
@@ -332,9 +336,11 @@ class Sandbox:
         """
         number = next(self._numbers)
         self.watchers[number] = report
+        instance = new_instance()
         try:
             await self.request(
                 "watch",
+                descriptors=[instance] if instance >= 0 else [],
                 watch=number,
                 path=path,
                 user=user,
@@ -342,8 +348,11 @@ class Sandbox:
                 include_entry=include_entry,
             )
         except BaseException:
-            del self.watchers[number]
+            self.watchers.pop(number, None)
             raise
+        finally:
+            if instance >= 0:
+                os.close(instance)
         return number
 
     async def unwatch(self, number: int) -> None:

@@ -14,6 +14,7 @@ What is below the folders of a sandbox is the business of :mod:`.disk`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time

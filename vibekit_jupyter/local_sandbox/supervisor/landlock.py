@@ -32,7 +32,6 @@ RIGHTS = {
     "write": EXECUTE | READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG
     | MAKE_SOCK | MAKE_FIFO | MAKE_SYM | REFER | TRUNCATE,
     "device": READ_FILE | WRITE_FILE,
-    "shared": READ | WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE,
 }  # fmt: skip
 
 
@@ -53,7 +52,7 @@ def restrict(paths: dict[str, list[str]], ports: list[int]) -> int:
     Parameters
     ----------
     paths
-        Paths by what may be done with them: ``run``, ``read``, ``write``, ``device``, ``shared``.
+        Paths by what may be done with them: ``run``, ``read``, ``write``, ``device``.
     ports
         TCP ports that may be connected to.
     """
@@ -78,11 +77,17 @@ def restrict(paths: dict[str, list[str]], ports: list[int]) -> int:
     return abi
 
 
-def spare_first_thread() -> None:
+def spare_first_thread(*, shut_proc: bool) -> None:
     """Let this thread, and all that it starts, signal nothing but each other.
 
     The kernel asks for the domain of a process's first thread. A process whose first thread does
     not call this is out of reach for what this thread starts, and goes on reaching it.
+
+    Parameters
+    ----------
+    shut_proc
+        Let it write nothing below ``/proc`` either, where a program could ask for more of the
+        processor, or to be spared when memory ends. For who sees a file system of its own.
 
     Raises
     ------
@@ -90,10 +95,13 @@ def spare_first_thread() -> None:
         There is no Landlock that holds back signals.
     """
     # Every layer takes the right to move files between folders, unless it gives it back.
-    attributes = struct.pack("=QQQ", REFER, 0, SCOPE_SIGNALS)
+    handled = REFER | WRITE_FILE if shut_proc else REFER
+    attributes = struct.pack("=QQQ", handled, 0, SCOPE_SIGNALS)
     ruleset = kernel_call("syscall", CREATE_RULESET, attributes, ctypes.c_size_t(24), 0)
     try:
         _allow(ruleset, "/", REFER)
+        for name in set(os.listdir("/")) - {"proc"} if shut_proc else ():
+            _allow(ruleset, f"/{name}", WRITE_FILE)
         kernel_call("syscall", RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)

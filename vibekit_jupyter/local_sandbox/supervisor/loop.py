@@ -10,10 +10,12 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.local_sandbox.supervisor import ipc
 from vibekit_jupyter.local_sandbox.supervisor.files import Files, OperationError
-from vibekit_jupyter.local_sandbox.supervisor.limits import Meter
+from vibekit_jupyter.local_sandbox.supervisor.holdings import SHARED_MEMORY
+from vibekit_jupyter.local_sandbox.supervisor.meter import SLICE, Meter
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES, View
-from vibekit_jupyter.local_sandbox.supervisor.processes import Processes
+from vibekit_jupyter.local_sandbox.supervisor.processes import Processes, send_each
 from vibekit_jupyter.local_sandbox.supervisor.watch import Watcher
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 Answer = tuple[dict[str, Any], list[int]]
-TICK = 0.05
+MOST_WATCHERS = 32
 # What the kernel refused, in the protocol's words.
 CODES = {
     errno.ENOENT: "not_found",
@@ -51,16 +53,26 @@ class Supervisor:
     plan
         What the server wants this sandbox to be: ``real`` (see :class:`View`), ``environment`` and
         ``whole`` (see :class:`Processes`), ``limits``, ``foreign`` and ``counted`` (see
-        :class:`Meter`).
+        :class:`Meter`), ``level``; ``told`` is a descriptor on which to tell the zygote, with each
+        look, that something lives here.
     """
 
     def __init__(self, channel: Channel, plan: dict[str, Any]) -> None:
         self.channel = channel
         self.view = View(plan["real"])
         self.files = Files(self.view)
-        self.processes = Processes(self.view, plan["environment"], whole=plan["whole"])
+        self.processes = Processes(
+            self.view, plan["environment"], whole=plan["whole"], ahead=not plan["counted"]
+        )
         folders = [self.view.to_real(folder) for folder in (*HOMES.values(), "/tmp")]
-        self.meter = Meter(plan["limits"], folders, plan["foreign"], counted=plan["counted"])
+        self.meter = Meter(
+            plan["limits"],
+            folders,
+            plan["foreign"],
+            counted=plan["counted"],
+            own_memory=plan["level"] == "bubblewrap",
+        )
+        self.told = plan["told"]
         self.watchers: dict[int, Watcher] = {}
         self.selector = selectors.DefaultSelector()
         self.wake, self.ring = socket.socketpair()
@@ -98,22 +110,43 @@ class Supervisor:
         self.channel.send({"event": "ready", "pid": os.getpid()})
         try:
             while True:
-                busy = bool(self.processes.commands)
-                for key, _mask in self.selector.select(TICK if busy else None):
+                for key, _mask in self.selector.select(self._patience()):
                     key.data()
-                if busy:
-                    self._hold_to_limits()
+                self._hold_to_limits()
         except (EOFError, OSError):
             return
         finally:
             self.processes.kill_all()
 
+    def _patience(self) -> float | None:
+        """Return how long to wait for a request: for ever where nothing lives or changes."""
+        quiet = not self.processes.alive and self.meter.settled
+        return None if quiet else self.meter.patience()
+
     def _hold_to_limits(self) -> None:
-        if not (self.meter.is_due() or self.meter.sees_a_leap()):
+        if self.processes.alive:
+            self.meter.note_change()
+        if self.meter.disk.measuring:
+            self.meter.disk.measure(SLICE)
+        if self._patience() is None or not self.meter.is_due():
             return
-        if exceeded := self.meter.exceeded(self.processes.descendants()):
+        if self.told >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.told, b"\0")
+        exceeded, hidden = self.meter.exceeded(self.processes.descendants())
+        send_each(hidden, signal.SIGKILL)
+        if exceeded:
             self.processes.kill_all()
+            if self.meter.own_memory:
+                self._forget_shared_memory()
             self.channel.send({"event": "limit", "message": exceeded})
+
+    def _forget_shared_memory(self) -> None:
+        """Remove what is held in memory without a process that holds it."""
+        ipc.remove_all()
+        for name in os.listdir(SHARED_MEMORY):
+            with contextlib.suppress(OSError, OperationError, RecursionError):
+                self.files.remove(f"{SHARED_MEMORY}/{name}", "user")
 
     def _requests(self) -> None:
         for message in self.channel.receive():
@@ -198,8 +231,9 @@ class Supervisor:
     def open(self, message: Message) -> Answer:
         """Open a file; its descriptor goes back to the server."""
         if message["mode"] == "write":
-            if reason := self.meter.refusal():
+            if reason := self.meter.refusal(fresh=True):
                 raise OperationError("not_enough_space", reason)
+            self.meter.note_change()
             descriptor, entry = self.files.open_to_write(message["path"], message["user"])
         else:
             descriptor, entry = self.files.open_to_read(message["path"], message["user"])
@@ -224,11 +258,16 @@ class Supervisor:
 
     def watch(self, message: Message) -> dict[str, Any]:
         """Begin to send ``watch`` events of a folder under the number given."""
+        if len(self.watchers) >= MOST_WATCHERS:
+            raise OperationError(
+                "resource_exhausted", f"the sandbox's limit of {MOST_WATCHERS} watchers is reached"
+            )
         watcher = Watcher(
             self.files,
             self.view.absolute(message["path"], message["user"]),
             recursive=message["recursive"],
             include_entry=message["include_entry"],
+            descriptor=os.dup(message["fds"][0]) if message["fds"] else -1,
         )
         watcher.start()
         number = message["watch"]

@@ -7,22 +7,29 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import termios
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor.files import OperationError
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES
+from vibekit_jupyter.local_sandbox.supervisor.proc import (
+    Process,
+    descendants_of,
+    environment_of,
+    is_running,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
-__all__ = ["Processes", "children_of"]
+__all__ = ["Processes", "send_each", "step_back"]
 
 MARK = "VIBEKIT_COMMAND"
 MOST_REAPED = 100
+# What runs in a sandbox stands back where somebody's notebook wants the processor.
+NICENESS = 10
 
 
 class Processes:
@@ -37,12 +44,24 @@ class Processes:
     whole
         True where ``kill(-1)`` reaches exactly this sandbox: in a pid namespace, or in a
         Landlock domain that scopes signals.
+    ahead
+        True where this process runs before others: commands do not inherit its place, and so
+        have to step back by themselves.
+
+    Attributes
+    ----------
+    alive
+        Whether anything lives that a command of the sandbox started, be it as a daemon.
     """
 
-    def __init__(self, view: View, environment: dict[str, str], *, whole: bool) -> None:
+    def __init__(
+        self, view: View, environment: dict[str, str], *, whole: bool, ahead: bool
+    ) -> None:
         self.view = view
         self.environment = environment
         self.whole = whole
+        self.ahead = ahead
+        self.alive = False
         self.commands: dict[int, subprocess.Popen[bytes]] = {}
         self._marks: dict[int, bytes] = {}
 
@@ -86,8 +105,7 @@ class Processes:
                 env=environment,
                 start_new_session=True,
                 umask=0o022,
-                # The terminal becomes the session's own: only the child itself can do that.
-                preexec_fn=_take_terminal if len(descriptors) == 1 else None,  # noqa: PLW1509  the other thread only waits
+                preexec_fn=self._first_step(terminal=len(descriptors) == 1),  # noqa: PLW1509  the other thread only waits
             )
         except BlockingIOError as error:
             raise OperationError(
@@ -97,9 +115,16 @@ class Processes:
             raise OperationError("invalid_argument", f"{argv[0]}: {error.strerror}") from error
         except (OSError, ValueError) as error:
             raise OperationError("invalid_argument", f"cannot start {argv[0]}: {error}") from error
+        self.alive = True
         self.commands[process.pid] = process
         self._marks[process.pid] = f"{MARK}={mark}".encode()
         return process.pid
+
+    def _first_step(self, *, terminal: bool) -> Callable[[], None] | None:
+        """Return what only the child itself can do before it becomes the command."""
+        if terminal:
+            return _take_terminal_and_step_back if self.ahead else _take_terminal
+        return step_back if self.ahead else None
 
     def reap(self) -> tuple[Sequence[tuple[int, int]], bool]:
         """Return ``(pid, status)`` of each command that ended, and whether more may have.
@@ -112,6 +137,7 @@ class Processes:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
+                self.alive = False  # orphans are children, too
                 return ended, False
             if pid == 0:
                 return ended, False
@@ -144,80 +170,55 @@ class Processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         for _round in range(20):
-            marked = [other for other in self.descendants() if mark in _environment(other)]
+            marked = [other for other in self.descendants() if mark in environment_of(other)]
             if not marked:
                 return
-            _send_each(marked, signal.SIGKILL)
+            send_each(marked, signal.SIGKILL)
 
-    def descendants(self) -> list[int]:
-        """Return the pids of all processes below this one, living or stopped."""
-        children = _children()
-        found, queue = [], [os.getpid()]
-        while queue:
-            below = children.get(queue.pop(), [])
-            found += below
-            queue += below
-        return found
+    @staticmethod
+    def descendants() -> list[Process]:
+        """Return all processes below this one, living or stopped."""
+        return descendants_of(os.getpid())
 
     def stop_all(self) -> None:
         """Stop every process (pause)."""
-        self._everyone(signal.SIGSTOP, lambda: [p for p in self.descendants() if _running(p)])
+        self._everyone(signal.SIGSTOP, lambda: [p for p in self.descendants() if is_running(p)])
 
     def continue_all(self) -> None:
         """Let every process go on (resume)."""
         if self.whole:
             _send_all(signal.SIGCONT)
         else:
-            _send_each(self.descendants(), signal.SIGCONT)
+            send_each(self.descendants(), signal.SIGCONT)
 
     def kill_all(self) -> None:
         """Kill every process."""
         self._everyone(signal.SIGKILL, self.descendants)
 
-    def _everyone(self, number: int, left: Callable[[], list[int]]) -> None:
+    def _everyone(self, number: int, left: Callable[[], list[Process]]) -> None:
         # Processes may fork while they are signalled one by one: again until none is left.
         for _round in range(50):
             if self.whole:
                 _send_all(number)
                 return
-            pids = left()
-            if not pids:
+            found = left()
+            if not found:
                 return
-            _send_each(pids, number)
+            send_each(found, number)
 
 
-def children_of(pid: int) -> list[int]:
-    """Return the living children of a process."""
-    return _children().get(pid, [])
-
-
-def _children() -> dict[int, list[int]]:
-    if sys.platform != "linux":
-        return _children_by_ps()
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                state, parent = _state_and_parent(int(name))
-                if state not in "ZX":
-                    children.setdefault(parent, []).append(int(name))
-    return children
-
-
-def _children_by_ps() -> dict[int, list[int]]:
-    shown = subprocess.run(
-        ["/bin/ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=False
-    )
-    children: dict[int, list[int]] = {}
-    for line in shown.stdout.splitlines():
-        pid, parent, state = line.split()[:3]
-        if not state.startswith("Z"):
-            children.setdefault(int(parent), []).append(int(pid))
-    return children
+def step_back() -> None:
+    """Let other programs of this machine, and their threads, have the processor first."""
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # it becomes the session's own
+
+
+def _take_terminal_and_step_back() -> None:
+    _take_terminal()
+    step_back()
 
 
 def _send_all(number: int) -> None:
@@ -225,28 +226,8 @@ def _send_all(number: int) -> None:
         os.kill(-1, number)
 
 
-def _send_each(pids: list[int], number: int) -> None:
-    for pid in pids:
+def send_each(processes: Iterable[Process], number: int) -> None:
+    """Send a signal to processes that may have ended meanwhile."""
+    for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _state_and_parent(pid: int) -> tuple[str, int]:
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    return fields[0].decode(), int(fields[1])
-
-
-def _running(pid: int) -> bool:
-    try:
-        return _state_and_parent(pid)[0] not in "TtZX"
-    except (OSError, IndexError):
-        return False
-
-
-def _environment(pid: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
+            os.kill(process.pid, number)

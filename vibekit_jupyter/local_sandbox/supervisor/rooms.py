@@ -6,6 +6,7 @@ back from an error: a sandbox that cannot be confined as asked does not start.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -17,6 +18,7 @@ __all__ = ["adopt_orphans", "become_nobody", "drop_privileges", "join_namespaces
 NS_GET_USERNS = 0xB701
 CLONE_NEWUSER = 0x10000000
 INSIDE_UID = 1000
+MOST_INSTANCES, MOST_WATCHES = 32, 16_384
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
 PR_SET_CHILD_SUBREAPER = 36
@@ -60,6 +62,7 @@ def join_namespaces(pid: int) -> None:
     between, within = os.fstat(outer).st_ino, os.fstat(inner).st_ino
     if between != here:
         kernel_call("setns", outer, 0)
+        _bound_watches()
     for door in doors:
         kernel_call("setns", door, 0)
     if within != between:
@@ -83,6 +86,18 @@ def become_nobody(uid: int) -> None:
     for name, text in (("setgroups", "deny"), ("uid_map", uid_map(uid)), ("gid_map", uid_map(uid))):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
+    _bound_watches()
+
+
+def _bound_watches() -> None:
+    """Leave the user's other programs some of the 128 inotify instances that each user has.
+
+    The bound is the user namespace's, for whoever is in it or below.
+    """
+    for name, most in (("instances", MOST_INSTANCES), ("watches", MOST_WATCHES)):
+        path = f"/proc/sys/user/max_inotify_{name}"
+        with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+            file.write(str(most))
 
 
 def uid_map(uid: int) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.local_sandbox.supervisor.files import Files
 
-__all__ = ["Watcher"]
+__all__ = ["Watcher", "new_instance"]
 
 IN_MODIFY, IN_ATTRIB, IN_MOVED_FROM, IN_MOVED_TO = 0x2, 0x4, 0x40, 0x80
 IN_CREATE, IN_DELETE, IN_ISDIR, IN_IGNORED = 0x100, 0x200, 0x40000000, 0x8000
@@ -36,6 +36,16 @@ EVENT_TYPES = (
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def new_instance() -> int:
+    """Return a new inotify descriptor, or -1.
+
+    The server makes them: the user has few, and what runs in a sandbox shall not take them.
+    """
+    if sys.platform != "linux":
+        return -1
+    return int(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+
 @dataclass
 class Watcher:
     """One watched folder.
@@ -48,6 +58,8 @@ class Watcher:
         Watch the folders below, those that appear later too.
     include_entry
         Give the entry with each event, where it is still there.
+    descriptor
+        What :func:`new_instance` returned; closed with the watcher.
     """
 
     files: Files
@@ -73,7 +85,6 @@ class Watcher:
         os.stat(real)
         if not os.path.isdir(real):
             raise OperationError("invalid_argument", f"path is not a directory: {self.seen}")
-        self.descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.descriptor < 0:
             raise OperationError("resource_exhausted", "the limit on watchers is reached")
         try:

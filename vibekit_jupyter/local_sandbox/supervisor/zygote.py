@@ -31,12 +31,17 @@ from vibekit_jupyter.local_sandbox.supervisor.limits import (
     set_limits,
 )
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
-from vibekit_jupyter.local_sandbox.supervisor.processes import children_of
+from vibekit_jupyter.local_sandbox.supervisor.proc import children_of, descendants_of
+from vibekit_jupyter.local_sandbox.supervisor.processes import send_each, step_back
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     Sockets,
     build_filter,
     install_filter,
     this_machine,
+)
+from vibekit_jupyter.local_sandbox.supervisor.share import (
+    divided_by_session,
+    step_sessions_back,
 )
 from vibekit_jupyter.local_sandbox.supervisor.worker import become_worker
 
@@ -75,11 +80,13 @@ class Zygote:
         self.rooms: dict[str, Room] = {}
         self.workers: set[int] = set()
         self.wake, self.ring = socket.socketpair()
+        # Supervisors tell on it that something lives in their sandboxes.
+        self.heard, self.told = socket.socketpair()
 
     def run(self) -> None:
         """Serve until the server is gone; then end every sandbox."""
         rooms.adopt_orphans()
-        for end in (self.wake, self.ring):
+        for end in (self.wake, self.ring, self.heard, self.told):
             end.settimeout(0)
         signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
@@ -88,6 +95,7 @@ class Zygote:
         selector = selectors.DefaultSelector()
         selector.register(self.channel, selectors.EVENT_READ, self._requests)
         selector.register(self.wake, selectors.EVENT_READ, self._reap)
+        selector.register(self.heard, selectors.EVENT_READ, self._share)
         gc.collect()
         gc.freeze()  # the forks share these pages: nothing may touch them
         gc.disable()
@@ -125,19 +133,19 @@ class Zygote:
         (line,) = message["fds"]
         plan = message["plan"]
         room = self.rooms[message["sandbox"]] = Room()
-        said, complaint = (
-            self._furnish(room, plan["bubblewrap"]) if plan["bubblewrap"] else (-1, -1)
-        )
+        said, complaint = self._furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
         room.supervisor = os.fork()
         if room.supervisor == 0:
+            plan["told"] = self.told.fileno() if divided_by_session() else -1
             _become_supervisor(line, plan, room, (said, complaint), self._forget_all)
         for descriptor in (line, said, complaint):
             if descriptor >= 0:
                 os.close(descriptor)
 
     @staticmethod
-    def _furnish(room: Room, argv: list[str]) -> tuple[int, int]:
+    def _furnish(room: Room, plan: dict[str, Any]) -> tuple[int, int]:
         """Start bubblewrap; return where it says that all is ready, and where it complains."""
+        argv = plan["bubblewrap"]
         said, said_writer = os.pipe()
         complaint, complaint_writer = os.pipe()
         information, information_writer = os.pipe()
@@ -145,19 +153,27 @@ class Zygote:
         # Through a pipe: what is on a command line can be read inside the sandbox.
         os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
         os.close(arguments_writer)
+        # A program inside may, without Landlock, write to the memory of process 1.
+        filtering, filter_writer = os.pipe()
+        with contextlib.suppress(OSError):  # no table for this machine: the supervisor says so
+            os.write(filter_writer, seccomp_filter(plan))
+        os.close(filter_writer)
         room.keeper = subprocess.Popen(
             [
                 *(argv[0], "--args", str(arguments), "--info-fd", str(information_writer)),
+                *("--seccomp", str(filtering)),
                 # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
                 *("--as-pid-1", "/bin/sh", "-c", "echo ready && exec sleep infinity >/dev/null"),
             ],
-            pass_fds=(arguments, information_writer),
+            pass_fds=(arguments, information_writer, filtering),
             stdin=subprocess.DEVNULL,
             stdout=said_writer,
             stderr=complaint_writer,
             env={"PATH": os.defpath},
         )
-        for descriptor in (said_writer, complaint_writer, information_writer, arguments):
+        for descriptor in (
+            *(said_writer, complaint_writer, information_writer, arguments, filtering),
+        ):
             os.close(descriptor)
         room.inside = _child_pid(information)
         return said, complaint
@@ -165,7 +181,7 @@ class Zygote:
     def _forget_all(self) -> None:
         """Close, in a fork, what belongs to the zygote alone."""
         signal.set_wakeup_fd(-1)
-        for end in (self.channel, self.wake, self.ring):
+        for end in (self.channel, self.wake, self.ring, self.heard):
             end.close()
 
     def _end(self, name: str) -> None:
@@ -186,6 +202,15 @@ class Zygote:
             os.close(inside)
         self._reap()
 
+    def _share(self) -> None:
+        """Let the sessions in all sandboxes stand back; their supervisors' own do not."""
+        with contextlib.suppress(BlockingIOError):
+            while self.heard.recv(4096):
+                pass
+        supervisors = {process.pid for process in children_of(os.getpid())}
+        below = descendants_of(os.getpid())
+        step_sessions_back(process for process in below if process.pid not in supervisors)
+
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while self.wake.recv(4096):
@@ -204,8 +229,8 @@ class Zygote:
         # Without namespaces, whoever outlives its supervisor is handed to the zygote.
         if not any(room.keeper for room in self.rooms.values()):
             known = self.workers | {room.supervisor for room in self.rooms.values()}
-            for pid in set(children_of(os.getpid())) - known:
-                os.kill(pid, signal.SIGKILL)
+            left = [found for found in children_of(os.getpid()) if found.pid not in known]
+            send_each(left, signal.SIGKILL)
 
 
 def _await_end(room: Room) -> None:
@@ -277,18 +302,21 @@ def _become_supervisor(
         confine(plan)
         supervisor = Supervisor(channel, plan)
         supervisor.hear_of_exits()
-        thread = threading.Thread(target=_supervise, args=(channel, supervisor))
+        thread = threading.Thread(target=_supervise, args=(channel, supervisor, plan))
         thread.start()
         thread.join()
     os._exit(0)
 
 
-def _supervise(channel: Channel, supervisor: Supervisor) -> None:
+def _supervise(channel: Channel, supervisor: Supervisor, plan: dict[str, Any]) -> None:
     """Run the supervisor where its commands, which are this thread's, cannot end it."""
     with _told(channel):
         with contextlib.suppress(OSError):  # the kernel is too old for that
-            spare_first_thread()
-        run_children_like_others()
+            spare_first_thread(shut_proc=plan["level"] == "bubblewrap")
+        if plan["counted"]:
+            step_back()  # and with this thread, all that it starts
+        else:
+            run_children_like_others()
         supervisor.run()
 
 
@@ -310,15 +338,21 @@ def confine(plan: dict[str, Any]) -> None:
     rooms.drop_privileges()
     namespaces = plan["level"] == "bubblewrap"
     abi = 0 if namespaces else restrict(plan["paths"], plan["ports"])
+    install_filter(seccomp_filter(plan, abi))
+    plan["whole"] = namespaces or abi >= 6
+
+
+def seccomp_filter(plan: dict[str, Any], landlock_abi: int = 99) -> bytes:
+    """Return the filter of a sandbox's level, the same for each process in it."""
+    namespaces = plan["level"] == "bubblewrap"
     sockets = Sockets(
-        # Before ABI 9, Landlock does not ask who listens behind a socket in the file system.
-        unix=namespaces or abi >= 9,
+        # Landlock does not ask who listens behind a socket in the file system.
+        unix=namespaces,
         internet="all" if namespaces else "connect" if plan["ports"] else "none",
     )
-    install_filter(
-        build_filter(this_machine(), namespaces=namespaces, sockets=sockets, landlock_abi=abi)
+    return build_filter(
+        this_machine(), namespaces=namespaces, sockets=sockets, landlock_abi=landlock_abi
     )
-    plan["whole"] = namespaces or abi >= 6
 
 
 def main() -> None:

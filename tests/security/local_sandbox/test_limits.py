@@ -1,0 +1,169 @@
+"""Whoever holds more than a sandbox may is killed, however it holds it and however it hides."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.security.local_sandbox.conftest import CONFINED
+from tests.security.local_sandbox.hogs import COUNTED, HOGS, WAYS
+from tests.support.sandbox_server import SandboxServer, sandbox_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from e2b import Sandbox
+
+pytestmark = pytest.mark.attack
+
+SOURCE = Path(__file__).with_name("hogs.py")
+PROCESSES = 200
+LIMITS = ("memory_mib=256", "disk_mib=64", f"processes={PROCESSES}")
+SECONDS = 90
+# Under Landlock there is none of that.
+NEED_NAMESPACES = {"memory_of_system_v", "semaphores_of_system_v"}
+ATTEMPTS = sorted(
+    (level, hog)
+    for level in CONFINED
+    for hog in HOGS
+    if level == "bubblewrap" or hog not in NEED_NAMESPACES
+)
+
+
+@pytest.fixture(scope="module", params=CONFINED)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SandboxServer]:
+    """A server of each level whose sandboxes may hold little."""
+    folder = tmp_path_factory.mktemp(f"limited-{request.param}")
+    limits = [word for limit in LIMITS for word in ("--limit", limit)]
+    with sandbox_server(folder, "--confine", request.param, *limits) as server:
+        yield server
+
+
+@pytest.fixture
+def create(server: SandboxServer) -> Iterator[Callable[[], Sandbox]]:
+    """Make sandboxes that are killed at the test's end."""
+    from e2b import Sandbox
+
+    made: list[Sandbox] = []
+
+    def create() -> Sandbox:
+        made.append(
+            Sandbox.create(
+                timeout=600, api_key=server.key, api_url=server.url, sandbox_url=server.url
+            )
+        )
+        made[-1].files.write("hogs.py", SOURCE.read_text())
+        return made[-1]
+
+    yield create
+    for sandbox in made:
+        sandbox.kill()
+
+
+@pytest.fixture
+def sandbox(create: Callable[[], Sandbox]) -> Sandbox:
+    return create()
+
+
+def living(mark: str) -> list[int]:
+    """Return the machine's processes that have a mark in their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if mark.encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def start(sandbox: Sandbox, hog: str, way: str) -> str:
+    """Let a hog begin in the background of a command that ends; return its mark."""
+    mark = f"hog-{secrets.token_hex(6)}"
+    sandbox.commands.run(f"(python3 ~/hogs.py {hog} {way} {mark} >err 2>&1 &)", timeout=30)
+    return mark
+
+
+def tasks(pids: list[int]) -> int:
+    """Return how many threads some processes have."""
+    found = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found += len(os.listdir(f"/proc/{pid}/task"))
+    return found
+
+
+@pytest.mark.parametrize(("server", "hog"), ATTEMPTS, indirect=["server"])
+def test_who_holds_too_much_is_killed(create: Callable[[], Sandbox], hog: str) -> None:
+    # Each way in a sandbox of its own, and all at once.
+    begun = {way: create() for way in WAYS}
+    marks = {way: start(sandbox, hog, way) for way, sandbox in begun.items()}
+    deadline = time.monotonic() + SECONDS
+    while marks:
+        for way, mark in list(marks.items()):
+            if not living(mark) or (hog in COUNTED and is_bounded(begun[way], mark)):
+                del marks[way]
+        assert time.monotonic() < deadline, f"{marks} hold what they should not"
+        time.sleep(0.05)
+    for sandbox in begun.values():
+        # It did not end by itself, unless the kernel refused it the memory.
+        errors = sandbox.files.read("err").replace("MemoryError", "")
+        assert hog in COUNTED or "Error" not in errors
+
+
+def is_bounded(sandbox: Sandbox, mark: str) -> bool:
+    """Whether a hog has all that it can get, and that is no more than the limit."""
+    return sandbox.files.exists("held") and tasks(living(mark)) <= PROCESSES
+
+
+@pytest.mark.parametrize("hog", ["anonymous_shared_memory", "large_files"])
+def test_the_error_of_a_command_names_the_limit(sandbox: Sandbox, hog: str) -> None:
+    from e2b import CommandExitException
+
+    with pytest.raises(CommandExitException) as raised:
+        sandbox.commands.run(f"setsid -f python3 ~/hogs.py {hog} in_front mark; sleep 60")
+    assert "limit" in (raised.value.error or "")
+    assert raised.value.exit_code != 0
+
+
+@pytest.mark.parametrize("server", ["bubblewrap"], indirect=True)
+def test_what_outlives_its_processes_is_measured_with_them_and_removed(sandbox: Sandbox) -> None:
+    segments = "tail -n +2 /proc/sysvipc/shm | wc -l"
+    leave = "python3 -c 'import hogs; hogs.memory_of_system_v(0.3)'"
+    sandbox.commands.run(leave)
+    assert sandbox.commands.run(segments).stdout == "1\n"
+    sandbox.commands.run(leave)
+    deadline = time.monotonic() + SECONDS
+    while sandbox.commands.run(segments).stdout != "0\n":
+        assert time.monotonic() < deadline
+
+
+def test_what_processes_share_counts_once(sandbox: Sandbox) -> None:
+    shared = (
+        "import os, time; held = bytearray(b'x') * 150_000_000\n"
+        "for _child in range(6):\n    if os.fork() == 0: break\n"
+        "time.sleep(3)"
+    )
+    assert sandbox.commands.run(f'python3 -c "{shared}"').exit_code == 0
+
+
+def test_a_folder_that_cannot_be_read_stays_so(sandbox: Sandbox) -> None:
+    command = "mkdir -p shut/below && chmod 300 shut && sleep 1.5 && stat -c %a shut"
+    assert sandbox.commands.run(command).stdout == "300\n"
+
+
+def test_nothing_is_added_to_a_full_disk_though_nothing_runs(sandbox: Sandbox) -> None:
+    from e2b import SandboxException
+
+    def fill() -> None:
+        for number in range(10):
+            sandbox.files.write(f"{number}", bytes(20_000_000))
+
+    with pytest.raises(SandboxException, match="limit"):
+        fill()

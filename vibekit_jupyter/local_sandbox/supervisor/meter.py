@@ -1,0 +1,188 @@
+"""Measures a sandbox against its limits, for what the kernel does not count as it happens."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from vibekit_jupyter.local_sandbox.supervisor import ipc
+from vibekit_jupyter.local_sandbox.supervisor.holdings import SHARED_MEMORY, Holdings
+from vibekit_jupyter.local_sandbox.supervisor.trees import Disk, Tree
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.local_sandbox.supervisor.proc import Process
+
+__all__ = ["Meter"]
+
+MIB = 1024 * 1024
+# Seconds between two looks: at least; and where looking takes long or nothing runs, at most.
+INTERVAL, SELDOM = 0.5, 2.0
+# Looking takes a twentieth of the time, and no more at once than others wait for.
+SHARE = 20
+SLICE = 0.02
+TICK = 0.05
+# What all processes together have open, in times of what one may have.
+MOST_OPEN = 16
+MOST_ON_THEIR_WAY = 64
+MOST_WATCHED = 65_536
+
+
+class Meter:
+    """Measures a sandbox against its limits.
+
+    Parameters
+    ----------
+    limits
+        ``processes`` (number), ``memory_mib`` (of all its processes), ``disk_mib`` (of its
+        folders), ``files`` (their number), ``open_files`` (of one process).
+    folders
+        The sandbox's own folders.
+    foreign
+        What is not its own although it appears below them: a Python under ``/root``, say.
+    counted
+        The kernel itself holds it to its number of processes.
+    own_memory
+        Shared memory, and System V's, are the sandbox's own.
+    """
+
+    def __init__(
+        self,
+        limits: dict[str, int],
+        folders: list[str],
+        foreign: list[str],
+        *,
+        counted: bool,
+        own_memory: bool,
+    ) -> None:
+        self.limits = limits
+        self.counted = counted
+        self.own_memory = own_memory
+        self.disk = Disk(
+            folders, foreign, most_files=limits["files"], most_bytes=limits["disk_mib"] * MIB
+        )
+        self._shared_memory = os.stat(SHARED_MEMORY).st_dev if own_memory else -1
+        self._changed_at = 0.0
+        self._look_due = 0.0
+        self._tasks = 0
+        self._ran: set[tuple[int, int]] = set()
+
+    # -- when to look --------------------------------------------------------------------------
+
+    def note_change(self) -> None:
+        """Take it that the sandbox may hold more from now on."""
+        self._changed_at = time.monotonic()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all was measured since something last could change."""
+        return self.disk.measured_at > self._changed_at and not self.disk.measuring
+
+    def patience(self) -> float:
+        """Return for how many seconds nothing needs to be measured."""
+        if self.disk.measuring:
+            return 0.0
+        due = max(0.0, self._look_due - time.monotonic())
+        return due if self.counted else min(due, TICK)
+
+    def is_due(self) -> bool:
+        """Whether it is time for the next look."""
+        return time.monotonic() >= self._look_due or self._sees_a_leap()
+
+    def _sees_a_leap(self) -> bool:
+        """Whether processes multiply on this machine, and may be the sandbox's, uncounted."""
+        if self.counted:
+            return False
+        return _tasks_of_machine() >= self._tasks + self.limits["processes"] // 4
+
+    # -- what is held --------------------------------------------------------------------------
+
+    def exceeded(self, processes: list[Process]) -> tuple[str, list[Process]]:
+        """Return which limit is exceeded now, in a sentence, or nothing; and who hides.
+
+        Whoever lets nobody see what it holds cannot be held to a limit.
+        """
+        began, self._tasks = time.monotonic(), _tasks_of_machine()
+        holdings = self._holdings(processes)
+        reason = self._reason(processes, holdings)
+        took = time.monotonic() - began
+        ran = {(process.pid, process.cpu_ticks) for process in processes}
+        quiet, self._ran = ran == self._ran, ran
+        self._look_due = began + (SELDOM if quiet else min(max(INTERVAL, took * SHARE), SELDOM))
+        if self.disk.is_due and not self.disk.measuring:
+            self.disk.measure(SLICE)
+        return reason and f"killed: {reason}, the sandbox's limit", holdings.hidden
+
+    def _holdings(self, processes: list[Process]) -> Holdings:
+        holdings = Holdings(self.limits["open_files"] * MOST_OPEN, self._shared_memory)
+        for process in processes:
+            holdings.add(process)
+        return holdings
+
+    def _reason(self, processes: list[Process], holdings: Holdings) -> str:
+        limits = self.limits
+        for held, most, what in (
+            (sum(process.tasks for process in processes), limits["processes"], "processes"),
+            (holdings.open_files, holdings.most_open, "open files"),
+            (holdings.on_their_way, MOST_ON_THEIR_WAY, "files sent and not received"),
+            (holdings.watched, MOST_WATCHED, "files waited for"),
+            (self.disk.files, limits["files"], "files"),
+        ):
+            if held > most:
+                return f"more than {most} {what}"
+        if self._memory(processes, holdings) > limits["memory_mib"] * MIB:
+            return f"more than {limits['memory_mib']} MiB of memory"
+        if self.disk.bytes + holdings.disk > limits["disk_mib"] * MIB:
+            return f"more than {limits['disk_mib']} MiB on disk"
+        if self.disk.keeps_moving:
+            return "folders that move too fast to be measured"
+        return ""
+
+    def _memory(self, processes: list[Process], holdings: Holdings) -> int:
+        """Return the bytes of memory that are held; exactly only where it matters."""
+        beside = holdings.memory
+        if self.own_memory:
+            beside += self._listed_memory() + ipc.held_bytes()
+        if holdings.mapped + beside <= self.limits["memory_mib"] * MIB:
+            return holdings.mapped + beside
+        segments = ipc.segments() if self.own_memory else []
+        return beside + sum(holdings.proportional_bytes(process, segments) for process in processes)
+
+    def _listed_memory(self) -> int:
+        tree = Tree([SHARED_MEMORY], frozenset(), self.limits["files"])
+        for _step in tree.steps():
+            pass
+        return tree.bytes
+
+    def refusal(self, *, fresh: bool = False) -> str:
+        """Return why nothing may be added to the sandbox's disk, or nothing.
+
+        ``fresh`` asks for a new measure, where it is time for one.
+        """
+        if self.disk.is_full or (fresh and not self.settled and self.disk.is_due):
+            self.disk.measure()
+        if self.disk.bytes > self.disk.most_bytes:
+            return f"the sandbox's disk limit of {self.limits['disk_mib']} MiB is reached"
+        if self.disk.is_full:
+            return f"the sandbox's limit of {self.limits['files']} files is reached"
+        return ""
+
+    def measure(self, processes: list[Process]) -> dict[str, Any]:
+        """Return ``memory`` and ``disk`` in bytes, ``cpu`` in seconds, ``processes``."""
+        if self.disk.measuring or self.disk.is_due:
+            self.disk.measure()
+        holdings = self._holdings(processes)
+        return {
+            "memory": self._memory(processes, holdings),
+            "disk": self.disk.bytes + holdings.disk,
+            "cpu": sum(process.cpu_seconds for process in processes),
+            "processes": len(processes),
+        }
+
+
+def _tasks_of_machine() -> int:
+    try:
+        with open("/proc/loadavg", "rb") as file:
+            return int(file.read().split()[3].partition(b"/")[2])
+    except (OSError, IndexError, ValueError):
+        return 0
