@@ -17,6 +17,7 @@ from vibekit_jupyter.errors import (
     ModelStreamError,
     ModelUnavailableError,
 )
+from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.settings.config import AGENTS, VENDORS, Model
 
 __all__ = ["Failures", "status_of"]
@@ -60,6 +61,11 @@ class Failures:
 
     def of(self, error: Exception, *, silence: float, streaming: bool) -> ModelError:
         """Return what an SDK's error means; ``streaming``: the answer had begun."""
+        if long := too_long(error):
+            return ModelStreamError(
+                f"The model service at {self._host} {long}.",
+                hint="Run the cell again, or check that the base URL is right.",
+            )
         code, message = _said(error)
         status = status_of(error)
         if status is not None and status != 200:
