@@ -89,7 +89,7 @@ def _take_place() -> None:
     def make_bounded(**options: Any) -> Any:
         return _BoundedTransport(make(**options))
 
-    client_async.HTTPTransport = make_bounded  # type: ignore[attr-defined]  # it has no other way in
+    vars(client_async)["HTTPTransport"] = make_bounded  # there is no other way in
     # Whoever has one of the pools that the SDK made before goes on with it.
     for pools in ("_transports", "_httpx_transports", "_pools"):
         getattr(client_async, pools, {}).clear()

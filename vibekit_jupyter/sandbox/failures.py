@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["file_errors", "sandbox_errors"]
 
 MOST_QUOTED = 300
+BROKEN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     not_running = getattr(e2b, "SandboxNotRunningException", e2b.SandboxNotFoundException)
     busy = getattr(e2b, "ServiceBusyException", e2b.TimeoutException)
     try:
-        with _naming_bounds(service, session_id), bounded():
+        with _protocol_errors(service, session_id), bounded():
             yield
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service
@@ -73,13 +74,6 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         raise SandboxError(
             f"The sandbox service ({name}) failed: {words(error)}", session_id=session_id
         ) from error
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # The SDK checks nothing of what it reads: it breaks where it is used.
-        raise SandboxError(
-            f"The sandbox service ({name}) answered something that is not E2B's protocol.",
-            hint="Check E2B_API_URL and E2B_SANDBOX_URL.",
-            session_id=session_id,
-        ) from error
     except Exception as error:
         if type(error) is not Exception:
             raise
@@ -88,7 +82,8 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
 
 
 @contextlib.contextmanager
-def _naming_bounds(service: Service, session_id: str | None) -> Iterator[None]:
+def _protocol_errors(service: Service, session_id: str | None) -> Iterator[None]:
+    """Raise what an answer means that is too long, or something else than what was asked for."""
     try:
         yield
     except Exception as error:
@@ -96,6 +91,14 @@ def _naming_bounds(service: Service, session_id: str | None) -> Iterator[None]:
             raise SandboxError(
                 f"The sandbox service ({service.title}) {long}.",
                 hint="Ask for less at once, or check E2B_API_URL and E2B_SANDBOX_URL.",
+                session_id=session_id,
+            ) from error
+        # The SDK checks nothing of what it reads: it breaks where it is used.
+        if isinstance(error, BROKEN):
+            raise SandboxError(
+                f"The sandbox service ({service.title}) answered something that is not E2B's "
+                "protocol.",
+                hint="Check E2B_API_URL and E2B_SANDBOX_URL.",
                 session_id=session_id,
             ) from error
         raise
