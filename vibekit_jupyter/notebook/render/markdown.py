@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
-__all__ = ["PLAIN", "markdown_html"]
+__all__ = ["in_time", "markdown_html"]
 
 # Characters: of the source, and of what it would be, for a link's address may be said a
 # thousand times.
@@ -126,8 +126,11 @@ def _block_in_time(_state: StateBlock, _line: int, _end: int, _silent: bool) -> 
 @cache
 def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", {"html": False}, renderer_cls=_Renderer)
-    parser.enable(["table", "strikethrough"])
-    # Rules that match nothing, asked at each step.
+    return in_time(parser.enable(["table", "strikethrough"]))
+
+
+def in_time(parser: MarkdownIt) -> MarkdownIt:
+    """Have a parser stop when its time is over, by rules that match nothing."""
     parser.inline.ruler.before("text", "time", _in_time)
     parser.block.ruler.before("table", "time", _block_in_time)
     return parser
