@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import (
     ContextTooLongError,
     ModelAuthenticationError,
@@ -160,7 +161,7 @@ class Failures:
 
     def _quote(self, message: str | None) -> str:
         """Return a server's words as the end of a sentence: one short line without the key."""
-        words = " ".join((message or "it did not say why").split())
+        words = " ".join(well_formed(message or "it did not say why").split())
         words = words.replace(self.model.api_key, "[key]")
         return (words if len(words) <= 300 else words[:299] + "…").rstrip(".")
 

@@ -93,9 +93,7 @@ def _markdown(turns: Sequence[Turn]) -> str:
 def _json(turns: Sequence[Turn]) -> str:
     document = {
         "version": 1,
-        "turns": [
-            {**vars(turn), "started": turn.started.isoformat()} for turn in turns
-        ],
+        "turns": [{**vars(turn), "started": turn.started.isoformat()} for turn in turns],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -65,7 +65,7 @@ def _writing(profile: str) -> str:
         "echo hello; echo '{}' >&2; trap 'echo bye' EXIT\n",
         "python3() { echo false; }; find() { :; }; exec() { echo false; }; printf() { :; }\n"
         "export -f python3 find exec printf\n",
-        "export PYTHONSTARTUP=/home/user/x PYTHONHOME=/home/user BASH_ENV=/home/user/.bash_profile\n",
+        "export PYTHONHOME=/home/user BASH_ENV=/home/user/.bash_profile\n",
         "alias find=false; shopt -s expand_aliases; set -f\n",
     ],
     ids=["first in the path", "alone in it", "words", "functions", "variables", "aliases"],

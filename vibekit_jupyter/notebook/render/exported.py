@@ -17,10 +17,9 @@ from vibekit_jupyter.notebook.render.limits import check_time, drawn
 from vibekit_jupyter.notebook.render.plain import block_plain, foot_plain, head_plain
 from vibekit_jupyter.notebook.render.text import visible
 from vibekit_jupyter.notebook.render.transcript import Text
+from vibekit_jupyter.notebook.render.words import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from markdown_it.token import Token
 
     from vibekit_jupyter.notebook.render.transcript import Block, Transcript
@@ -34,7 +33,10 @@ END = "the end of it"
 def to_markdown(transcript: Transcript) -> str:
     """Return the whole run as Markdown."""
     parts = [fenced(head_plain(transcript))]
-    for spoken, blocks in groupby(transcript.blocks, key=lambda block: isinstance(block, Text)):
+    if transcript.omitted:
+        parts.append(f"({plural(transcript.omitted, 'earlier part')} left out)")
+    for spoken, group in groupby(transcript.blocks, key=lambda block: isinstance(block, Text)):
+        blocks = list(group)
         parts += _words(blocks) if spoken else [fenced("".join(map(block_plain, blocks)))]
     if transcript.finished and transcript.finished.error:
         parts.append(fenced(transcript.finished.error))
@@ -42,7 +44,7 @@ def to_markdown(transcript: Transcript) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _words(blocks: Iterator[Block]) -> list[str]:
+def _words(blocks: list[Block]) -> list[str]:
     return [inert(str(block.text).strip()) for block in blocks if isinstance(block, Text)]
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.events import (
     Event,
     FileChanged,
@@ -31,7 +32,6 @@ from vibekit_jupyter.notebook.render.exported import inert, to_markdown
 from vibekit_jupyter.notebook.render.limits import is_deep
 from vibekit_jupyter.notebook.render.markdown import markdown_html
 from vibekit_jupyter.notebook.render.text import terminal_html
-from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.sessions.session import Turn
 
 if TYPE_CHECKING:
@@ -225,9 +225,7 @@ def test_words_that_do_nothing_stay_markdown() -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "ipynb", "json"])
-def test_a_conversation_with_halves_of_characters_can_be_written(
-    form: str, tmp_path: Path
-) -> None:
+def test_a_conversation_with_halves_of_characters_can_be_written(form: str, tmp_path: Path) -> None:
     transcripts.written([turn("a\ud800b\0c", "a\udc00b\0c")], str(tmp_path / f"talk.{form}"))
     assert (tmp_path / f"talk.{form}").read_text()
 
