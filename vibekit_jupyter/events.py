@@ -7,6 +7,8 @@ Every event turns into a JSON-safe dictionary with :meth:`Event.to_dict` and bac
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import re
 import types
 import typing
@@ -235,22 +237,34 @@ def event_from_dict(data: dict[str, Any]) -> Event:
     if cls is None or cls is RawEvent:
         return RawEvent(kind, fields)
     try:
-        return cls(**{key: _revive(cls, key, value) for key, value in fields.items()})
+        event: Event = _made(cls, fields)
     except (KeyError, TypeError):
         return RawEvent(kind, fields)
+    return event
 
 
-def _nested(cls: type[Event]) -> dict[str, type[Any]]:
-    """The fields of an event that hold a dataclass of their own."""
-    nested: dict[str, type[Any]] = {}
-    for name, hint in typing.get_type_hints(cls).items():
-        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-        for option in options:
-            if dataclasses.is_dataclass(option) and isinstance(option, type):
-                nested[name] = option
-    return nested
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
-def _revive(cls: type[Event], name: str, value: Any) -> Any:
-    inner = _nested(cls).get(name)
-    return inner(**value) if inner is not None and isinstance(value, dict) else value
+def _made(cls: type, fields: dict[str, Any]) -> Any:
+    """Return a dataclass of these fields, each of which is of the type that it should be."""
+    hints = _hints(cls)
+    return cls(**{name: _fitting(hints[name], value) for name, value in fields.items()})
+
+
+def _fitting(hint: Any, value: Any) -> Any:
+    """Return a value as its type; a word of another version's stays what it is."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        kind = typing.get_origin(option) or option
+        if kind is Literal:
+            kind = str
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
+            return _made(kind, value)
+        if kind is float and isinstance(value, int | float) and math.isfinite(value):
+            return value
+        if kind is not float and isinstance(value, kind):
+            return value
+    raise TypeError(f"not of type {hint}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 
+from vibekit_jupyter.agents.bounded_http import http_client
 from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
@@ -19,7 +20,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolResults,
     UserMessage,
 )
-from vibekit_jupyter.agents.service import Service, http_client
+from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import json_object, json_safe, well_formed
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
@@ -59,7 +60,7 @@ class Claude:
             api_key=None if model.bearer else model.api_key,
             auth_token=model.api_key if model.bearer else None,
             base_url=model.base_url,
-            http_client=http_client(model),
+            http_client=http_client(model, anthropic.DefaultAsyncHttpxClient),
             open_telemetry=False,
         )
         self._service = Service(model, self._post, anthropic.AnthropicError)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
+from vibekit_jupyter.agents.bounded_http import http_client
 from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
     ToolCall,
     ToolResults,
 )
-from vibekit_jupyter.agents.service import Service, http_client
+from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import json_safe, well_formed
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
@@ -40,7 +41,9 @@ class Codex:
 
     def __init__(self, model: Model) -> None:
         self._client = openai.AsyncOpenAI(
-            api_key=model.api_key, base_url=model.base_url, http_client=http_client(model)
+            api_key=model.api_key,
+            base_url=model.base_url,
+            http_client=http_client(model, openai.DefaultAsyncHttpxClient),
         )
         self._service = Service(model, self._post, openai.OpenAIError)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import (
     ContextTooLongError,
     ModelAuthenticationError,
@@ -17,6 +18,7 @@ from vibekit_jupyter.errors import (
     ModelStreamError,
     ModelUnavailableError,
 )
+from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.settings.config import AGENTS, VENDORS, Model
 
 __all__ = ["Failures", "status_of"]
@@ -60,6 +62,11 @@ class Failures:
 
     def of(self, error: Exception, *, silence: float, streaming: bool) -> ModelError:
         """Return what an SDK's error means; ``streaming``: the answer had begun."""
+        if long := too_long(error):
+            return ModelStreamError(
+                f"The model service at {self._host} {long}.",
+                hint="Run the cell again, or check that the base URL is right.",
+            )
         code, message = _said(error)
         status = status_of(error)
         if status is not None and status != 200:
@@ -154,7 +161,7 @@ class Failures:
 
     def _quote(self, message: str | None) -> str:
         """Return a server's words as the end of a sentence: one short line without the key."""
-        words = " ".join((message or "it did not say why").split())
+        words = " ".join(well_formed(message or "it did not say why").split())
         words = words.replace(self.model.api_key, "[key]")
         return (words if len(words) <= 300 else words[:299] + "…").rstrip(".")
 

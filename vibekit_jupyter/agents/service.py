@@ -11,23 +11,34 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from vibekit_jupyter.agents.failures import Failures, status_of
+from vibekit_jupyter.agents.wire_text import is_deep
+from vibekit_jupyter.sandbox.bounded_answer import (
+    MIB,
+    MOST_VALUES,
+    AnswerTooLongError,
+    count_values,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+    )
 
     from vibekit_jupyter.settings.config import Model
 
     Post = Callable[[bytes, httpx2.Timeout], Awaitable[Any]]
 
-__all__ = ["Service", "http_client"]
+__all__ = ["Service"]
 
 CONNECT_TIMEOUT = 10.0
 DRAIN_TIMEOUT = 0.2
-
-
-def http_client(model: Model) -> httpx2.AsyncClient | None:
-    """Return a client that goes around proxies for a local service; None is the SDK's own."""
-    return httpx2.AsyncClient(trust_env=False) if model.is_local else None
+# Bytes: a vendor tells the same words up to four times when they are whole.
+MOST_KEPT = 80 * MIB
 
 
 class Service:
@@ -55,7 +66,7 @@ class Service:
         self.model = model
         self.failures = Failures(model)
         self._post = post
-        self._caught = (sdk_error, httpx2.HTTPError)
+        self._caught = (sdk_error, httpx2.HTTPError, AnswerTooLongError)
         self._refused: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -70,8 +81,7 @@ class Service:
         with self._raising(silence=silence):
             stream = await self._open(required, optional, silence)
         with self._raising(silence=silence, streaming=True):
-            async with stream:
-                events = aiter(stream)
+            async with stream, contextlib.aclosing(_bounded(stream)) as events:
                 yield events
                 await self._drain(events)
 
@@ -95,7 +105,7 @@ class Service:
 
     async def _drain(self, events: AsyncIterator[Any]) -> None:
         """Read what follows an answer's end, so that the connection can be used again."""
-        with contextlib.suppress(*self._caught, TimeoutError, ValueError):
+        with contextlib.suppress(*self._caught, RecursionError, TimeoutError, ValueError):
             async with asyncio.timeout(DRAIN_TIMEOUT):
                 async for _ in events:
                     pass
@@ -109,9 +119,24 @@ class Service:
             failure = self.failures.of(error, silence=silence, streaming=streaming)
             # A server may repeat the key in its refusal, and a cause is shown in a traceback.
             raise failure from (None if self.model.api_key in str(error) else error)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # Nobody has checked what the server sent: it breaks where it is used.
             raise self.failures.no_answer() from error
+
+
+async def _bounded(events: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    """Yield an answer's events; those that are kept whole are bounded together, and not deep."""
+    kept = values = 0
+    async for event in events:
+        if not str(event["type"]).endswith("delta"):
+            spelled = json.dumps(event).encode()
+            kept += len(spelled)
+            values += count_values(spelled)
+            if kept > MOST_KEPT or values > MOST_VALUES:
+                raise AnswerTooLongError("sent more than can be kept of one answer")
+            if is_deep(event):
+                raise ValueError("an event is nested too deeply")
+        yield event
 
 
 def _spelled(body: Mapping[str, Any]) -> bytes:

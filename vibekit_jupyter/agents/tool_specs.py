@@ -123,4 +123,6 @@ def _value(name: str, value: Any, kind: str) -> Any:
         raise ValueError(f"{name} is not of type {kind}")  # noqa: TRY004  (the model's mistake)
     if name == "path" and (value == "" or "\0" in str(value)):
         raise ValueError("path is empty or holds a NUL character")
+    if name == "command" and "\0" in str(value):
+        raise ValueError("command holds a NUL character")
     return value

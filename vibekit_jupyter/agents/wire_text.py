@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from typing import Any, NoReturn
 
-__all__ = ["json_object", "json_safe", "well_formed"]
+__all__ = ["is_deep", "json_object", "json_safe", "well_formed"]
+
+# What is nested deeper cannot be walked through, drawn or written down everywhere.
+MOST_DEEP = 64
 
 
 def well_formed(text: str) -> str:
@@ -35,15 +39,37 @@ def json_object(text: str) -> dict[str, Any]:
         It is none, or one that is nested too deeply to read.
     """
     try:
-        spelled = json.loads(text or "{}", parse_constant=_no_number)
+        spelled = json.loads(text or "{}", parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ValueError("the arguments are nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"the arguments are not JSON: {error}") from error
     if not isinstance(spelled, dict):
         raise ValueError("the arguments are not a JSON object")  # noqa: TRY004  (a value's kind)
+    if is_deep(spelled):
+        raise ValueError("the arguments are nested too deeply")
     return json_safe(spelled)
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"the arguments hold {name}, which JSON has not")
+def is_deep(value: Any) -> bool:
+    """Tell whether a JSON value is nested too deeply to be handled."""
+    level = [value]
+    for _ in range(MOST_DEEP):
+        level = [
+            part
+            for parent in level
+            for part in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(part, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _finite(spelled: str) -> float:
+    number = float(spelled)
+    return number if math.isfinite(number) else _no_number(spelled)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"the arguments hold {name[:20]}, which JSON has not")

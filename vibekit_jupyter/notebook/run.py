@@ -76,12 +76,13 @@ class CellRun:
             The run failed.
         """
         ended = self._work.signal()
-        while not self._is_over():
-            try:
-                await asyncio.wait([ended], timeout=self._patience)
-            except asyncio.CancelledError:
-                self._interrupt()
-            self._draw()
+        with self._never_unseen():
+            while not self._is_over():
+                try:
+                    await asyncio.wait([ended], timeout=self._patience)
+                except asyncio.CancelledError:
+                    self._interrupt()
+                self._draw()
         return self._conclude()
 
     def blocking(self, *, in_kernel: bool) -> Result:
@@ -92,7 +93,7 @@ class CellRun:
         in_kernel
             ipykernel runs the cell: it puts its own signal handler back afterwards.
         """
-        with self._interrupts(in_kernel=in_kernel):
+        with self._interrupts(in_kernel=in_kernel), self._never_unseen():
             while not self._is_over():
                 concurrent.futures.wait([self._work.finished], timeout=self._patience)
                 self._draw()
@@ -129,6 +130,16 @@ class CellRun:
             if isinstance(event, SessionReady):
                 self._client.notify()
         self._display.tick()
+
+    @contextlib.contextmanager
+    def _never_unseen(self) -> Iterator[None]:
+        """End the run where drawing fails: nobody would see it go on, or could stop it."""
+        try:
+            yield
+        except BaseException:
+            self._work.cancel()
+            concurrent.futures.wait([self._work.finished], timeout=CLEANUP_SECONDS)
+            raise
 
     def _conclude(self) -> Result:
         self._draw()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from html import escape
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered
+from vibekit_jupyter.notebook.render.exported import inert, to_markdown
+from vibekit_jupyter.notebook.render.limits import drawing_time
+from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.runs.records import events_of
 from vibekit_jupyter.settings.home import write_private
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["shown", "written"]
 
+MOST_TIME = 10.0  # seconds of drawing
 PROMPT_STYLE = "white-space:pre-wrap;font-weight:600;margin:10px 0 4px"
 
 
@@ -27,10 +31,11 @@ def shown(turns: Sequence[Turn]) -> Rendered:
     """Return a session's conversation to show in a cell: each prompt, and its run below."""
     if not turns:
         return message("Nothing was said in this session yet.")
-    runs = [_run(turn) for turn in turns]
+    with drawing_time(MOST_TIME):
+        runs = [_run(turn) for turn in turns]
     return Rendered(
         "\n\n".join(
-            f"> {_indented(turn.prompt)}\n\n{run.plain}"
+            f"> {_indented(visible(turn.prompt))}\n\n{run.plain}"
             for turn, run in zip(turns, runs, strict=True)
         ),
         "".join(
@@ -56,7 +61,7 @@ def written(turns: Sequence[Turn], to: str) -> Rendered:
             hint=f"End the file's name in {', '.join(FORMS)}.",
         )
     try:
-        write_private(path, form(turns))
+        write_private(path, well_formed(form(turns)))
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}.", hint="Name another file."
@@ -76,17 +81,19 @@ def _indented(text: str) -> str:
 def _markdown(turns: Sequence[Turn]) -> str:
     parts = []
     for turn in turns:
-        head = f"## {turn.agent} ({turn.model}), {turn.started:%Y-%m-%d %H:%M} UTC, {turn.status}"
-        parts += [head, f"> {_indented(turn.prompt)}", _run(turn).plain]
+        who = "".join(re.findall(r"[\w. /:()-]", f"{turn.agent} ({turn.model})"))
+        head = f"## {who}, {turn.started:%Y-%m-%d %H:%M} UTC, {turn.status}"
+        # In fences where it might fetch: a prompt may quote anything.
+        prompt = inert(turn.prompt.strip())
+        run = to_markdown(Transcript.of(events_of(turn)))
+        parts += [head, f"> {_indented(prompt)}", run]
     return "\n\n".join(parts) + "\n"
 
 
 def _json(turns: Sequence[Turn]) -> str:
     document = {
         "version": 1,
-        "turns": [
-            {**dataclasses.asdict(turn), "started": turn.started.isoformat()} for turn in turns
-        ],
+        "turns": [{**vars(turn), "started": turn.started.isoformat()} for turn in turns],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -11,10 +11,12 @@ import functools
 import importlib.resources
 import json
 import math
+import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.agents.wire_text import well_formed
+from vibekit_jupyter.sandbox.clean_shell import clean_shell
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -23,13 +25,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Look", "look"]
 
-# Under -I nothing that lies in the home folder is imported in the place of the library; without
-# -S the sandbox's site is looked for first, which takes as long as the look.
-LOOK: Final = 'exec python3 -I -S -c "$VIBEKIT_SCRIPT"'
+# A Python that lies where programs are installed. Under -I nothing that lies in the home folder is
+# imported in the place of the library; without -S the sandbox's site is looked for first, which
+# takes as long as the look.
+LOOK: Final = """
+set -f; IFS=:
+for folder in $VIBEKIT_PATH $PATH; do
+  case $folder/ in [!/]*|/home/user/*|/tmp/*|/var/tmp/*|/dev/*|*/../*) continue ;; esac
+  [ -x "$folder/python3" ] && "$folder/python3" -I -S -c "$VIBEKIT_SCRIPT" && exit
+done
+"""
 # Where there is nothing, or nothing has changed, find knows it before Python has started.
-ANYTHING: Final = """find "$VIBEKIT_TOP" -mindepth 1 -name '.*' -prune -o ! -type d -print -quit"""
-CHANGED: Final = 'find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit'
-QUICK_LOOK: Final = '[ -z "$({find} 2>&1)" ] && printf %s "$VIBEKIT_NOTHING" || {look}'
+ANYTHING: Final = """
+found=$(find "$VIBEKIT_TOP" -mindepth 1 -name '.*' -prune -o ! -type d -print -quit 2>&1)
+"""
+CHANGED: Final = """
+found=$(find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit 2>&1)
+"""
+QUICK: Final = '[ -z "$found" ] && printf %s "$VIBEKIT_NOTHING" && exit\n'
 NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
 TIMEOUT: Final = 10.0
 TOP: Final = "/home/user"
@@ -41,6 +54,7 @@ MOST_PATH: Final = 1024
 # Bytes: of the answer; of the paths that are asked for (an environment variable has 128 KiB).
 MOST_ANSWERED: Final = 8_000_000
 MOST_ASKED: Final = 60_000
+LAST: Final = 253_402_300_800.0  # seconds: the year 10000
 
 
 @dataclass(frozen=True)
@@ -126,21 +140,28 @@ async def look(
         "most": most or {},
         "most_else": most_else,
     }
-    envs = {
-        "VIBEKIT_SCRIPT": _script(),
-        "VIBEKIT_ASKED": json.dumps(asked),
-        "VIBEKIT_TOP": TOP,
-        "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
-        "VIBEKIT_NOTHING": json.dumps(NOTHING),
-    }
-    command = QUICK_LOOK.format(find=ANYTHING if seconds is None else CHANGED, look=LOOK)
+    # What the login shell says before and after is not the answer.
+    mark = uuid.uuid4().hex
+    source = f"{ANYTHING if seconds is None else CHANGED}{QUICK}{LOOK}"
     # What is gone leaves a trace in its folder alone, and find sees those below the top.
     if not all(path.startswith(f"{TOP}/") for path in paths):
-        command = LOOK
+        source = LOOK
+    command, envs = clean_shell(
+        source,
+        {
+            "VIBEKIT_SCRIPT": _script(),
+            "VIBEKIT_ASKED": json.dumps(asked),
+            "VIBEKIT_MARK": mark,
+            "VIBEKIT_TOP": TOP,
+            "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
+            "VIBEKIT_NOTHING": f"{mark}{json.dumps(NOTHING)}{mark}",
+        },
+    )
     answer = await sandbox.run(command, envs=envs, timeout=TIMEOUT, keep=MOST_ANSWERED)
     try:
-        return _read(answer.stdout, files)
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        _, told, _ = answer.stdout.split(mark)
+        return _read(told, files, room, known=paths)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError("python3 did not say") from error
 
 
@@ -161,18 +182,41 @@ def _script() -> str:
     return importlib.resources.files("vibekit_jupyter.runs").joinpath("look_script.py").read_text()
 
 
-def _read(answer: str, most: int) -> Look:
+def _read(answer: str, most: int, room: int, known: Sequence[str]) -> Look:
+    """Read what the sandbox told, which may be anything."""
     told = json.loads(answer)
-    files = sorted((_found(**file) for file in told["files"][:most]), key=_changed)
-    return Look(files, int(told["more"]), set(told["missing"]), float(told["now"]))
+    found = [_found(**file) for file in told["files"][:most]]
+    if sum(len(file.data or b"") for file in found) > 2 * room:
+        raise ValueError("more than was asked for")
+    missing = {*told["missing"]} & {*known}
+    files = sorted(found, key=_changed)
+    return Look(files, _whole(told["more"]), missing, _time(told["now"]))
+
+
+def _whole(number: object) -> int:
+    """Return a number as a file may have it for its size."""
+    if type(number) is not int or not 0 <= number < 2**63:
+        raise ValueError("not a number of files or bytes")
+    return number
+
+
+def _time(seconds: object) -> float:
+    """Return a time, in the years up to 9999."""
+    if type(seconds) not in (int, float) or not 0 <= seconds < LAST:  # type: ignore[operator]
+        raise ValueError("not a time")
+    return float(seconds)  # type: ignore[arg-type]
 
 
 def _changed(file: Found) -> float:
     return file.changed
 
 
-def _found(path: object, size: Any, changed: Any, born: Any, data: object) -> Found:
-    if not isinstance(path, str) or len(path) > MOST_PATH:
+def _found(path: object, size: object, changed: object, born: object, data: object) -> Found:
+    if not isinstance(path, str) or not 0 < len(path) <= MOST_PATH or "\0" in path:
         raise ValueError("not the path of a file")
-    content = base64.b64decode(data, validate=True) if isinstance(data, str) else None
-    return Found(well_formed(path), int(size), float(changed), float(born), content)
+    if not path.startswith(f"{TOP}/"):
+        raise ValueError("not where it was looked")
+    if not isinstance(data, str | None):
+        raise TypeError("not the content of a file")
+    content = None if data is None else base64.b64decode(data, validate=True)
+    return Found(well_formed(path), _whole(size), _time(changed), _time(born), content)

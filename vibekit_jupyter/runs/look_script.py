@@ -2,7 +2,7 @@
 
 This runs in the sandbox, by its own python3 (3.8 and up, nothing installed), and is never
 imported: see ``look``. It is asked by the environment variable ``VIBEKIT_ASKED``, and
-answers with one line of ASCII JSON.
+answers with one line of ASCII JSON between two marks.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def content(path: str, size: int, most: int) -> bytes | None:
         return whole(path, size, most)
     try:
         if suffix == ".parquet":
-            return parquet_head(path)
+            rows = parquet_head(path)
+            return rows if len(rows) <= most else None
         with open(path, "rb") as file:
             head = file.read(most)
         if size > most:
@@ -155,7 +156,8 @@ def main() -> None:
     missing = [path for path in asked["known"] if not os.path.lexists(path)]
     more = len(found) - len(listed) + len(folders)
     answer = {"now": now, "files": files, "more": more, "missing": missing}
-    sys.stdout.write(json.dumps(answer))
+    mark = os.environ["VIBEKIT_MARK"]
+    sys.stdout.write(mark + json.dumps(answer) + mark)
 
 
 main()

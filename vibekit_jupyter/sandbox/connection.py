@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
+from vibekit_jupyter.sandbox.clean_shell import MARK, clean_shell
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Sandbox", "kept_alive", "missing_files"]
 
-# Every process of a command inherits this mark, however it detaches itself, and is found by it.
-MARK = "VIBEKIT_RUN"
 END_COMMAND = """
 for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   pids=$(grep -lzxF "VIBEKIT_RUN=$VIBEKIT_END" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
@@ -46,6 +45,7 @@ while IFS= read -r path; do
 done <<< "$VIBEKIT_PATHS"
 """
 END_TIMEOUT = 5.0
+MOST_ANSWERED = 8_000_000  # characters of what a sandbox says to a question of ours
 # The service ends a command this long after we should have: for a kernel that was killed.
 GRACE = 30.0
 # What goes on in a sandbox gets it SPAN more seconds when fewer than MARGIN are left.
@@ -239,10 +239,9 @@ class Sandbox:
             running.exception()
 
     async def _end_marked(self, mark: str) -> None:
+        command, envs = clean_shell(END_COMMAND, {"VIBEKIT_END": mark})
         with sandbox_errors(self.service, self.id):
-            await self._sdk.commands.run(
-                END_COMMAND, envs={"VIBEKIT_END": mark}, timeout=END_TIMEOUT
-            )
+            await self._sdk.commands.run(command, envs=envs, timeout=END_TIMEOUT)
 
     async def read_file(self, path: str, *, most: int | None = None) -> bytes:
         """Return a file's bytes, or the first ``most`` of them.
@@ -325,8 +324,10 @@ async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]
     A path with a newline in it is taken to be there.
     """
     asked = "\n".join(path for path in paths[:1000] if "\n" not in path)
-    result = await sandbox.run(LOOK_COMMAND, envs={"VIBEKIT_PATHS": asked}, timeout=END_TIMEOUT)
-    return result.stdout.splitlines()
+    command, envs = clean_shell(LOOK_COMMAND, {"VIBEKIT_PATHS": asked})
+    result = await sandbox.run(command, envs=envs, timeout=END_TIMEOUT, keep=MOST_ANSWERED)
+    told = {*result.stdout.split("\n")}
+    return [path for path in asked.split("\n") if path in told]
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from vibekit_jupyter.errors import (
     SandboxUnreachableError,
     SessionNotFoundError,
 )
+from vibekit_jupyter.sandbox.bounded_answer import too_long
+from vibekit_jupyter.sandbox.bounded_transport import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ __all__ = ["file_errors", "sandbox_errors"]
 
 # What our own server says; E2B's says of both that the sandbox was not found.
 PAUSED = re.compile(r"was not found: it (was|is) paused")
+MOST_QUOTED = 300
+BROKEN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
@@ -33,11 +36,16 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     import httpx
 
     name = service.title
+
+    def words(error: Exception) -> str:
+        return _quote(error, service)
+
     # Older SDKs (2.45) do not tell these from their neighbours.
     not_running = getattr(e2b, "SandboxNotRunningException", e2b.SandboxNotFoundException)
     busy = getattr(e2b, "ServiceBusyException", e2b.TimeoutException)
     try:
-        yield
+        with _protocol_errors(service, session_id), bounded():
+            yield
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service
     except (e2b.SandboxNotFoundException, not_running) as error:
@@ -50,11 +58,12 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
         ) from error
     except (e2b.RateLimitException, e2b.NotEnoughSpaceException) as error:
         raise SandboxLimitError(
-            f"The sandbox service ({name}) has reached a limit: {error}", session_id=session_id
+            f"The sandbox service ({name}) has reached a limit: {words(error)}",
+            session_id=session_id,
         ) from error
     except (e2b.NotFoundException, e2b.InvalidArgumentException) as error:
         raise SandboxError(
-            f"The sandbox service ({name}) refused: {error}", session_id=session_id
+            f"The sandbox service ({name}) refused: {words(error)}", session_id=session_id
         ) from error
     except (e2b.TimeoutException, busy, httpx.TransportError, OSError) as error:
         raise _unanswered(error, service, session_id) from error
@@ -66,19 +75,43 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
                 session_id=session_id,
             ) from error
         raise SandboxError(
-            f"The sandbox service ({name}) failed: {error}", session_id=session_id
-        ) from error
-    except (json.JSONDecodeError, KeyError) as error:
-        raise SandboxError(
-            f"The sandbox service ({name}) answered something that is not E2B's protocol.",
-            hint="Check E2B_API_URL and E2B_SANDBOX_URL.",
-            session_id=session_id,
+            f"The sandbox service ({name}) failed: {words(error)}", session_id=session_id
         ) from error
     except Exception as error:
         if type(error) is not Exception:
             raise
         # The SDK's word for a command's stream that ended before the command did.
         raise _unanswered(error, service, session_id) from error
+
+
+@contextlib.contextmanager
+def _protocol_errors(service: Service, session_id: str | None) -> Iterator[None]:
+    """Raise what an answer means that is too long, or something else than what was asked for."""
+    try:
+        yield
+    except Exception as error:
+        if long := too_long(error):
+            raise SandboxError(
+                f"The sandbox service ({service.title}) {long}.",
+                hint="Ask for less at once, or check E2B_API_URL and E2B_SANDBOX_URL.",
+                session_id=session_id,
+            ) from error
+        # The SDK checks nothing of what it reads: it breaks where it is used.
+        if isinstance(error, BROKEN):
+            raise SandboxError(
+                f"The sandbox service ({service.title}) answered something that is not E2B's "
+                "protocol.",
+                hint="Check E2B_API_URL and E2B_SANDBOX_URL.",
+                session_id=session_id,
+            ) from error
+        raise
+
+
+def _quote(error: Exception, service: Service) -> str:
+    """Return a service's words as one short line without the key."""
+    said = " ".join(str(error)[:10_000].split()).replace(service.api_key or "[key]", "[key]")
+    said = said.encode(errors="replace").decode()
+    return said if len(said) <= MOST_QUOTED else f"{said[: MOST_QUOTED - 1]}…"
 
 
 def _not_there(
@@ -125,7 +158,7 @@ def file_errors(path: str) -> Iterator[None]:
         if isinstance(cause, e2b.NotFoundException):
             raise FileNotFoundError(f"{path}: there is no such file or folder") from cause
         if isinstance(cause, e2b.InvalidArgumentException):
-            raise OSError(f"{path}: {cause}") from cause
+            raise OSError(f"{path}: {str(cause)[:MOST_QUOTED]}") from cause
         if isinstance(cause, e2b.NotEnoughSpaceException):
             raise OSError(f"{path}: the sandbox's disk is full") from cause
         # The SDK has no class for it: its words begin with HTTP's code, or with Connect's.

@@ -55,9 +55,11 @@ async def list_sandboxes(
     query = SandboxQuery(metadata=dict(metadata)) if metadata else None
     with sandbox_errors(service):
         pages = sdk_class().list(query=query, **sdk_options(service))
-        while pages.has_next:
-            for item in await pages.next_items():
-                yield _info(item)
+    while pages.has_next:
+        with sandbox_errors(service):
+            page = [_info(item) for item in await pages.next_items()]
+        for info in page:
+            yield info
 
 
 async def kill(service: Service, sandbox_id: str) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 
 __all__ = ["request_json"]
 
+# Bytes; what is longer is cut, and so no JSON.
+MOST = 1024**2
+
 # urllib takes proxies from the environment; a loopback request must never go through one.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -25,8 +28,8 @@ def request_json(
     request = urllib.request.Request(url, method=method, headers={"X-API-KEY": key})  # noqa: S310 - the caller's own loopback URL
     with _direct.open(request, timeout=timeout) as response:
         try:
-            answer = json.load(response)
-        except ValueError as error:
+            answer = json.loads(response.read(MOST))
+        except (RecursionError, ValueError) as error:
             raise OSError(f"{url} answered something that is not JSON") from error
     if not isinstance(answer, dict):
         raise OSError(f"{url} answered something that is not a JSON object")

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.sessions.database import Database
 from vibekit_jupyter.sessions.session import Turn
 
@@ -110,6 +111,7 @@ class TurnRecords(Database):
         columns
             What else the turn must have: ``agent``, ``model``, ``mode``.
         """
+        said = well_formed(prompt)
         asked = ["prompt", "service", *columns]
         where = " AND ".join(f"turn.{column} = ?" for column in asked)
         place = "session.id = ?" if session_id else "session.user = ? AND NOT session.forgotten"
@@ -120,7 +122,7 @@ class TurnRecords(Database):
                 f" WHERE {where} AND {place} AND turn.status = 'done'"
                 " AND substr(turn.prompt, 1, 100) = substr(?, 1, 100)"
                 " ORDER BY turn.id DESC LIMIT 1",
-                (prompt, service_id, *columns.values(), session_id or user, prompt),
+                (said, service_id, *columns.values(), session_id or user, said),
             ).fetchone()
             return row and _turn(row, self.events(row["id"]))
 
@@ -210,4 +212,6 @@ def _turn(row: sqlite3.Row, events: Sequence[Mapping[str, Any]]) -> Turn:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return well_formed(value)
     return json.dumps(value) if isinstance(value, dict | list | tuple) else value

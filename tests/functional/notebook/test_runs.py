@@ -284,3 +284,32 @@ def test_no_error_is_logged_later(kernel: Kernel) -> None:
 def test_what_a_callback_prints_lands_in_its_cell(kernel: Kernel) -> None:
     cell = kernel.run("await client.generate_code('hello', on_event=lambda e: print(e.type))")
     assert "run_finished" in cell.stdout
+
+
+FAIL = """
+def fail(message):
+    if "html" in str(message.get("content", {}).get("data", {})):
+        raise RuntimeError("no drawing today")
+    return message
+get_ipython().display_pub.register_hook(fail)
+"""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%%vibekit\nstall", "if True:\n    get_ipython().run_cell_magic('vibekit', '', 'stall')"],
+    ids=["awaited", "blocking"],
+)
+def test_a_run_ends_with_a_drawing_that_fails(
+    kernel: Kernel, server: ModelServer, cell: str
+) -> None:
+    before = server.hangups
+    assert kernel.run(FAIL).status == "ok"
+    try:
+        drawn = kernel.run(cell, stop_on_error=False)
+    finally:
+        kernel.run("get_ipython().display_pub.unregister_hook(fail)")
+    assert drawn.status == "error"
+    assert "no drawing today" in drawn.text
+    wait_for_hangup(server, before)
+    assert kernel.run("%%vibekit\nGo on").status == "ok"

@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.limits import drawn, is_deep
 from vibekit_jupyter.notebook.render.summary import short_path
 from vibekit_jupyter.notebook.render.text import escape, terminal_html
 from vibekit_jupyter.notebook.render.words import count, plural
@@ -29,6 +30,7 @@ IMAGE_LIMIT: Final = 2_000_000
 PAGE_LIMIT: Final = 500_000
 ROWS, COLUMNS, CELL = 10, 12, 60
 CELLS: Final = 40
+OUTPUTS: Final = 20  # of a cell
 SOURCE_LIMIT: Final = 4_000
 
 _SIGNATURES: Final = {
@@ -46,6 +48,10 @@ POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def artifact_html(shown: FileShown) -> str:
     """Return the file as HTML; what cannot be shown is named, with the reason."""
+    return drawn(lambda: _artifact(shown), lambda: _named(shown, "it cannot be shown"))
+
+
+def _artifact(shown: FileShown) -> str:
     try:
         data = base64.b64decode(shown.data, validate=True)
     except (binascii.Error, ValueError):
@@ -112,12 +118,15 @@ def _page(shown: FileShown, data: bytes) -> str:
         return _named(shown, f"{count(len(data))}B, too large to be shown")
     import nh3
 
+    source = data.decode("utf-8", "replace")
+    if is_deep(source):
+        return _named(shown, "nested too deeply to be shown")
     attributes = {
         tag: {*names} - {"href", "cite", "srcset"} for tag, names in nh3.ALLOWED_ATTRIBUTES.items()
     }
     attributes["*"] = {"style", "class", "align", "colspan", "rowspan"}
     page = nh3.clean(
-        data.decode("utf-8", "replace"),
+        source,
         tags={*nh3.ALLOWED_TAGS, "style"} - {"a", "area", "map"},
         clean_content_tags={"script"},
         attributes=attributes,
@@ -164,7 +173,7 @@ def _cell(cell: dict[str, Any]) -> str:
     if cell.get("cell_type") == "markdown":
         return markdown_html(source)
     code = f'<pre style="{style.OUTPUT};padding-left:8px">{code_html(source, "python")}</pre>'
-    return code + "".join(map(_output, cell.get("outputs", [])))
+    return code + "".join(map(_output, cell.get("outputs", [])[:OUTPUTS]))
 
 
 def _output(output: dict[str, Any]) -> str:

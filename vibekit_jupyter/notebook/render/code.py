@@ -10,6 +10,7 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.limits import check_time, drawn
 from vibekit_jupyter.notebook.render.text import escape, visible
 
 if TYPE_CHECKING:
@@ -39,18 +40,22 @@ _COLORS: Final[dict[_TokenType, str]] = {
 def highlighted(code: str, lexer: Lexer) -> list[str]:
     """Return the code's lines as HTML, each complete in itself."""
     code = visible(code)
-    if len(code) > CODE_LIMIT or any(len(line) > LINE_LIMIT for line in code.split("\n")):
-        return [escape(line) for line in code.split("\n")]
-    lines: list[list[str]] = [[]]
+    plain = code.split("\n")
+    if len(code) > CODE_LIMIT or any(len(line) > LINE_LIMIT for line in plain):
+        return [escape(line) for line in plain]
+    # A line stays a line, whatever the lexer makes of it.
+    colored = drawn(lambda: _colored(code, lexer), lambda: "").split("\n")
+    return colored if len(colored) == len(plain) else [escape(line) for line in plain]
+
+
+def _colored(code: str, lexer: Lexer) -> str:
+    pieces: list[str] = []
     for kind, value in lexer.get_tokens(code):
+        check_time()
         css = _color(kind)
-        for index, piece in enumerate(value.split("\n")):
-            if index:
-                lines.append([])
-            if piece:
-                html = escape(piece)
-                lines[-1].append(style.span(css, html) if css else html)
-    return ["".join(line) for line in lines]
+        lines = map(escape, value.split("\n"))
+        pieces.append("\n".join(style.span(css, line) if css and line else line for line in lines))
+    return "".join(pieces)
 
 
 def code_html(code: str, language: str = "") -> str:
@@ -70,6 +75,8 @@ def diff_lines(diff: str, path: str) -> list[str]:
     lines = [line for line in diff.rstrip("\n").split("\n") if not line.startswith("\\ No newline")]
     if lines and _is_hunk(lines[0]):
         del lines[0]
+    if not lines:
+        return []  # the first line alone was longer than what is kept of a difference
     try:
         lexer = get_lexer_for_filename(path, stripnl=False, ensurenl=False)
     except ClassNotFound:

@@ -16,6 +16,7 @@ from uuid import uuid4
 from vibekit_jupyter.errors import ConfigurationError, RunInterruptedError
 from vibekit_jupyter.events import RunFinished
 from vibekit_jupyter.notebook.render.html import block_html, card, head_html, to_html
+from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
 from vibekit_jupyter.notebook.render.plain import (
     block_plain,
     foot_plain,
@@ -237,6 +238,10 @@ class RichDisplay:
         now = self._clock()
         if not self._live or self.transcript.started is None or now < self._due_at:
             return
+        with drawing_time(CARD_TIME):
+            self._redraw(now)
+
+    def _redraw(self, now: float) -> None:
         head = head_html(self.transcript, elapsed=now - self._began, silent=now - self._heard)
         self._show(0, head)
         size = self._draw(now)

@@ -7,6 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
+from vibekit_jupyter.notebook.render.plain import block_plain
 from vibekit_jupyter.notebook.render.summary import (
     awaited,
     facts,
@@ -31,7 +33,7 @@ from vibekit_jupyter.notebook.render.words import clock, plural, seconds
 from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["block_html", "card", "foot_html", "head_html", "to_html"]
 
@@ -46,12 +48,17 @@ LONG_SILENCE: Final = 20.0
 
 def to_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
     """Return the whole run as one card; ``elapsed`` seconds are shown while it runs."""
+    with drawing_time(CARD_TIME):
+        return _whole(transcript, elapsed)
+
+
+def _whole(transcript: Transcript, elapsed: float | None) -> str:
     blocks = [block for block in transcript.blocks if not isinstance(block, Step)]
     calls = sum(isinstance(block, ToolCall) for block in blocks)
     low, high = OUTPUT_SHARE
     budget = OUTPUT_BUDGET // max(1, calls)
     limit = sys.maxsize if transcript.full else max(low, min(high, budget))
-    parts = [head_html(transcript, elapsed=elapsed)]
+    parts = [_guarded(lambda: head_html(transcript, elapsed=elapsed), "")]
     if transcript.omitted:
         parts.append(_aside(f"{plural(transcript.omitted, 'earlier part')} left out"))
     for folded, group in groupby(blocks, key=_folds):
@@ -61,7 +68,7 @@ def to_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
             parts.append(_group(quiet, members, limit))
         else:
             parts.extend(block_html(block, limit) for block in members)
-    parts.append(foot_html(transcript))
+    parts.append(_guarded(lambda: foot_html(transcript), ""))
     return card(transcript, "".join(parts))
 
 
@@ -128,6 +135,19 @@ def block_html(block: Block, limit: int = OUTPUT_SHARE[1], *, elapsed: float | N
     elapsed
         For how many seconds a tool has been running.
     """
+    return _guarded(lambda: _block(block, limit, elapsed), block)
+
+
+def _guarded(draw: Callable[[], str], instead: Block | str) -> str:
+    """Return what is drawn, or the words of what cannot be drawn."""
+    try:
+        return draw()
+    except Exception:  # noqa: BLE001  (whatever it is, the run is not lost to it)
+        words = instead if isinstance(instead, str) else block_plain(instead)
+        return f'<div style="{style.SPEECH};white-space:pre-wrap">{escape(words.strip())}</div>'
+
+
+def _block(block: Block, limit: int, elapsed: float | None) -> str:
     drawn = ""
     match block:
         case Text():

@@ -17,15 +17,24 @@ from markdown_it.renderer import RendererHTML
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.code import code_html
+from vibekit_jupyter.notebook.render.limits import check_time, drawn, is_deep
 from vibekit_jupyter.notebook.render.text import escape, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
-__all__ = ["markdown_html"]
+__all__ = ["in_time", "markdown_html"]
+
+# Characters: of the source, and of what it would be, for a link's address may be said a
+# thousand times.
+MOST: Final = 100_000
+MOST_DRAWN: Final = 2_000_000
+PLAIN: Final = f"{style.SPEECH};white-space:pre-wrap;overflow-wrap:anywhere"
 
 SCHEMES: Final = frozenset({"http", "https", "mailto"})
 _CELL: Final = f"text-align:left;padding:3px 12px 3px 0;border-bottom:{style.LINE};border-top:0"
@@ -94,6 +103,7 @@ class _Renderer(RendererHTML):
     def renderToken(  # noqa: N802  # markdown-it's own name
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
+        check_time()
         token = tokens[idx]
         if token.nesting >= 0 and token.tag in _STYLES:
             alignment = token.attrGet("style")
@@ -103,16 +113,48 @@ class _Renderer(RendererHTML):
         return super().renderToken(tokens, idx, options, env)
 
 
+def _in_time(_state: StateInline, _silent: bool) -> bool:  # noqa: FBT001  # as markdown-it calls it
+    check_time()
+    return False
+
+
+def _block_in_time(_state: StateBlock, _line: int, _end: int, _silent: bool) -> bool:  # noqa: FBT001
+    check_time()
+    return False
+
+
 @cache
 def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", {"html": False}, renderer_cls=_Renderer)
-    return parser.enable(["table", "strikethrough"])
+    return in_time(parser.enable(["table", "strikethrough"]))
+
+
+def in_time(parser: MarkdownIt) -> MarkdownIt:
+    """Have a parser stop when its time is over, by rules that match nothing."""
+    parser.inline.ruler.before("text", "time", _in_time)
+    parser.block.ruler.before("table", "time", _block_in_time)
+    return parser
 
 
 def markdown_html(source: str) -> str:
     """Return Markdown as HTML that shows and does nothing else."""
+    return drawn(
+        lambda: _rendered(visible(source)),
+        lambda: f'<div style="{PLAIN}">{escape(source.strip())}</div>',
+    )
+
+
+def _rendered(source: str) -> str:
+    if len(source) > MOST:
+        raise ValueError("too long to be parsed")
+    tokens = _parser().parse(source)
+    if sum(map(_size, tokens)) > MOST_DRAWN:
+        raise ValueError("too long to be drawn")
+    page = _parser().renderer.render(tokens, _parser().options, {})
+    if is_deep(page):
+        raise ValueError("nested too deeply")
     return nh3.clean(
-        _parser().render(visible(source)),
+        page,
         tags=set(_TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         filter_style_properties=set(_PROPERTIES),
@@ -120,3 +162,9 @@ def markdown_html(source: str) -> str:
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
+
+
+def _size(token: Token) -> int:
+    """Return about how many characters a token is as HTML."""
+    attributes = sum(len(str(value)) for value in token.attrs.values())
+    return 50 + len(token.content) + attributes + sum(map(_size, token.children or ()))

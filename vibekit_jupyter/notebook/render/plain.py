@@ -28,6 +28,8 @@ from vibekit_jupyter.notebook.render.transcript import (
 from vibekit_jupyter.notebook.render.words import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vibekit_jupyter.results import FileChange
 
 __all__ = ["block_plain", "foot_plain", "head_plain", "to_plain"]
@@ -37,13 +39,13 @@ DIFF_SHOWN: Final = 12
 
 def to_plain(transcript: Transcript) -> str:
     """Return the whole run as text, without a newline at its end."""
-    parts = [head_plain(transcript)]
+    parts = [_guarded(lambda: head_plain(transcript))]
     if transcript.omitted:
         parts.append(f"({plural(transcript.omitted, 'earlier part')} left out)\n")
     parts.extend(block_plain(block) for block in transcript.blocks)
     if transcript.finished and transcript.finished.error:
         parts.append(f"\n{visible(transcript.finished.error)}\n")
-    parts.append(foot_plain(transcript))
+    parts.append(_guarded(lambda: foot_plain(transcript)))
     return "".join(parts).strip("\n")
 
 
@@ -67,6 +69,18 @@ def foot_plain(transcript: Transcript) -> str:
 
 def block_plain(block: Block) -> str:
     """Return a block's text; that of a growing block is a beginning of what it will be."""
+    return _guarded(lambda: _block(block))
+
+
+def _guarded(draw: Callable[[], str]) -> str:
+    """Return the text, or that there is none: a record may hold anything."""
+    try:
+        return draw()
+    except Exception as error:  # noqa: BLE001  (whatever it is, the run is not lost to it)
+        return f"\n(a part of the run cannot be shown: {type(error).__name__})\n"
+
+
+def _block(block: Block) -> str:
     match block:
         case Text():
             return _text(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,17 +56,24 @@ def output_record(transcript: Transcript, *, private: bool = False) -> dict[str,
     dict
         ``version``, and ``events``, readable again with :func:`events_of_record`.
     """
-    events = [event.to_dict() for event in _events(transcript, private=private)]
+    try:
+        return _record([event.to_dict() for event in _events(transcript, private=private)])
+    except (RecursionError, TypeError, ValueError):
+        return {"version": VERSION, "events": []}  # of a registry that holds what nobody told
+
+
+def _record(events: list[dict[str, Any]]) -> dict[str, Any]:
     limit = RECORD_LIMIT // 4
     while True:
         record = {"version": VERSION, "events": [_shortened(event, limit) for event in events]}
-        if len(json.dumps(record, ensure_ascii=False).encode()) <= RECORD_LIMIT:
+        if len(json.dumps(record, ensure_ascii=False, allow_nan=False).encode()) <= RECORD_LIMIT:
             return record
         if limit > SHORTEST:
             limit //= 2
-        else:
-            ends = len(events) // 3
+        elif ends := len(events) // 3:
             events = events[:ends] + events[-ends:]
+        else:
+            events = []
 
 
 def events_of_record(record: dict[str, Any]) -> list[Event]:
@@ -113,9 +121,10 @@ def _of_block(block: Block) -> Iterator[Event]:
 def _shortened(value: Any, limit: int) -> Any:
     """Return JSON-like data whose texts have at most about ``limit`` characters."""
     if isinstance(value, dict):
-        return {key: _shortened(item, limit) for key, item in value.items()}
+        few = itertools.islice(value.items(), limit)
+        return {_shortened(key, limit): _shortened(item, limit) for key, item in few}
     if isinstance(value, (list, tuple)):
-        return [_shortened(item, limit) for item in value]
+        return [_shortened(item, limit) for item in value[:limit]]
     if isinstance(value, str):
         if len(value) > limit:
             value = f"{value[: limit // 3]} … {value[-(limit - limit // 3) :]}"

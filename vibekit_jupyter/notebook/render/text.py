@@ -45,7 +45,7 @@ def escape(text: str) -> str:
 # ECMA-48: strings (OSC, DCS and kin), then CSI, then the two-character escapes. A string that
 # does not end within its line is only its introducer, or it would swallow the whole output.
 _STRING: Final = re.compile(
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
 )
 _CSI: Final = re.compile(r"(?:\x1b\[|\x9b)([0-?]*)([ -/]*)([@-~])")
 _ESCAPE: Final = re.compile(r"\x1b(?!\[[\d;:]*m)[ -/]*[0-~]?")

@@ -316,4 +316,6 @@ def _bounded(change: FileChange) -> FileChange:
 
 def _shortened(value: Any) -> Any:
     """Return an argument for its label: a whole file's content is not needed for that."""
-    return value[:ARGUMENT_LIMIT] if isinstance(value, str) else value
+    if isinstance(value, bool | float) or value is None:
+        return value
+    return str(value)[:ARGUMENT_LIMIT]

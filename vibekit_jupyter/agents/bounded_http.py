@@ -1,0 +1,74 @@
+"""The HTTP client of a model service: what comes is counted before any of it is held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+
+from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from vibekit_jupyter.settings.config import Model
+
+__all__ = ["http_client"]
+
+# Far beyond what models write: of words that are told up to five times, 20 MB.
+MOST: Final = 128 * MIB
+MOST_EVENT: Final = 24 * MIB
+# The SDKs put the lines of one event together in time of lines times length.
+MOST_LINES: Final = 1000
+# Of a refusal a sentence is shown.
+MOST_REFUSAL: Final = 64 * 1024
+
+
+def http_client(model: Model, default: type[httpx2.AsyncClient]) -> httpx2.AsyncClient:
+    """Return a client whose answers are bounded; one for a local service goes around proxies.
+
+    Parameters
+    ----------
+    default
+        The SDK's own class: it has the vendor's timeouts, and takes proxies from the environment.
+    """
+    hooks: dict[str, list[Any]] = {"request": [_as_it_is], "response": [_bounded]}
+    if model.is_local:
+        return httpx2.AsyncClient(trust_env=False, event_hooks=hooks)
+    return default(event_hooks=hooks)
+
+
+async def _as_it_is(request: httpx2.Request) -> None:
+    request.headers["Accept-Encoding"] = "identity"
+
+
+async def _bounded(response: httpx2.Response) -> None:
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Bounded(response, response.stream)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The bytes of an answer as they come; of a refusal the beginning."""
+
+    def __init__(self, response: httpx2.Response, stream: httpx2.AsyncByteStream) -> None:
+        self._encoding = response.headers.get("content-encoding")
+        self._refused = response.status_code >= 400
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        refuse_encoding(self._encoding)
+        if self._refused:
+            room = MOST_REFUSAL
+            async for data in self._stream:
+                yield data[:room]
+                room -= len(data)
+                if room <= 0:
+                    return
+            return
+        meter = Meter(MOST, MOST_EVENT, MOST_LINES)
+        async for data in self._stream:
+            meter.take(data)
+            yield data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

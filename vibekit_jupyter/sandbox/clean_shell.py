@@ -1,0 +1,32 @@
+"""A shell for questions of ours, with nothing in it of what the sandbox's user set up.
+
+The service starts every command in a login shell: functions, a ``PATH`` and whatever else its
+files leave behind stay outside of this one. What a sandbox answers is a stranger's word all the
+same: whoever owns it may answer anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MARK", "clean_shell"]
+
+PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+# Every process of a command inherits this mark, however it detaches itself, and is found by it.
+MARK: Final = "VIBEKIT_RUN"
+
+
+def clean_shell(source: str, envs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the command that runs bash source, and the variables to start it with.
+
+    The source sees these variables alone, and the login shell's ``PATH`` as ``VIBEKIT_PATH``.
+    Their names are constants of ours.
+    """
+    variables = {**envs, "VIBEKIT_SOURCE": source}
+    kept = " ".join(f'"{name}=${name}"' for name in (MARK, *variables))
+    shell = '/bin/bash --norc --noprofile -c "$VIBEKIT_SOURCE"'
+    fixed = f'PATH={PATH} HOME=/home/user "VIBEKIT_PATH=$PATH"'
+    return f"/usr/bin/env -i {fixed} {kept} {shell}", variables
