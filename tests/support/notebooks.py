@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import is_setting
-from tests.support.kernel import stop_local_server
+from tests.support.local_server import stop_local_server
+from tests.support.surroundings import take_settings_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +25,7 @@ def as_a_newcomer() -> Iterator[None]:
     The local sandbox server that they started is ended.
     """
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
-        for name in filter(is_setting, list(os.environ)):
-            environment.delenv(name)
+        take_settings_away(environment)
         home = Path(folder, "home")
         environment.setenv("VIBEKIT_HOME", str(home))
         environment.setenv("IPYTHONDIR", str(Path(folder, "ipython")))
