@@ -27,8 +27,8 @@ __all__ = ["Found", "Look", "look"]
 # -S the sandbox's site is looked for first, which takes as long as the look.
 LOOK: Final = 'exec python3 -I -S -c "$VIBEKIT_SCRIPT"'
 # Where there is nothing, or nothing has changed, find knows it before Python has started.
-ANYTHING: Final = """find "$VIBEKIT_TOP" -mindepth 1 -name '.*' -prune -o ! -type d -print -quit"""
-CHANGED: Final = 'find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit'
+ANYTHING: Final = """find "$HOME/." -mindepth 1 -name '.*' -prune -o ! -type d -print -quit"""
+CHANGED: Final = 'find "$HOME/." -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit'
 QUICK_LOOK: Final = '[ -z "$({find} 2>&1)" ] && printf %s "$VIBEKIT_NOTHING" || {look}'
 NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
 TIMEOUT: Final = 10.0
@@ -129,7 +129,6 @@ async def look(
     envs = {
         "VIBEKIT_SCRIPT": _script(),
         "VIBEKIT_ASKED": json.dumps(asked),
-        "VIBEKIT_TOP": TOP,
         "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
         "VIBEKIT_NOTHING": json.dumps(NOTHING),
     }
