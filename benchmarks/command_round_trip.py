@@ -38,7 +38,7 @@ async def seconds(call: Callable[[], Awaitable[object]]) -> float:
 
 def client_of(server: SandboxServer, url: str) -> VibeKit:
     """Return a client of a server, reached at a URL."""
-    e2b = {"api_key": server.key, "api_url": url, "sandbox_url": url}
+    e2b = {**server.where, "api_url": url, "sandbox_url": url}
     return VibeKit(agent="codex", environment={"e2b": e2b})
 
 
@@ -50,9 +50,7 @@ async def compare(server: SandboxServer) -> tuple[list[float], list[float]]:
     await client.execute_command("true")
     session = await client.get_session()
     assert session is not None
-    sdk = await e2b.AsyncSandbox.connect(
-        session, api_key=server.key, api_url=server.url, sandbox_url=server.url
-    )
+    sdk = await e2b.AsyncSandbox.connect(session, **server.where)
     theirs, ours = [], []
     for number in range(WARM_UP + ROUNDS):
         sdk_took = await seconds(lambda: sdk.commands.run("true"))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import re
 import sys
 import tempfile
@@ -22,21 +21,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from report import Figure, compiled_in, report
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-os.environ["PYTHONPATH"] = str(PROJECT)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jupyter_client.manager import start_new_kernel  # noqa: E402  # the path comes first
-
-from tests.support.model_server import Live, ModelServer, Reply  # noqa: E402  # as above
-from tests.support.notebooks import as_a_newcomer  # noqa: E402  # as above
-from vibekit_jupyter.demo_model.wire import WIRES, Answer, Event, Request, ToolCall  # noqa: E402
-from vibekit_jupyter.notebook.render.display import INTERVAL  # noqa: E402
+from tests.support.kernel import Kernel
+from tests.support.model_server import Live, ModelServer, Reply
+from vibekit_jupyter.demo_model.wire import WIRES, Answer, Event, Request, ToolCall
+from vibekit_jupyter.notebook.render.display import INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from jupyter_client.blocking.client import BlockingKernelClient
 
 EVENTS, CALLS = 200, 40
 # Seconds between two events: they come at all moments between two redraws.
@@ -120,21 +113,14 @@ class Seen(NamedTuple):
         return (len(drawn) - 1) / (drawn[-1] - drawn[0])
 
 
-def watch(client: BlockingKernelClient, code: str) -> Seen:
+def watch(kernel: Kernel, code: str) -> Seen:
     """Run a cell to its end, as a frontend sees it."""
-    message = client.execute(code)
     late: dict[str, float] = {}
     moments: list[float] = []
-    while True:
-        output = client.get_iopub_msg(timeout=60)
+    for kind, content in kernel.outputs(kernel.begin(code)):
         now = time.monotonic()
-        if output["parent_header"].get("msg_id") != message:
-            continue
-        kind, content = output["msg_type"], output["content"]
         if kind == "error":
             raise RuntimeError("\n".join(content["traceback"]))
-        if kind == "status" and content["execution_state"] == "idle":
-            break
         data = content.get("data", {})
         shown = content.get("text") or data.get("text/html") or data.get("text/plain", "")
         new = [sent for sent in STAMP.findall(shown) if sent not in late]
@@ -166,17 +152,17 @@ def figures(what: str, seen: Seen, *, expected: int = EVENTS, drawn: bool = True
     return rows
 
 
-def measure(client: BlockingKernelClient) -> list[Figure]:
+def measure(kernel: Kernel) -> list[Figure]:
     """Return the figures of all kinds of events."""
 
     def run(prompt: str) -> Seen:
-        return watch(client, f"%%vibekit --fresh\n{prompt}")
+        return watch(kernel, f"%%vibekit --fresh\n{prompt}")
 
-    watch(client, "%load_ext vibekit_jupyter")
+    watch(kernel, "%load_ext vibekit_jupyter")
     run("call 0")  # the first run starts everything
     return [
-        *figures("by hand, printed", watch(client, BY_HAND.format(show=PRINTED)), drawn=False),
-        *figures("by hand, updated", watch(client, BY_HAND.format(show=UPDATED)), drawn=False),
+        *figures("by hand, printed", watch(kernel, BY_HAND.format(show=PRINTED)), drawn=False),
+        *figures("by hand, updated", watch(kernel, BY_HAND.format(show=UPDATED)), drawn=False),
         *figures("words", run("say 0")),
         *figures("words after 2 MB of them", run(f"say {LONG}")),
         *figures("words after 40 commands", run("work 0")),
@@ -187,23 +173,10 @@ def measure(client: BlockingKernelClient) -> list[Figure]:
 
 
 def main() -> int:
-    with (
-        as_a_newcomer(),
-        tempfile.TemporaryDirectory() as folder,
-        ModelServer(script) as models,
-    ):
-        os.environ.update(
-            compiled_in(Path(folder)),
-            VIBEKIT_DISPLAY="rich",
-            OPENAI_BASE_URL=models.openai_url,
-            OPENAI_API_KEY=KEY,
-        )
-        manager, client = start_new_kernel(kernel_name="python3")
-        try:
-            measured = measure(client)
-        finally:
-            client.stop_channels()
-            manager.shutdown_kernel()
+    with tempfile.TemporaryDirectory() as folder, ModelServer(script) as models:
+        environment = {**models.environment, "OPENAI_API_KEY": KEY, **compiled_in(Path(folder))}
+        with Kernel(Path(folder, "home"), environment) as kernel:
+            measured = measure(kernel)
     return report("event_to_screen", measured)
 
 

@@ -7,57 +7,45 @@ cell that prints a word, in the same kernel.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from report import Figure, compiled_in, median, report
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-os.environ["PYTHONPATH"] = str(PROJECT)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jupyter_client.manager import start_new_kernel  # noqa: E402  # the path comes first
-
-from tests.support.notebooks import as_a_newcomer  # noqa: E402  # the path comes first
+from tests.support.kernel import Kernel
 
 KERNELS = 5
 PROMPT = "%%vibekit\nWhat can you do?"
 VISIBLE = {"stream", "display_data", "execute_result", "error"}
 
 
-def first_output(client: object, code: str) -> float:
+def first_output(kernel: Kernel, code: str) -> float:
     """Run a cell to its end; return how many seconds passed before something was seen."""
     began = time.perf_counter()
-    message = client.execute(code)  # type: ignore[attr-defined]  # a client of jupyter_client
     seen = 0.0
-    while True:
-        output = client.get_iopub_msg(timeout=60)  # type: ignore[attr-defined]  # as above
-        if output["parent_header"].get("msg_id") != message:
-            continue
-        if output["msg_type"] in VISIBLE and not seen:
+    for kind, content in kernel.outputs(kernel.begin(code)):
+        if kind in VISIBLE and not seen:
             seen = time.perf_counter() - began
-        if output["msg_type"] == "error":
-            raise RuntimeError("\n".join(output["content"]["traceback"]))
-        if output["msg_type"] == "status" and output["content"]["execution_state"] == "idle":
-            return seen
+        if kind == "error":
+            raise RuntimeError("\n".join(content["traceback"]))
+    return seen
 
 
 def main() -> int:
     times: dict[str, list[float]] = {"control": [], "first": [], "next": []}
-    with as_a_newcomer(), tempfile.TemporaryDirectory() as folder:
-        os.environ.update(compiled_in(Path(folder)), VIBEKIT_DISPLAY="rich")
+    # The server that the first kernel starts is there for the others.
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as kernels:
         for number in range(KERNELS + 1):
-            manager, client = start_new_kernel(kernel_name="python3")
-            try:
-                first_output(client, "%load_ext vibekit_jupyter")
-                control = first_output(client, "print('word', flush=True)")
-                first, following = first_output(client, PROMPT), first_output(client, PROMPT)
-            finally:
-                client.stop_channels()
-                manager.shutdown_kernel()
+            kernel = kernels.enter_context(Kernel(Path(folder, "home"), compiled_in(Path(folder))))
+            first_output(kernel, "%load_ext vibekit_jupyter")
+            control = first_output(kernel, "print('word', flush=True)")
+            first, following = first_output(kernel, PROMPT), first_output(kernel, PROMPT)
+            kernel.shut_down()
             if number:  # the first kernel compiled what was not compiled yet
                 times["control"].append(control)
                 times["first"].append(first)

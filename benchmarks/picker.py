@@ -6,7 +6,6 @@ The control is the same table with ten sessions.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from report import Figure, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.browser.picker_page import (
     MILLISECONDS_UNTIL_FILTERED,
@@ -26,7 +25,7 @@ from tests.browser.picker_page import (
     loaded,
     many_sessions,
 )
-from tests.support.lab import BROWSER_ARGUMENTS, Lab, browser_path
+from tests.support.lab import Lab, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -54,17 +53,12 @@ def table(lab: Lab, context: BrowserContext, folder: Path, count: int) -> list[f
 
 def main() -> int:
     """Measure, and return the exit status."""
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
-        os.environ["VIBEKIT_HOME"] = str(folder / "home")
-        browser = playwright.chromium.launch(
-            executable_path=browser_path(), args=[*BROWSER_ARGUMENTS]
-        )
         with Lab(folder / "lab") as lab:
             context = browser.new_context()
             control = table(lab, context, folder, FEW)
             shown, complete, filtered = table(lab, context, folder, MANY)
-        browser.close()
     return report(
         "picker",
         [

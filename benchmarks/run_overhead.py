@@ -158,8 +158,7 @@ def anthropic_runner(
 
 async def measure(services: SandboxServer, model_url: str) -> dict[str, list[float]]:
     """Return the seconds of each way to run, taking turns."""
-    at = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
-    client = VibeKit(agent="codex", environment={"e2b": at})
+    client = VibeKit(agent="codex", environment={"e2b": services.where})
     client.configure(
         dataclasses.replace(
             client.settings,
@@ -172,9 +171,7 @@ async def measure(services: SandboxServer, model_url: str) -> dict[str, list[flo
     await client.execute_command("true")
     session = await client.get_session()
     assert session is not None
-    sandbox = await e2b.AsyncSandbox.connect(
-        session, api_key=services.key, api_url=services.url, sandbox_url=services.url
-    )
+    sandbox = await e2b.AsyncSandbox.connect(session, **services.where)
     recorders = {"openai": Recorder(), "anthropic": Recorder()}
     codex = openai.AsyncOpenAI(
         api_key="any-key", base_url=f"{model_url}/v1", http_client=recorders["openai"].client

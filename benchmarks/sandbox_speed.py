@@ -59,8 +59,7 @@ def create(server: SandboxServer, **options: Any) -> Sandbox:
     """Make a sandbox."""
     from e2b import Sandbox
 
-    options |= {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
-    return Sandbox.create(**options)
+    return Sandbox.create(**{**options, **server.where})
 
 
 def raw_true(server: SandboxServer, sandbox: Sandbox) -> Callable[[], None]:
@@ -122,9 +121,7 @@ def files(server: SandboxServer, folder: Path) -> Iterator[Figure]:
     sandbox = create(server, timeout=600)
     data = os.urandom(SIZE)
     with served_by("bare_handler.py", folder / "bare.bin") as url:
-        bare = Sandbox.connect(
-            sandbox.sandbox_id, api_key=server.key, api_url=server.url, sandbox_url=url
-        )
+        bare = Sandbox.connect(sandbox.sandbox_id, **{**server.where, "sandbox_url": url})
 
         def write(where: Sandbox) -> None:
             where.files.write("x", data)

@@ -84,7 +84,7 @@ async def switching(folder: Path) -> list[Figure]:
     """Return what ``set_session`` takes, and the requests of switching and restoring."""
     figures = []
     with sandbox_server(folder) as server, counting_proxy(server.url) as proxy:
-        e2b = {"api_key": server.key, "api_url": proxy.url, "sandbox_url": proxy.url}
+        e2b = {**server.where, "api_url": proxy.url, "sandbox_url": proxy.url}
         client = VibeKit(agent="codex", environment={"e2b": e2b})
         ids = [(await client.new()).id for _ in range(2)]
         proxy.requests.clear()

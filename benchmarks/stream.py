@@ -94,10 +94,9 @@ async def sdk_alone(client: openai.AsyncOpenAI, size: int) -> None:
 
 
 async def measure(services: SandboxServer, models: ModelServer) -> list[Figure]:
-    e2b_options = {"api_key": services.key, "api_url": services.url, "sandbox_url": services.url}
     client = VibeKit(
         agent={"type": "codex", "model": {"base_url": models.openai_url, "api_key": KEY}},
-        environment={"e2b": e2b_options},
+        environment={"e2b": services.where},
     )
     control = openai.AsyncOpenAI(api_key=KEY, base_url=models.openai_url)
     await client.generate_code(f"say {MB}")

@@ -8,31 +8,23 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.support.surroundings import take_settings_away
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("vibekit", deadline=None)
 settings.load_profile("vibekit")
 
 
-def is_setting(name: str) -> bool:
-    """Whether an environment variable would change what is used."""
-    return name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES
-
-
 @pytest.fixture(autouse=True)
 def vibekit_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ``VIBEKIT_HOME``, and none of the developer's own keys, URLs and proxies."""
-    for name in list(os.environ):
-        if is_setting(name):
-            monkeypatch.delenv(name)
+    take_settings_away(monkeypatch)
     home = tmp_path / "vibekit-home"
     monkeypatch.setenv("VIBEKIT_HOME", str(home))
     return home

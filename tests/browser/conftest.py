@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.conftest import PROXIES, VENDOR_PREFIXES
-from tests.support.kernel import stop_local_server
-from tests.support.lab import BROWSER_ARGUMENTS, Lab, NotebookPage, browser_path
+from tests.support.lab import Lab, NotebookPage, browser_path, chromium
+from tests.support.local_server import stop_local_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,26 +20,17 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab, started once; its kernels share one ``VIBEKIT_HOME`` of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(VENDOR_PREFIXES) or name.upper() in PROXIES:
-                patch.delenv(name)
-        with Lab(tmp_path_factory.mktemp("lab")) as server:
-            yield server
+    with Lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a screen."""
-    from playwright.sync_api import sync_playwright
-
-    path = browser_path()
-    if path is None:
+    if browser_path() is None:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=[*BROWSER_ARGUMENTS])
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - pytest reads the fixtures' annotations
 
 import pytest
 
-from tests.support.kernel import stop_local_server
+from tests.support.local_server import stop_local_server
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
 

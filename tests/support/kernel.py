@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Self
 
 from jupyter_client.manager import KernelManager
 
-from tests.conftest import is_setting
+from tests.support.local_server import stop_local_server
+from tests.support.outputs import Outputs
+from tests.support.surroundings import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-__all__ = ["Cell", "Kernel", "stop_local_server"]
+__all__ = ["Cell", "Kernel"]
 
 DEADLINE = 30.0
 
@@ -67,10 +67,9 @@ class Kernel:
     def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not is_setting(name)},
+            **clean_environment(),
             "VIBEKIT_HOME": str(home),
             "IPYTHONDIR": str(home.parent / "ipython"),
-            "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]),
             **(environment or {}),
         }
         self._manager = KernelManager(kernel_name="python3")
@@ -93,11 +92,6 @@ class Kernel:
             self._manager.shutdown_kernel()
             self._manager.context.destroy()
 
-    @staticmethod
-    def is_running(pid: int) -> bool:
-        """Whether a process runs."""
-        return _is_running(pid)
-
     def begin(self, code: str, *, stop_on_error: bool = True) -> str:
         """Send a cell; return its message's id."""
         return str(self._client.execute(code, stop_on_error=stop_on_error, allow_stdin=False))
@@ -105,27 +99,20 @@ class Kernel:
     def end(self, message: str) -> Cell:
         """Wait until a cell has ended."""
         began = time.monotonic()
+        outputs = Outputs()
+        for kind, content in self.outputs(message):
+            outputs.take(kind, content)
         cell = Cell()
-        ids: dict[str, int] = {}
-        clearing = False
-        for kind, content in self._outputs(message):
-            if kind == "clear_output":
-                clearing = True
-            elif clearing and kind in {"display_data", "stream", "error", "execute_result"}:
-                cell.displays, cell.stdout, cell.stderr, clearing, ids = [], "", "", False, {}
-            display_id = content.get("transient", {}).get("display_id")
-            if kind == "stream" and content["name"] == "stdout":
-                cell.stdout += content["text"]
-            elif kind == "stream":
-                cell.stderr += content["text"]
-            elif kind == "update_display_data" and display_id in ids:
-                cell.displays[ids[display_id]] = content["data"]
-            elif kind in {"display_data", "execute_result"}:
-                if display_id:
-                    ids[display_id] = len(cell.displays)
-                cell.displays.append(content["data"])
-            elif kind == "error":
-                cell.error, cell.ename = content["traceback"], content["ename"]
+        for output in outputs.shown:
+            match output["output_type"]:
+                case "stream" if output["name"] == "stdout":
+                    cell.stdout += output["text"]
+                case "stream":
+                    cell.stderr += output["text"]
+                case "error":
+                    cell.error, cell.ename = output["traceback"], output["ename"]
+                case _:
+                    cell.displays.append(output["data"])
         while True:
             reply = self._client.get_shell_msg(timeout=DEADLINE)
             if reply["parent_header"].get("msg_id") == message:
@@ -134,7 +121,7 @@ class Kernel:
         cell.seconds = time.monotonic() - began
         return cell
 
-    def _outputs(self, message: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def outputs(self, message: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield a cell's messages until the kernel is idle again."""
         while True:
             try:
@@ -150,7 +137,7 @@ class Kernel:
 
     def wait_for(self, message: str, text: str) -> None:
         """Wait until a cell that is running has shown a text. Its outputs until then are lost."""
-        for _, content in self._outputs(message):
+        for _, content in self.outputs(message):
             if text in json.dumps(content):
                 return
         raise TimeoutError(f"the cell ended without {text!r}")
@@ -207,22 +194,3 @@ class Kernel:
         """Return the completions at the code's end."""
         reply = self._client.complete(code, reply=True, timeout=DEADLINE)
         return list(reply["content"]["matches"])
-
-
-def stop_local_server(home: Path) -> None:
-    """End the local sandbox server of a home, and wait until it has ended."""
-    for record in home.glob("server-*.json"):
-        pid = json.loads(record.read_text())["pid"]
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + DEADLINE
-            while time.monotonic() < deadline and _is_running(pid):
-                time.sleep(0.02)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,18 +15,18 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from tests.support.kernel import stop_local_server
+from tests.support.local_server import stop_local_server
+from tests.support.surroundings import clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-REPOSITORY = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_ARGUMENTS = (
     "--no-sandbox",
@@ -54,6 +55,19 @@ def browser_path() -> str | None:
     return chosen or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the browser, without a screen."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path(), args=[*BROWSER_ARGUMENTS]
+        )
+        yield browser
+        browser.close()
+
+
 class Lab:
     """A JupyterLab server on loopback, with configuration, data and sessions of its own.
 
@@ -62,7 +76,8 @@ class Lab:
     root
         An empty folder; the notebooks are in its ``notebooks``.
     environment
-        What is set for the server and its kernels beyond the caller's environment.
+        What is set for the server and its kernels beyond the caller's environment, whose
+        settings do not reach them.
     """
 
     def __init__(self, root: Path, environment: dict[str, str] | None = None) -> None:
@@ -91,16 +106,13 @@ class Lab:
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             ],
             env={
-                **os.environ,
+                **clean_environment(),
                 "JUPYTER_TOKEN": self._token,
                 "JUPYTER_CONFIG_DIR": str(config),
                 "JUPYTER_DATA_DIR": str(root / "data"),
                 "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
                 "IPYTHONDIR": str(root / "ipython"),
                 "VIBEKIT_HOME": str(self._home),
-                "PYTHONPATH": os.pathsep.join(
-                    filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))
-                ),
                 **(environment or {}),
             },
             stdout=self._log,

@@ -9,9 +9,9 @@ import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.conftest import is_setting
+from tests.support.surroundings import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,11 @@ class SandboxServer:
     url: str
     key: str
     process: subprocess.Popen[bytes]
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What leads a call of the E2B SDK to it."""
+        return {"api_key": self.key, "api_url": self.url, "sandbox_url": self.url}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -48,7 +53,6 @@ def sandbox_server(
     """
     folder.mkdir(parents=True, exist_ok=True)
     key = f"e2b_{secrets.token_hex(20)}"
-    environment = {name: value for name, value in os.environ.items() if not is_setting(name)}
     ready_read, ready_write = os.pipe()
     command = [*launcher, sys.executable, "-m", "vibekit_jupyter.local_sandbox", "serve"]
     command += ["--root", str(folder / "root"), "--port", "0"]
@@ -56,7 +60,7 @@ def sandbox_server(
     with (folder / "server.log").open("wb") as log, os.fdopen(ready_read) as ready:
         process = subprocess.Popen(
             [*command, *options],
-            env={**environment, "VIBEKIT_SANDBOX_API_KEY": key},
+            env={**clean_environment(), "VIBEKIT_SANDBOX_API_KEY": key},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

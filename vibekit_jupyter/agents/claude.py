@@ -20,6 +20,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolResults,
     UserMessage,
 )
+from vibekit_jupyter.agents.sdk_client import posting
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import json_object, json_safe, well_formed
@@ -28,8 +29,6 @@ from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
-
-    from httpx2 import Timeout
 
     from vibekit_jupyter.settings.config import Model
 
@@ -63,17 +62,8 @@ class Claude:
             http_client=http_client(model, anthropic.DefaultAsyncHttpxClient),
             open_telemetry=False,
         )
-        self._service = Service(model, self._post, anthropic.AnthropicError)
-
-    async def _post(self, body: bytes, timeout: Timeout) -> anthropic.AsyncStream[object]:
-        return await self._client.post(
-            "/v1/messages",
-            cast_to=object,
-            content=body,
-            options={"timeout": timeout},
-            stream=True,
-            stream_cls=anthropic.AsyncStream[object],
-        )
+        post = posting(self._client, "/v1/messages", anthropic.AsyncStream[object])
+        self._service = Service(model, post, anthropic.AnthropicError)
 
     async def answer(
         self, request: Request
@@ -205,7 +195,7 @@ def _blocks(
                 "content": result.output,
                 "is_error": not result.ok,
             }
-    elif message.native and (message.agent, message.model) == (model.agent, model.name):
+    elif message.is_native_to(model):
         yield from message.native
     else:
         if message.text.strip():

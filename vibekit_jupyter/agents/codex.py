@@ -16,6 +16,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolCall,
     ToolResults,
 )
+from vibekit_jupyter.agents.sdk_client import posting
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import json_safe, well_formed
@@ -24,8 +25,6 @@ from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-
-    from httpx2 import Timeout
 
     from vibekit_jupyter.settings.config import Model
 
@@ -45,17 +44,8 @@ class Codex:
             base_url=model.base_url,
             http_client=http_client(model, openai.DefaultAsyncHttpxClient),
         )
-        self._service = Service(model, self._post, openai.OpenAIError)
-
-    async def _post(self, body: bytes, timeout: Timeout) -> openai.AsyncStream[object]:
-        return await self._client.post(
-            "/responses",
-            cast_to=object,
-            content=body,
-            options={"timeout": timeout},
-            stream=True,
-            stream_cls=openai.AsyncStream[object],
-        )
+        post = posting(self._client, "/responses", openai.AsyncStream[object])
+        self._service = Service(model, post, openai.OpenAIError)
 
     async def answer(
         self, request: Request
@@ -150,7 +140,7 @@ def _input(request: Request, model: Model) -> Iterator[dict[str, Any]]:
 
 
 def _said(message: AssistantMessage, model: Model) -> Iterator[dict[str, Any]]:
-    if message.native and (message.agent, message.model) == (model.agent, model.name):
+    if message.is_native_to(model):
         yield from message.native
         return
     if message.text.strip():

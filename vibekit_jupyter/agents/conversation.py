@@ -15,6 +15,8 @@ from vibekit_jupyter.agents.wire_text import well_formed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vibekit_jupyter.settings.config import Model
+
 __all__ = [
     "AssistantMessage",
     "Conversation",
@@ -56,6 +58,10 @@ class AssistantMessage:
     agent: str = ""
     model: str = ""
     native: tuple[dict[str, Any], ...] = ()
+
+    def is_native_to(self, model: Model) -> bool:
+        """Whether ``native`` can be sent back to this model."""
+        return bool(self.native) and (self.agent, self.model) == (model.agent, model.name)
 
 
 @dataclass(frozen=True)

@@ -31,16 +31,16 @@ __all__ = ["Found", "Look", "look"]
 LOOK: Final = """
 set -f; IFS=:
 for folder in $VIBEKIT_PATH $PATH; do
-  case $folder/ in [!/]*|/home/user/*|/tmp/*|/var/tmp/*|/dev/*|*/../*) continue ;; esac
+  case $folder/ in [!/]*|"$HOME"/*|/home/user/*|/tmp/*|/var/tmp/*|/dev/*|*/../*) continue ;; esac
   [ -x "$folder/python3" ] && "$folder/python3" -I -S -c "$VIBEKIT_SCRIPT" && exit
 done
 """
 # Where there is nothing, or nothing has changed, find knows it before Python has started.
 ANYTHING: Final = """
-found=$(find "$VIBEKIT_TOP" -mindepth 1 -name '.*' -prune -o ! -type d -print -quit 2>&1)
+found=$(find "$HOME/." -mindepth 1 -name '.*' -prune -o ! -type d -print -quit 2>&1)
 """
 CHANGED: Final = """
-found=$(find "$VIBEKIT_TOP" -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit 2>&1)
+found=$(find "$HOME/." -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit 2>&1)
 """
 QUICK: Final = '[ -z "$found" ] && printf %s "$VIBEKIT_NOTHING" && exit\n'
 NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
@@ -152,7 +152,6 @@ async def look(
             "VIBEKIT_SCRIPT": _script(),
             "VIBEKIT_ASKED": json.dumps(asked),
             "VIBEKIT_MARK": mark,
-            "VIBEKIT_TOP": TOP,
             "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
             "VIBEKIT_NOTHING": f"{mark}{json.dumps(NOTHING)}{mark}",
         },

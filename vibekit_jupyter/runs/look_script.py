@@ -129,12 +129,22 @@ def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
+def real(path: str, top: str, home: str) -> str:
+    """Return where a path is: without a file system of its own, a sandbox has it elsewhere."""
+    if path.startswith(f"{top}/"):
+        return home + path[len(top) :]
+    if path.startswith("/tmp/"):  # noqa: S108  (the sandbox's)
+        return (os.environ.get("TMPDIR") or "/tmp") + path[4:]  # noqa: S108
+    return path
+
+
 def main() -> None:
     """Answer what is asked."""
     asked = json.loads(os.environ["VIBEKIT_ASKED"])
+    top, home = asked["top"], os.environ["HOME"]
     now = time.time()
     every = asked["seconds"] is None
-    folders = collections.deque([asked["top"]])
+    folders = collections.deque([home])
     found = sorted(changed(folders, 0 if every else now - asked["seconds"]), reverse=True)
     listed = found[: asked["files"]]
     room = asked["room"]
@@ -146,14 +156,14 @@ def main() -> None:
         room -= len(data or b"")
         files.append(
             {
-                "path": os.fsencode(path).decode(errors="replace"),
+                "path": os.fsencode(top + path[len(home) :]).decode(errors="replace"),
                 "size": size,
                 "changed": at,
                 "born": born,
                 "data": None if data is None else base64.b64encode(data).decode(),
             }
         )
-    missing = [path for path in asked["known"] if not os.path.lexists(path)]
+    missing = [path for path in asked["known"] if not os.path.lexists(real(path, top, home))]
     more = len(found) - len(listed) + len(folders)
     answer = {"now": now, "files": files, "more": more, "missing": missing}
     mark = os.environ["VIBEKIT_MARK"]

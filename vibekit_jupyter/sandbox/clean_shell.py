@@ -22,11 +22,12 @@ MARK: Final = "VIBEKIT_RUN"
 def clean_shell(source: str, envs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return the command that runs bash source, and the variables to start it with.
 
-    The source sees these variables alone, and the login shell's ``PATH`` as ``VIBEKIT_PATH``.
+    The source sees these variables alone, the login shell's ``PATH`` as ``VIBEKIT_PATH``, and
+    its ``HOME`` and ``TMPDIR``, which are not the same everywhere.
     Their names are constants of ours.
     """
     variables = {**envs, "VIBEKIT_SOURCE": source}
     kept = " ".join(f'"{name}=${name}"' for name in (MARK, *variables))
     shell = '/bin/bash --norc --noprofile -c "$VIBEKIT_SOURCE"'
-    fixed = f'PATH={PATH} HOME=/home/user "VIBEKIT_PATH=$PATH"'
+    fixed = f'PATH={PATH} "HOME=$HOME" "TMPDIR=$TMPDIR" "VIBEKIT_PATH=$PATH"'
     return f"/usr/bin/env -i {fixed} {kept} {shell}", variables

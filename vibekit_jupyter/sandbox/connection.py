@@ -39,9 +39,15 @@ for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   kill -KILL $pids 2>/dev/null
 done
 """
+# Where a sandbox has no file system of its own, its folders stand for others in a command.
 LOOK_COMMAND = """
 while IFS= read -r path; do
-  [ -e "$path" ] || printf '%s\\n' "$path"
+  case $path in
+    /home/user/*) there=$HOME${path#/home/user} ;;
+    /tmp/*) there=${TMPDIR:-/tmp}${path#/tmp} ;;
+    *) there=$path ;;
+  esac
+  [ -e "$there" ] || printf '%s\\n' "$path"
 done <<< "$VIBEKIT_PATHS"
 """
 END_TIMEOUT = 5.0

@@ -20,12 +20,11 @@ KEY = "sk-test-0123456789"
 
 
 def model_at(server: ModelServer, agent: AgentName, **changes: Any) -> Model:
-    url = server.openai_url if agent == "codex" else server.anthropic_url
     return Model(
         **{
             "agent": agent,
             "name": f"{agent}-model",
-            "base_url": url,
+            "base_url": server.url_for(agent),
             "api_key": KEY,
             "source": "of the test",
             **changes,

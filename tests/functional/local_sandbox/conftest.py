@@ -33,11 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
         yield server
 
 
-def where(server: SandboxServer) -> dict[str, Any]:
-    """Return what leads the SDK to a server."""
-    return {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
-
-
 def ask(
     server: SandboxServer, method: str, path: str, headers: dict[str, str] | None = None
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
@@ -69,7 +64,7 @@ def _maker(server: SandboxServer) -> Iterator[MakeSandbox]:
     made: list[Sandbox] = []
 
     def make(*arguments: Any, **options: Any) -> Sandbox:
-        options = {**where(server), **options}
+        options = {**server.where, **options}
         made.append(Sandbox.create(*arguments, **options))
         return made[-1]
 

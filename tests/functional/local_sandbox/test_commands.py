@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waiting import wait_for
+
 if TYPE_CHECKING:
     from tests.functional.local_sandbox.conftest import MakeSandbox
 
@@ -165,14 +167,6 @@ def count(sandbox: object, pattern: str) -> int:
     """Return how many processes of the sandbox match."""
     run = sandbox.commands.run  # type: ignore[attr-defined]  # any SDK's sandbox
     return int(run(f"pgrep -fc '{pattern}' || true").stdout)
-
-
-def wait_for(condition: object, seconds: float = 15.0) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]  # a callable
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_where_memory_ends_a_sandbox_goes_before_the_notebook(make_at_level: MakeSandbox) -> None:

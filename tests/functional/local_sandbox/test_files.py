@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional.local_sandbox.test_commands import wait_for
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.functional.local_sandbox.conftest import MakeSandbox

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import where
-from tests.functional.local_sandbox.test_commands import count, wait_for
+from tests.functional.local_sandbox.test_commands import count
 from tests.support.sandbox_server import SandboxServer, sandbox_server
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_time_that_runs_out_pauses_or_kills(make: MakeSandbox) -> None:
     dying = make()
     for sandbox in (pausing, dying):
         sandbox.set_timeout(0)
-        wait_for(lambda sandbox=sandbox: not sandbox.is_running())
+        wait_for(lambda sandbox=sandbox: not sandbox.is_running())  # type: ignore[misc]  # bound now
     assert pausing.get_info().state.value == "paused"
     with pytest.raises(SandboxNotFoundException):
         dying.get_info()
@@ -105,7 +105,7 @@ def test_the_level_is_in_the_info_and_a_list_has_what_was_given(
     sandbox = make(metadata={"name": "given"})
     metadata = sandbox.get_info().metadata
     assert metadata.pop("vibekit_confinement") in {"bubblewrap", "landlock", "none"}
-    listed = Sandbox.list(**where(server)).next_items()
+    listed = Sandbox.list(**server.where).next_items()
     assert {info.sandbox_id: info.metadata for info in listed}[sandbox.sandbox_id] == metadata
 
 
@@ -113,17 +113,17 @@ def test_a_killed_server_loses_processes_and_no_file(tmp_path: Path) -> None:
     from e2b import Sandbox
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, metadata={"name": "survivor"}, **where(server))
+        sandbox = Sandbox.create(timeout=3600, metadata={"name": "survivor"}, **server.where)
         sandbox.files.write("kept.txt", "kept")
         sandbox.commands.run("sleep 779.9", background=True, timeout=0)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
     with sandbox_server(tmp_path) as server:
-        info = Sandbox.get_info(sandbox.sandbox_id, **where(server))
+        info = Sandbox.get_info(sandbox.sandbox_id, **server.where)
         assert info.state.value == "paused"
         assert info.metadata["name"] == "survivor"
         assert info.metadata["vibekit_processes_lost"] == "true"
-        again = Sandbox.connect(sandbox.sandbox_id, **where(server))
+        again = Sandbox.connect(sandbox.sandbox_id, **server.where)
         assert again.files.read("kept.txt") == "kept"
         assert count(again, "779[.]") == 0
         again.kill()
@@ -133,14 +133,14 @@ def test_a_stopped_server_keeps_sandboxes_paused(tmp_path: Path) -> None:
     from e2b import Sandbox
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
         sandbox.files.write("kept.txt", "kept")
     assert not (tmp_path / "server.json").exists()
     with sandbox_server(tmp_path) as server:
-        info = Sandbox.get_info(sandbox.sandbox_id, **where(server))
+        info = Sandbox.get_info(sandbox.sandbox_id, **server.where)
         assert info.state.value == "paused"
         assert "vibekit_processes_lost" not in info.metadata
-        again = Sandbox.connect(sandbox.sandbox_id, **where(server))
+        again = Sandbox.connect(sandbox.sandbox_id, **server.where)
         assert again.files.read("kept.txt") == "kept"
 
 
@@ -148,12 +148,12 @@ def test_a_killed_server_says_what_a_paused_sandbox_lost(tmp_path: Path) -> None
     from e2b import Sandbox
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
         sandbox.pause()
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
     with sandbox_server(tmp_path) as server:
-        info = Sandbox.get_info(sandbox.sandbox_id, **where(server))
+        info = Sandbox.get_info(sandbox.sandbox_id, **server.where)
         assert info.state.value == "paused"
         assert info.metadata["vibekit_processes_lost"] == "true"
 
@@ -162,7 +162,7 @@ def test_a_sandbox_that_cannot_be_removed_is_still_there(tmp_path: Path) -> None
     from e2b import Sandbox, SandboxException
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
         trash = tmp_path / "root" / "trash"
         trash.rmdir()
         trash.write_text("")
@@ -171,7 +171,7 @@ def test_a_sandbox_that_cannot_be_removed_is_still_there(tmp_path: Path) -> None
         record.mkdir()
         with pytest.raises(SandboxException, match="cannot be removed"):
             sandbox.kill()
-        (listed,) = Sandbox.list(**where(server)).next_items()
+        (listed,) = Sandbox.list(**server.where).next_items()
         assert listed.sandbox_id == sandbox.sandbox_id
         record.rmdir()
         assert sandbox.kill()
@@ -183,11 +183,11 @@ def test_a_half_written_record_is_neither_truth_nor_removed(tmp_path: Path) -> N
     from e2b import Sandbox
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
     record = tmp_path / "root" / "sandboxes" / sandbox.sandbox_id / "record.json"
     record.write_text(record.read_text()[:40])
     with sandbox_server(tmp_path) as server:
-        found = Sandbox.list(**where(server)).next_items()
+        found = Sandbox.list(**server.where).next_items()
         assert found == []
     assert record.exists()
 
@@ -196,13 +196,13 @@ def test_a_full_disk_refuses_new_sandboxes_and_deletes_none(tmp_path: Path) -> N
     from e2b import Sandbox, SandboxException
 
     with sandbox_server(tmp_path, "--disk-mib", "1") as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
         sandbox.files.write("large.bin", b"x" * 3_000_000)
 
     with sandbox_server(tmp_path, "--disk-mib", "1") as server:
         with pytest.raises(SandboxException, match="prune paused ones"):
-            Sandbox.create(**where(server))
-        again = Sandbox.connect(sandbox.sandbox_id, **where(server))
+            Sandbox.create(**server.where)
+        again = Sandbox.connect(sandbox.sandbox_id, **server.where)
         assert len(again.files.read("large.bin", format="bytes")) == 3_000_000
 
 
@@ -217,10 +217,10 @@ def test_many_lives_leave_nothing_behind(tmp_path: Path) -> None:
 
             return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
-        Sandbox.create(**where(server)).kill()
+        Sandbox.create(**server.where).kill()
         before = descriptors()
         for _life in range(30):
-            sandbox = Sandbox.create(**where(server))
+            sandbox = Sandbox.create(**server.where)
             sandbox.commands.run("true")
             sandbox.kill()
         wait_for(lambda: descriptors() <= before + 1)

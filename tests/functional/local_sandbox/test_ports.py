@@ -15,7 +15,7 @@ import anyio.to_thread
 import pytest
 
 from tests.functional.local_sandbox.conftest import ask
-from tests.functional.local_sandbox.test_commands import wait_for
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import ask, where
+from tests.functional.local_sandbox.conftest import ask
 from tests.support.sandbox_server import sandbox_server
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def test_the_way_out_comes_back_with_the_supervisor(tmp_path: Path, level: str) 
     from e2b import Sandbox, SandboxException
 
     with sandbox_server(tmp_path, "--confine", level) as server:
-        sandbox = Sandbox.create(timeout=600, allow_internet_access=True, **where(server))
+        sandbox = Sandbox.create(timeout=600, allow_internet_access=True, **server.where)
         assert asks_the_way_out(sandbox) == "403"
         with contextlib.suppress(SandboxException):
             sandbox.commands.run("kill -9 $PPID; sleep 5")
@@ -173,7 +173,7 @@ def test_without_internet_there_is_no_way_out(make: MakeSandbox) -> None:
 def test_code_runs_in_a_kernel_inside_the_sandbox(server: SandboxServer) -> None:
     import e2b_code_interpreter as interpreter  # type: ignore[import-untyped]  # it tells no types
 
-    with interpreter.Sandbox.create(**where(server)) as sandbox:
+    with interpreter.Sandbox.create(**server.where) as sandbox:
         execution = sandbox.run_code("x = 41\nprint('hi')\nx + 1")
         assert (execution.text, execution.logs.stdout) == ("42", ["hi\n"])
         shown = sandbox.run_code("from IPython.display import HTML; HTML('<b>x</b>')").results[0]
@@ -211,7 +211,7 @@ def test_a_server_is_looked_after_by_hand(tmp_path: Path) -> None:
 
     assert "No sandbox server is known" in command_line(tmp_path, "status").stderr
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(metadata={"vibekit_name": "mine"}, **where(server))
+        sandbox = Sandbox.create(metadata={"vibekit_name": "mine"}, **server.where)
         told = json.loads(command_line(tmp_path, "status").stdout)
         assert told["sandboxes"] == {"running": 1, "paused": 0}
         listed = command_line(tmp_path, "list").stdout.split()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.kernel import Kernel
+from tests.support.local_server import is_running
 from tests.support.model_server import ModelServer
 from vibekit_jupyter.demo_model.wire import Answer
 
@@ -142,7 +143,7 @@ def test_the_kernel_ends_at_once_and_leaves_no_demo_model(vibekit_home: Path) ->
         assert children
         kernel.shut_down()
         server = json.loads(next(vibekit_home.glob("server-*.json")).read_text())["pid"]
-        left = [int(child) for child in children if kernel.is_running(int(child))]
+        left = [int(child) for child in children if is_running(int(child))]
         assert left in ([], [server])
 
 

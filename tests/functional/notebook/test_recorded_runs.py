@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support.kernel import Cell, Kernel
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Reply, Stall
+from tests.support.waiting import wait_for
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall, Usage
 from vibekit_jupyter.sessions.registry import Registry
 
@@ -52,14 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kernel_of(server: ModelServer, home: Path, **environment: str) -> Kernel:
-    vendors = {
-        "OPENAI_BASE_URL": server.openai_url,
-        "OPENAI_API_KEY": "sk-test-openai",
-        "ANTHROPIC_BASE_URL": server.anthropic_url,
-        "ANTHROPIC_API_KEY": "sk-test-anthropic",
-        "VIBEKIT_ALLOW_UNCONFINED": "1",
-    }
-    return Kernel(home, {**vendors, **environment})
+    return Kernel(home, {**server.environment, **environment})
 
 
 @pytest.fixture(scope="module")
@@ -216,13 +209,10 @@ def test_what_was_going_on_in_a_killed_kernel_is_shown(server: ModelServer, tmp_
     assert "You said: hello" in again
 
 
-def wait_for_event(home: Path, text: str, timeout: float = 20) -> None:
+def wait_for_event(home: Path, text: str) -> None:
     """Wait until an event with this text is on record."""
-    ends = time.monotonic() + timeout
     with closing(Registry(home / "sessions.sqlite", read_only=True)) as registry:
-        while text not in str(registry.events(1)):
-            assert time.monotonic() < ends, f"{text!r} is not on record"
-            time.sleep(0.02)
+        wait_for(lambda: text in str(registry.events(1)), 20, lambda: f"a record of {text!r}")
 
 
 def test_a_run_tells_its_cost_where_the_price_is_known(server: ModelServer, home: Path) -> None:

@@ -17,6 +17,7 @@ from tests.support.model_server import (
     Reply,
     Stall,
 )
+from tests.support.waiting import wait_for
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
 
 if TYPE_CHECKING:
@@ -51,14 +52,7 @@ def server() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def kernel(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    environment = {
-        "OPENAI_BASE_URL": server.openai_url,
-        "OPENAI_API_KEY": "sk-test-openai",
-        "ANTHROPIC_BASE_URL": server.anthropic_url,
-        "ANTHROPIC_API_KEY": "sk-test-anthropic",
-        "VIBEKIT_ALLOW_UNCONFINED": "1",
-    }
-    with Kernel(tmp_path_factory.mktemp("kernel") / "home", environment) as kernel:
+    with Kernel(tmp_path_factory.mktemp("kernel") / "home", server.environment) as kernel:
         assert kernel.run("%load_ext vibekit_jupyter").status == "ok"
         assert kernel.run(ASK).status == "ok"
         assert kernel.run("%%vibekit\nhello").status == "ok"
@@ -88,17 +82,12 @@ def sleepers() -> list[str]:
 
 
 def wait_until_nothing_sleeps() -> None:
-    deadline = time.monotonic() + 1
-    while sleepers() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert sleepers() == []
+    wait_for(lambda: not sleepers(), 1, sleepers)
 
 
 def wait_for_hangup(server: ModelServer, before: int) -> None:
     """Wait until one answer more was not waited for; it must happen within a second."""
-    deadline = time.monotonic() + 1
-    while server.hangups == before and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: server.hangups > before, 1)
     assert server.hangups == before + 1
 
 
@@ -197,9 +186,7 @@ def test_an_interrupt_ends_the_command_and_leaves_the_session_usable(
 )
 def test_an_interrupt_ends_a_persons_own_command(kernel: Kernel, code: str, ename: str) -> None:
     message = kernel.begin(code, stop_on_error=False)
-    deadline = time.monotonic() + 10
-    while not sleepers() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(sleepers)
     assert stop(kernel, message).ename == ename
     wait_until_nothing_sleeps()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pexpect  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from tests.support.kernel import stop_local_server
+from tests.support.local_server import stop_local_server
 from tests.support.model_server import Disturbed, ModelServer, Reply, Stall
 from vibekit_jupyter.demo_model.wire import Answer, Request
 

@@ -63,8 +63,7 @@ def call(name: str, **arguments: object) -> Answer:
 
 
 def client_of(new_client: NewClient, server: ModelServer, agent: str) -> VibeKit:
-    url = server.openai_url if agent == "codex" else server.anthropic_url
-    return new_client(agent={"type": agent, "model": {"base_url": url, "api_key": "any"}})
+    return new_client(agent=server.agent(agent))
 
 
 def event_count(agent: str) -> int:
@@ -242,9 +241,7 @@ async def test_output_that_is_no_text_is_told_as_far_as_it_is(new_client: NewCli
 @pytest.mark.parametrize("agent", AGENTS)
 async def test_a_silence_has_the_bound_that_was_set(new_client: NewClient, agent: str) -> None:
     with ModelServer([Disturbed(Answer("Too late."), Stall(3, 60)), Answer("Done.")]) as server:
-        url = server.openai_url if agent == "codex" else server.anthropic_url
-        model = {"base_url": url, "api_key": "any"}
-        client = new_client(agent={"type": agent, "model": model, "silence": 0.5})
+        client = new_client(agent=server.agent(agent, silence=0.5))
         with pytest.raises(ModelUnavailableError, match=r"silent for 0\.5 s.*--silence"):
             await client.generate_code("Think")
         assert (await client.generate_code("Go on")).text == "Done."
@@ -298,12 +295,8 @@ async def test_an_interrupt_at_any_moment_leaves_what_both_vendors_accept(
                 assert isinstance(ended[-1], RunFinished)
             script.replies = []
             other = "claude" if agent == "codex" else "codex"
-            url = server.openai_url if other == "codex" else server.anthropic_url
             session = await client.get_session()
-            second = new_client(
-                agent={"type": other, "model": {"base_url": url, "api_key": "any"}},
-                session_id=session,
-            )
+            second = new_client(agent=server.agent(other), session_id=session)
             assert (await second.generate_code("Again")).text == "Done."
         assert server.violations == []
         await client.kill()

@@ -49,8 +49,7 @@ def files_with(folder: Path, data: bytes) -> list[Path]:
 
 
 def client_of(new_client: NewClient, server: ModelServer, agent: str, key: str = "any") -> VibeKit:
-    url = server.openai_url if agent == "codex" else server.anthropic_url
-    return new_client(agent={"type": agent, "model": {"base_url": url, "api_key": key}})
+    return new_client(agent=server.agent(agent, key))
 
 
 async def processes(client: VibeKit) -> str:

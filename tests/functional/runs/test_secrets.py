@@ -47,8 +47,7 @@ async def test_a_models_key_is_in_no_traceback_and_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with ModelServer(lambda _: fault(number)) as server:
-        url = server.openai_url if agent == "codex" else server.anthropic_url
-        client = new_client(agent={"type": agent, "model": {"base_url": url, "api_key": KEY}})
+        client = new_client(agent=server.agent(agent, KEY))
         with pytest.raises(VibeKitError) as caught:
             await client.generate_code("Do it")
         await client.kill()

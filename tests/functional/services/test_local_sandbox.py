@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.kernel import stop_local_server
+from tests.support.local_server import stop_local_server
 from tests.support.sandbox_server import sandbox_server
 from vibekit_jupyter.errors import SandboxError
 from vibekit_jupyter.services import local_sandbox

@@ -41,8 +41,7 @@ class Machine:
         """Make another sandbox."""
         from e2b import Sandbox
 
-        options |= {"api_key": self.server.key, "api_url": self.server.url}
-        return Sandbox.create(sandbox_url=self.server.url, **options)
+        return Sandbox.create(**{**options, **self.server.where})
 
 
 @pytest.fixture(scope="session")
@@ -135,13 +134,8 @@ def machine(
     os.environ["HOME"], earlier = host["home"], os.environ["HOME"]
     try:
         with sandbox_server(folder, "--confine", level) as server:
-            where: dict[str, Any] = {
-                "api_key": server.key,
-                "api_url": server.url,
-                "sandbox_url": server.url,
-            }
-            sandbox = Sandbox.create(timeout=3600, **where)
-            other = Sandbox.create(timeout=3600, **where)
+            sandbox = Sandbox.create(timeout=3600, **server.where)
+            other = Sandbox.create(timeout=3600, **server.where)
             other.files.write("/home/user/secret.txt", "BAIT")
             root = folder / "root"
             bait = {

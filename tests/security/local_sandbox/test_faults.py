@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waiting import wait_for
+
 if TYPE_CHECKING:
     from e2b import Sandbox
 
@@ -116,10 +118,7 @@ def living(mark: str) -> int:
 
 
 def wait_for_living(mark: str, *, most: int = 10**6, least: int = 0) -> None:
-    deadline = time.monotonic() + 10
-    while not least <= living(mark) <= most:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: least <= living(mark) <= most, 10, lambda: living(mark))
 
 
 def test_a_killed_sandbox_takes_its_daemons_along(machine: Machine) -> None:

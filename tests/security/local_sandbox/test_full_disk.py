@@ -49,11 +49,6 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SandboxSe
         yield running
 
 
-def leading_to(server: SandboxServer) -> dict[str, Any]:
-    """Return what leads the SDK to a server."""
-    return {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
-
-
 def record_of(server: SandboxServer, tmp_path: Path, sandbox_id: str) -> dict[str, Any]:
     """Return what is on the small disk of a sandbox."""
     folder = Path(f"/proc/{server.process.pid}/root{tmp_path}/root/sandboxes/{sandbox_id}")
@@ -64,7 +59,7 @@ def record_of(server: SandboxServer, tmp_path: Path, sandbox_id: str) -> dict[st
 def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_path: Path) -> None:
     from e2b import CommandExitException, NotEnoughSpaceException, Sandbox, SandboxException
 
-    where = leading_to(server)
+    where = server.where
     sandbox = Sandbox.create(timeout=600, **where)
     sandbox.files.write("kept.txt", "kept")
 
@@ -100,9 +95,9 @@ def test_a_full_disk_is_told_and_corrupts_nothing(server: SandboxServer, tmp_pat
 def test_a_full_disk_leaves_a_sandbox_as_it_was(server: SandboxServer, tmp_path: Path) -> None:
     from e2b import NotEnoughSpaceException, Sandbox, SandboxException
 
-    sandbox = Sandbox.create(timeout=600, **leading_to(server))
+    sandbox = Sandbox.create(timeout=600, **server.where)
 
-    other = Sandbox.create(timeout=600, **leading_to(server))
+    other = Sandbox.create(timeout=600, **server.where)
     sandbox.commands.run("sleep 555.5", background=True, timeout=0)
 
     def state() -> str:
@@ -144,9 +139,7 @@ def test_a_full_disk_leaves_a_sandbox_as_it_was(server: SandboxServer, tmp_path:
 
 @pytest.mark.anyio
 async def test_the_model_is_told_of_a_full_disk_and_can_make_room(server: SandboxServer) -> None:
-    service = Service(
-        "there", "there", api_key=server.key, api_url=server.url, sandbox_url=server.url
-    )
+    service = Service("there", "there", **server.where)
     sandbox = await Sandbox.create(service, timeout=600, metadata={}, internet=False)
     tools = Toolbox(sandbox, "code", Changes())
 

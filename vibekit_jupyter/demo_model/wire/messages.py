@@ -5,7 +5,6 @@ Source: the types of the ``anthropic`` package, ``anthropic.types``.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.demo_model.wire.neutral import (
@@ -18,6 +17,7 @@ from vibekit_jupyter.demo_model.wire.neutral import (
     bearer,
     pieces,
     seal,
+    spelled_object,
 )
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     ValueError
         The body is not a JSON object of the protocol's shape.
     """
-    spelled = json.loads(body)
-    if not isinstance(spelled, dict):
-        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - a value, no argument
+    spelled = spelled_object(body)
     return Request(
         vendor="anthropic",
         model=str(spelled.get("model", "")),
@@ -99,9 +97,7 @@ def _message(message: dict[str, Any]) -> Message:
         role="assistant" if message.get("role") == "assistant" else "user",
         texts=tuple(_texts(blocks)),
         thinking="".join(block["thinking"] for block in of_kind("thinking")),
-        tool_calls=tuple(
-            ToolCall(block["name"], block["input"], block["id"]) for block in of_kind("tool_use")
-        ),
+        tool_calls=tuple(map(_call, of_kind("tool_use"))),
         tool_results=tuple(
             ToolResult(
                 block["tool_use_id"],
@@ -111,6 +107,10 @@ def _message(message: dict[str, Any]) -> Message:
             for block in of_kind("tool_result")
         ),
     )
+
+
+def _call(block: dict[str, Any]) -> ToolCall:
+    return ToolCall(block["name"], block["input"], block["id"])
 
 
 def _texts(content: Any) -> list[str]:
@@ -184,8 +184,7 @@ def _text(block: dict[str, Any]) -> _Part:
 
 
 def _tool_use(block: dict[str, Any]) -> _Part:
-    given = block["input"]
-    spelled = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    spelled = _call(block).arguments_json
     return {**block, "input": {}}, [
         {"type": "input_json_delta", "partial_json": piece} for piece in ("", *pieces(spelled))
     ]

@@ -25,6 +25,7 @@ __all__ = [
     "bearer",
     "pieces",
     "seal",
+    "spelled_object",
 ]
 
 Vendor = Literal["openai", "anthropic"]
@@ -154,8 +155,7 @@ class Request:
     @property
     def json(self) -> dict[str, Any]:
         """The body as the object it spells."""
-        spelled: dict[str, Any] = json.loads(self.body)
-        return spelled
+        return spelled_object(self.body)
 
     @property
     def prompt(self) -> str:
@@ -188,6 +188,20 @@ def pieces(text: str) -> Iterator[str]:
 def seal(thinking: str) -> str:
     """Return what a vendor adds to thinking so that it comes back unchanged."""
     return base64.b64encode(hashlib.sha256(thinking.encode()).digest()).decode()
+
+
+def spelled_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a request's body spells.
+
+    Raises
+    ------
+    ValueError
+        It spells none.
+    """
+    spelled = json.loads(body)
+    if not isinstance(spelled, dict):
+        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - a value, no argument
+    return spelled
 
 
 def bearer(headers: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from vibekit_jupyter.demo_model.wire.neutral import (
     bearer,
     pieces,
     seal,
+    spelled_object,
 )
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     ValueError
         The body is not a JSON object of the protocol's shape.
     """
-    spelled = json.loads(body)
-    if not isinstance(spelled, dict):
-        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - a value, no argument
+    spelled = spelled_object(body)
     given = spelled.get("input", "")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     system = [str(spelled.get("instructions") or "")]
