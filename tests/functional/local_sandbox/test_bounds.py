@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import ask, where
-from tests.functional.local_sandbox.test_commands import wait_for
+from tests.functional.local_sandbox.conftest import ask
 from tests.support.sandbox_server import sandbox_server
+from tests.support.waiting import wait_for
 from vibekit_jupyter.local_sandbox.visitors import HEAD_SECONDS
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def logged(tmp_path: Path) -> Iterator[tuple[Sandbox, Path, SandboxServer]]:
 
     log = tmp_path / "rotated.log"
     with sandbox_server(tmp_path / "server", "--log-file", str(log)) as server:
-        sandbox = Sandbox.create(timeout=600, allow_internet_access=True, **where(server))
+        sandbox = Sandbox.create(timeout=600, allow_internet_access=True, **server.where)
         yield sandbox, log, server
         sandbox.kill()
 
@@ -312,14 +312,14 @@ def test_nothing_asked_for_is_not_refused(server: SandboxServer) -> None:
     status, told = post(server, "/v2/sandboxes", json.dumps(body).encode())
     assert status == 201
     assert files_that_hold(SECRET, server) == []
-    Sandbox.kill(told["sandboxID"], **where(server))
+    Sandbox.kill(told["sandboxID"], **server.where)
 
 
 def test_what_an_earlier_server_kept_is_forgotten(tmp_path: Path) -> None:
     from e2b import Sandbox
 
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create(timeout=3600, **where(server))
+        sandbox = Sandbox.create(timeout=3600, **server.where)
         sandbox.pause()
     record = tmp_path / "root" / "sandboxes" / sandbox.sandbox_id / "record.json"
     kept = json.loads(record.read_text())
@@ -331,7 +331,7 @@ def test_what_an_earlier_server_kept_is_forgotten(tmp_path: Path) -> None:
         )
         assert json.loads(body)["network"] == {"allowOut": ["a.example"]}
         assert SECRET not in record.read_text()
-        assert Sandbox.kill(sandbox.sandbox_id, **where(server))
+        assert Sandbox.kill(sandbox.sandbox_id, **server.where)
 
 
 # -- what stays --------------------------------------------------------------------------------

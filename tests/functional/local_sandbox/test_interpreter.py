@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import where
-from tests.functional.local_sandbox.test_commands import wait_for
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,7 @@ def interpreter(server: SandboxServer) -> Iterator[Any]:
     """A sandbox that runs code."""
     import e2b_code_interpreter  # type: ignore[import-untyped]  # it tells no types
 
-    with e2b_code_interpreter.Sandbox.create(timeout=600, **where(server)) as sandbox:
+    with e2b_code_interpreter.Sandbox.create(timeout=600, **server.where) as sandbox:
         assert sandbox.run_code("x = 41").error is None
         yield sandbox
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.local_sandbox import leftovers
-from tests.functional.local_sandbox.conftest import where
 from tests.functional.local_sandbox.leftovers import KINDS
-from tests.functional.local_sandbox.test_commands import wait_for
 from tests.support.sandbox_server import SandboxServer, sandbox_server
+from tests.support.waiting import wait_for
 from vibekit_jupyter.local_sandbox.supervisor import tree
 
 if TYPE_CHECKING:
@@ -63,21 +62,21 @@ def test_a_server_starts_whatever_sandboxes_left(place: Path) -> None:
     made = {}
     with sandbox_server(place / "left") as server:
         for kind in KINDS:
-            made[kind] = Sandbox.create(timeout=3600, **where(server))
+            made[kind] = Sandbox.create(timeout=3600, **server.where)
             leave(made[kind], kind)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
     begun = time.monotonic()
     with sandbox_server(place / "left") as server:
         started = time.monotonic() - begun
-        paginator = Sandbox.list(**where(server))
+        paginator = Sandbox.list(**server.where)
         listed = {info.sandbox_id for info in paginator.next_items()}
         assert listed == {sandbox.sandbox_id for sandbox in made.values()}
         begun = time.monotonic()
         for sandbox in made.values():
-            assert Sandbox.kill(sandbox.sandbox_id, **where(server))
+            assert Sandbox.kill(sandbox.sandbox_id, **server.where)
         killed = time.monotonic() - begun
-        assert Sandbox.list(**where(server)).next_items() == []
+        assert Sandbox.list(**server.where).next_items() == []
         assert not list((place / "left" / "root" / "sandboxes").iterdir())
         wait_for(lambda: not list((place / "left" / "root" / "trash").iterdir()), 120)
     assert started < empty + 1, (started, empty)
@@ -88,7 +87,7 @@ def test_a_server_starts_whatever_sandboxes_left(place: Path) -> None:
 def test_a_sandbox_lives_with_what_it_left(roomy: SandboxServer, kind: str) -> None:
     from e2b import Sandbox, SandboxException
 
-    sandbox = Sandbox.create(timeout=600, **where(roomy))
+    sandbox = Sandbox.create(timeout=600, **roomy.where)
     leave(sandbox, kind)
     supervisor = sandbox.commands.run("echo $PPID", cwd="/").stdout
     for path in ("/home/user", "/tmp"):
