@@ -40,13 +40,14 @@ def shown(turns: Sequence[Turn]) -> Rendered:
     )
 
 
-def written(turns: Sequence[Turn], to: str) -> Rendered:
+def written(turns: Sequence[Turn], to: str, *, force: bool = False) -> Rendered:
     """Write a session's conversation to a file that only its owner can read.
 
     Raises
     ------
     ConfigurationError
-        The file's ending is none of ``.md``, ``.ipynb`` and ``.json``, or it cannot be written.
+        The file's ending is none of ``.md``, ``.ipynb`` and ``.json``, or it cannot be written;
+        it is there, and ``force`` is not given.
     """
     path = Path(to).expanduser()
     form = FORMS.get(path.suffix)
@@ -54,6 +55,10 @@ def written(turns: Sequence[Turn], to: str) -> Rendered:
         raise ConfigurationError(
             f"A conversation cannot be written to {path.name!r}.",
             hint=f"End the file's name in {', '.join(FORMS)}.",
+        )
+    if not force and (path.exists() or path.is_symlink()):
+        raise ConfigurationError(
+            f"The file {path} is there already.", hint="Name another one, or add --force."
         )
     try:
         write_private(path, form(turns))

@@ -55,7 +55,7 @@ class RunRecords:
         """
         settings, book = self._workspace.settings, self._workspace.book
         service = choices.choose_e2b(settings)
-        service_id = service.id if service else config.LOCAL_SERVICE
+        service_id = service.id if service else config.local_service_id()
         text = session or book.current
         place = book.lookup(text, service_id) if text else self._last_session()
         if text and place is None:
@@ -70,9 +70,9 @@ class RunRecords:
             **{option: value for option, value in options.items() if value},
         )
         if text is None and place is not None:
-            book.set_current(place.id, place.service_id)
+            book.set_current(place.id, place.service_id, book.spoken)
         elif text is None and turn is not None:
-            book.set_current(turn.session_id, service_id)
+            book.set_current(turn.session_id, service_id, book.spoken)
         return turn
 
     def last_turn(self) -> Turn | None:

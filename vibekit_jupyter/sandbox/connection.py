@@ -88,6 +88,7 @@ class Sandbox:
         timeout: float,
         metadata: Mapping[str, str],
         internet: bool = True,
+        template: str | None = None,
     ) -> Sandbox:
         """Create a sandbox that pauses, and does not die, when its time runs out.
 
@@ -99,10 +100,12 @@ class Sandbox:
             Kept by the service, and never changed.
         internet
             Whether its commands reach the internet.
+        template
+            What it is made from; None is the service's default.
         """
         with sandbox_errors(service):
             sdk = await sdk_class().create(
-                template=service.template,
+                template=template,
                 timeout=int(timeout),
                 metadata=dict(metadata),
                 allow_internet_access=internet,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,20 +45,27 @@ async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
 
 
 async def list_sandboxes(
-    service: Service, *, metadata: Mapping[str, str] | None = None
+    service: Service, *, metadata: Mapping[str, str] | None = None, most: int | None = None
 ) -> AsyncIterator[SandboxInfo]:
     """Yield the sandboxes that the service has, running and paused, the newest first.
 
-    ``metadata`` leaves those that carry all of it.
+    Parameters
+    ----------
+    metadata
+        Leave only those that carry all of it, where the service can tell.
+    most
+        How many; they come in pages of a hundred.
     """
     from e2b import SandboxQuery
 
     query = SandboxQuery(metadata=dict(metadata)) if metadata else None
     with sandbox_errors(service):
         pages = sdk_class().list(query=query, **sdk_options(service))
-        while pages.has_next:
+        left = math.inf if most is None else most
+        while pages.has_next and left > 0:
             for item in await pages.next_items():
-                yield _info(item)
+                if (left := left - 1) >= 0:
+                    yield _info(item)
 
 
 async def kill(service: Service, sandbox_id: str) -> bool:

@@ -51,7 +51,16 @@ class Session:
     internet
         Whether its commands reach the internet.
     service_id
-        The service's identity: its URL with a one-way fingerprint of the key.
+        The service's identity: its URL, or ``local@`` and the machine's name.
+    key_mark
+        A one-way fingerprint of the key that it was last reached with.
+    named_here
+        Its name was given on this machine. Else it is what the service's label says: good to find
+        it by, and not to end it by.
+    template
+        What its sandbox was made from; None is the service's default.
+    setup
+        The command that ran when its sandbox was made, and runs in each one that replaces it.
     """
 
     id: str
@@ -74,6 +83,10 @@ class Session:
     timeout: float | None = None
     internet: bool = False
     service_id: str = ""
+    key_mark: str = ""
+    named_here: bool = True
+    template: str | None = None
+    setup: str = ""
 
     def time_left(self, now: datetime | None = None) -> timedelta | None:
         """Return how long the sandbox runs before it pauses, never negative."""
