@@ -257,6 +257,12 @@ def kill(client: SyncClient, *, session: str | None, force: bool) -> Sequence[Sh
 @verb(
     session_argument(nargs="?"),
     argument("--to", metavar="FILE", help="write it to a file: .md, .ipynb or .json"),
+    argument(
+        "--save",
+        metavar="FILE",
+        help="write the runs to a file (NAME.vibekit.json) that anybody who runs the notebook "
+        "beside it with VIBEKIT_RERUN=never is shown",
+    ),
     argument("--force", action="store_true", help="write over a file that is there"),
 )
 def history(
@@ -264,12 +270,15 @@ def history(
     *,
     session: str | None,
     to: str | None,
+    save: str | None,
     force: bool,
 ) -> Sequence[Showable]:
     """Show a session's conversation, or write it to a file."""
     from vibekit_jupyter.notebook import transcripts
 
     turns = client.history(session)
+    if save is not None:
+        return [transcripts.saved(turns, save, force=force)]
     if to is None:
         return [transcripts.shown(turns)]
     return [transcripts.written(turns, to, force=force)]
