@@ -45,13 +45,17 @@ class CountingProxy:
     Attributes
     ----------
     missing
-        Ends of ``METHOD /path`` that are no routes here: they are answered with 404.
+        Ends of ``METHOD /path`` that are no routes here.
+    missing_below, missing_status
+        The beginning of paths that are none either; the answer to what is missing.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[str] = []
         self.missing: tuple[str, ...] = ()
+        self.missing_below = ""
+        self.missing_status = 404
         self._gates: dict[str, Gate] = {}
 
     def gate(self, end: str) -> Gate:
@@ -65,8 +69,10 @@ class CountingProxy:
         """Send a request on and stream its answer back."""
         asked = f"{request.method} {request.path}"
         self.requests.append(asked)
-        if asked.endswith(self.missing):
-            return web.json_response({"code": 404, "message": "no such route"}, status=404)
+        below = self.missing_below and request.path.startswith(self.missing_below)
+        if below or asked.endswith(self.missing):
+            status = self.missing_status
+            return web.json_response({"code": status, "message": "no such route"}, status=status)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with session.request(
             request.method,

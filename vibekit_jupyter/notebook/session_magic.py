@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.error import UsageError
@@ -35,12 +36,13 @@ from vibekit_jupyter.sessions.session import Session, State
 from vibekit_jupyter.settings import config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.notebook.kernel_client import SyncClient
     from vibekit_jupyter.notebook.show import Showable
+    from vibekit_jupyter.results import CommandResult
 
 __all__ = ["VERBS", "SessionMagics", "Verb"]
 
@@ -55,7 +57,7 @@ class Verb:
     """A verb of the magic: how it is typed, and what it does."""
 
     command: Command
-    run: Callable[..., Sequence[Showable]]
+    run: Callable[..., Iterable[Showable]]
 
 
 VERBS: dict[str, Verb] = {}
@@ -63,10 +65,10 @@ VERBS: dict[str, Verb] = {}
 
 def verb(
     *arguments: Argument,
-) -> Callable[[Callable[..., Sequence[Showable]]], Callable[..., Sequence[Showable]]]:
+) -> Callable[[Callable[..., Iterable[Showable]]], Callable[..., Iterable[Showable]]]:
     """Make a function a verb, of its own name without the underscore."""
 
-    def register(run: Callable[..., Sequence[Showable]]) -> Callable[..., Sequence[Showable]]:
+    def register(run: Callable[..., Iterable[Showable]]) -> Callable[..., Iterable[Showable]]:
         name = run.__name__.rstrip("_")
         VERBS[name] = Verb(Command(f"{NAME} {name}", run.__doc__ or "", arguments), run)
         return run
@@ -137,6 +139,11 @@ def set_(client: SyncClient, *, session: str) -> Sequence[Showable]:
     argument("--internet", action="store_true", help="let its commands reach the internet"),
     argument("--timeout", type=float, metavar="SECONDS", help="until it pauses by itself"),
     argument("--template", metavar="NAME", help="what its sandbox is made from"),
+    argument(
+        "--setup",
+        metavar="COMMAND",
+        help="run this, or what is in this file, in its sandbox and in each that replaces it",
+    ),
 )
 def new(
     client: SyncClient,
@@ -146,11 +153,34 @@ def new(
     internet: bool,
     timeout: float | None,
     template: str | None,
-) -> Sequence[Showable]:
+    setup: str | None,
+) -> Iterator[Showable]:
     """Create a session and make it the current one."""
-    return _cards(
-        client.new(name, project=project, internet=internet, timeout=timeout, template=template)
-    )
+    from vibekit_jupyter.notebook.render import command_card, session_card
+
+    results: list[CommandResult] = []
+    try:
+        session = client.new(
+            name,
+            project=project,
+            internet=internet,
+            timeout=timeout,
+            template=template,
+            setup=_command(setup or ""),
+            on_setup=results.append,
+        )
+    finally:
+        yield from map(command_card, results)
+    yield session_card(session)
+
+
+def _command(text: str) -> str:
+    """Return the command that is typed, or that is in the file of this name."""
+    try:
+        file = Path(text).expanduser()
+        return file.read_text(encoding="utf-8") if file.is_file() else text
+    except (OSError, ValueError, RuntimeError):  # no name of a file
+        return text
 
 
 @verb(
@@ -188,10 +218,11 @@ def list_(
 @verb(session_argument(nargs="?"))
 def restore(client: SyncClient, *, session: str | None) -> Sequence[Showable]:
     """Go on with the session that this notebook used last, or another one; say what was lost."""
-    from vibekit_jupyter.notebook.render import message, session_card
+    from vibekit_jupyter.notebook.render import command_card, message, session_card
 
     restored = client.restore(session)
-    return [session_card(restored.session), *map(message, restored.notes)]
+    parts = [session_card(restored.session), *map(message, restored.notes)]
+    return [*parts, command_card(restored.setup)] if restored.setup else parts
 
 
 @verb(argument("name", help="its new name"), session_argument(nargs="?"), NOT_MINE)
@@ -335,7 +366,8 @@ class SessionMagics(Magics):
         from vibekit_jupyter.notebook import get_client
 
         with plain_errors(debug=options.debug):
-            show(self.shell, *chosen.run(get_client().sync, **arguments))
+            for part in chosen.run(get_client().sync, **arguments):
+                show(self.shell, part)
 
 
 def find_verb(name: str) -> Verb:

@@ -20,7 +20,7 @@ from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
-from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
+from vibekit_jupyter.sandbox.routes import connected, created
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -104,13 +104,8 @@ class Sandbox:
             What it is made from; None is the service's default.
         """
         with sandbox_errors(service):
-            sdk = await sdk_class().create(
-                template=template,
-                timeout=int(timeout),
-                metadata=dict(metadata),
-                allow_internet_access=internet,
-                lifecycle={"on_timeout": "pause", "auto_resume": True},
-                **sdk_options(service),
+            sdk = await created(
+                service, template=template, timeout=timeout, metadata=metadata, internet=internet
             )
         return cls(service, sdk, timeout)
 
@@ -118,9 +113,7 @@ class Sandbox:
     async def connect(cls, service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
         """Connect a sandbox, resuming it if it is paused; its time is only ever lengthened."""
         with sandbox_errors(service, sandbox_id):
-            sdk = await sdk_class().connect(
-                sandbox_id, timeout=int(timeout), **sdk_options(service)
-            )
+            sdk = await connected(service, sandbox_id, timeout=timeout)
         return cls(service, sdk, timeout)
 
     @property
@@ -298,7 +291,8 @@ class Sandbox:
         """Let the sandbox run for at least so long from now; never shortens its time."""
         ends_at = datetime.now(UTC) + timedelta(seconds=seconds)
         with sandbox_errors(self.service, self.id):
-            await self._sdk.connect(timeout=int(seconds))  # setting a timeout would cut it
+            # Setting a timeout would cut it.
+            await connected(self.service, self.id, timeout=seconds)
         self.ends_at = max(self.ends_at, ends_at)
 
 

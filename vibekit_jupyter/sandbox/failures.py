@@ -61,6 +61,10 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
                 hint="%vibekit_session list shows the sessions that there are.",
                 session_id=session_id,
             ) from error
+        if str(error).startswith(("405:", "501:")):
+            raise SandboxError(
+                f"The sandbox service ({name}) cannot do that: {error}", session_id=session_id
+            ) from error
         raise SandboxError(
             f"The sandbox service ({name}) failed: {error}", session_id=session_id
         ) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.routes import listed
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
@@ -56,16 +58,13 @@ async def list_sandboxes(
     most
         How many; they come in pages of a hundred.
     """
-    from e2b import SandboxQuery
-
-    query = SandboxQuery(metadata=dict(metadata)) if metadata else None
+    left = math.inf if most is None else most
     with sandbox_errors(service):
-        pages = sdk_class().list(query=query, **sdk_options(service))
-        left = math.inf if most is None else most
-        while pages.has_next and left > 0:
-            for item in await pages.next_items():
-                if (left := left - 1) >= 0:
-                    yield _info(item)
+        async with aclosing(listed(service, metadata)) as items:
+            async for item in items:
+                yield _info(item)
+                if (left := left - 1) <= 0:
+                    return
 
 
 async def kill(service: Service, sandbox_id: str) -> bool:

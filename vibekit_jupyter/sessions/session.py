@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vibekit_jupyter.results import CommandResult
+
 __all__ = ["Restored", "Session", "State", "Turn", "pause_notice"]
 
 # From when on a person is told that a session is about to pause.
@@ -149,11 +151,14 @@ class Restored:
         What is there and what was lost, in plain sentences.
     reopened
         Its sandbox was gone: this is a new one with the old conversation.
+    setup
+        What came of its set-up, where it was reopened and has one.
     """
 
     session: Session
     notes: Sequence[str] = ()
     reopened: bool = False
+    setup: CommandResult | None = None
 
 
 def pause_notice(left: timedelta) -> str:

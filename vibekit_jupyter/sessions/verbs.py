@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import (
+    CommandError,
     ConfigurationError,
     SessionBusyError,
     SessionError,
@@ -22,8 +23,9 @@ from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.settings import config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Restored, Turn
     from vibekit_jupyter.sessions.workspace import Workspace
@@ -79,6 +81,8 @@ class SessionVerbs:
         internet: bool = False,
         timeout: float | None = None,
         template: str | None = None,
+        setup: str = "",
+        on_setup: Callable[[CommandResult], None] | None = None,
     ) -> Session:
         """Create a session and make it the current one.
 
@@ -92,11 +96,17 @@ class SessionVerbs:
             Seconds until it pauses; an hour by default.
         template
             What its sandbox is made from; else what is set, or the service's default.
+        setup
+            A command that runs in the new sandbox, and again in each one that replaces it.
+        on_setup
+            Called with what came of it.
 
         Raises
         ------
         SessionNameError
             The name is taken.
+        CommandError
+            The set-up failed; the session is there, and is the current one.
         """
         service_id = self._workspace.check_initialized()
         wanted = Session(
@@ -107,11 +117,18 @@ class SessionVerbs:
             internet=internet,
             timeout=config.lifetime(timeout),
             template=template,
+            setup=setup,
         )
         if name is not None:
             check_name(name)
             await self._check_free(name, service_id)
-        return await self._workspace.create(wanted)
+        session = await self._workspace.create(wanted)
+        result = await self._workspace.set_up(session)
+        if result is not None and on_setup is not None:
+            on_setup(result)
+        if result is not None and result.exit_code != 0:
+            raise CommandError(result, session_id=session.id)
+        return session
 
     async def rename(
         self, name: str, session: str | None = None, *, force: bool = False

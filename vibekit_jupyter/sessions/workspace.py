@@ -20,7 +20,7 @@ from vibekit_jupyter.errors import (
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.sandbox.connection import Sandbox, missing_files
+from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive, missing_files
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
@@ -32,6 +32,7 @@ from vibekit_jupyter.settings import choices, config
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
+    from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["Workspace"]
@@ -40,6 +41,8 @@ T = TypeVar("T")
 
 # Seconds until a new sandbox pauses: the longest that E2B's free tier allows.
 TIMEOUT = 3600.0
+# Characters of a set-up's output.
+SETUP_KEPT = 32_000
 # Seconds that a service has to say what became of a session.
 ASKING = 5.0
 
@@ -170,6 +173,14 @@ class Workspace:
         book.set_current(session.id, service.id, spoken)
         return book.marked(session)
 
+    async def set_up(self, session: Session) -> CommandResult | None:
+        """Run the command that a session's sandbox is set up with; None without one."""
+        if not session.setup:
+            return None
+        sandbox = await self.connect(session.id)
+        async with self.explained(), kept_alive(sandbox):
+            return await sandbox.run(session.setup, keep=SETUP_KEPT)
+
     async def fork(self, source: Session, name: str | None) -> Session:
         """Copy a session's files and conversation into a new one."""
         return await _to_its_end(self._fork(source, name))
@@ -209,7 +220,8 @@ class Workspace:
         except SessionNotFoundError:
             if (known := self.book.known(service.id, session.id)) and known.state != "gone":
                 raise  # another key may see it
-            return await _to_its_end(self._reopen(session, turns, spoken))
+            reopened = await _to_its_end(self._reopen(session, turns, spoken))
+            return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
         notes = [_conversation_note(turns)]
         paths = registry.changed_files(session.service_id, session.id)
         if paths:
@@ -295,9 +307,8 @@ class Workspace:
         if isinstance(error, SandboxUnreachableError):
             return error
         return SandboxError(
-            f"The sandbox service ({service.title}) refused the request, though the session "
-            f"{session.name} is {info.state}: {error.__cause__ or error}",
-            hint="It may not know how to do that.",
+            f"The sandbox service ({service.title}) cannot do that: it refused the request, though "
+            f"the session {session.name} is {info.state} ({error.__cause__ or error}).",
             session_id=session.id,
         )
 

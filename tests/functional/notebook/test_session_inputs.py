@@ -77,3 +77,21 @@ def test_a_list_shows_the_newest_and_says_how_many_more(kernel: Kernel) -> None:
     assert sum(len(display.get("text/html", "")) for display in listed.displays) < 100_000
     assert "old-90 " in kernel.run("%vibekit_session list --limit 100").text
     assert "old-2999 " in kernel.run("%vibekit_session list --all").text
+
+
+def test_a_set_up_is_shown_kept_and_repeated(kernel: Kernel, tmp_path: Path) -> None:
+    made = kernel.run("%vibekit_session new equipped --setup 'echo ready | tee state.txt'")
+    assert "$ echo ready | tee state.txt\n  ready" in made.text
+    assert "equipped" in made.text
+    kernel.run("%vibekit_session kill equipped")
+    restored = kernel.run("%vibekit_session restore equipped")
+    assert "$ echo ready | tee state.txt\n  ready" in restored.text
+    script = tmp_path / "setup.sh"
+    script.write_text("echo from a file\nfalse")
+    failed = kernel.run(f"%vibekit_session new --setup {script}")
+    assert "from a file" in failed.text
+    assert failed.ename == "CommandError"
+    assert failed.error is not None
+    assert len(failed.error) == 1
+    for _ in range(2):
+        kernel.run("%vibekit_session kill --force")
