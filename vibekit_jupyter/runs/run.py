@@ -33,6 +33,7 @@ from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
 from vibekit_jupyter.runs.turn_record import TurnRecord
 from vibekit_jupyter.sandbox.connection import kept_alive
+from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
 
@@ -101,6 +102,7 @@ class Run:
         self._notebook = notebook
         self._fresh = fresh
         self._number: int | None = None
+        self._run = new_run()
         self._tell = tell
         self._redactor = redactor
         self._price = price
@@ -125,6 +127,7 @@ class Run:
             mode=self._prompt.mode,
             notebook=self._notebook,
             owner=own_mark(),
+            run=self._run,
             fresh=int(self._fresh),
         )
 
@@ -208,6 +211,7 @@ class Run:
                 effort=effort,
                 changes=self._changes,
                 before_tools=before_tools,
+                run=self._run,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:

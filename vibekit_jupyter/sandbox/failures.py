@@ -61,12 +61,9 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
                 hint="%vibekit_session list shows the sessions that there are.",
                 session_id=session_id,
             ) from error
-        if str(error).startswith(("405:", "501:")):
-            raise SandboxError(
-                f"The sandbox service ({name}) cannot do that: {error}", session_id=session_id
-            ) from error
+        failed = "cannot do that" if str(error).startswith(("405:", "501:")) else "failed"
         raise SandboxError(
-            f"The sandbox service ({name}) failed: {error}", session_id=session_id
+            f"The sandbox service ({name}) {failed}: {error}", session_id=session_id
         ) from error
     except (json.JSONDecodeError, KeyError) as error:
         raise SandboxError(

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["identify_without_keys"]
 
 # ``checked``: when the state was last seen. ``named_here``: the name was given on this machine,
-# and not taken from the service's label.
+# and not taken from the service's label. ``run``: the number that a run's commands bear.
 COLUMNS = """
     ALTER TABLE session ADD COLUMN key_mark TEXT NOT NULL DEFAULT '';
     ALTER TABLE session ADD COLUMN checked REAL NOT NULL DEFAULT 0;
     ALTER TABLE session ADD COLUMN named_here INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE session ADD COLUMN template TEXT;
     ALTER TABLE session ADD COLUMN setup TEXT NOT NULL DEFAULT '';
+    ALTER TABLE turn ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
     DROP INDEX session_name;
 """
 INDEX = """

@@ -168,14 +168,22 @@ class TurnRecords(Database):
         with self.transaction() as database:
             database.execute("DELETE FROM turn WHERE id = ?", (turn,))
 
-    def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
-        """Return the marks of the processes that began runs in a session and did not end them."""
+    def running_turns(self, service_id: str, session_id: str) -> Sequence[tuple[int, str, int]]:
+        """Return the turns of a session whose runs have not ended, as far as is recorded.
+
+        Each is its number, the mark of the process that began the run, and the run's number.
+        """
         with self.reading() as database:
             rows = database.execute(
-                "SELECT owner FROM turn WHERE service = ? AND session = ? AND status = 'running'",
+                "SELECT id, owner, run FROM turn"
+                " WHERE service = ? AND session = ? AND status = 'running'",
                 (service_id, session_id),
             ).fetchall()
-        return [row["owner"] for row in rows]
+        return [(row["id"], row["owner"], row["run"]) for row in rows]
+
+    def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
+        """Return the marks of the processes that began runs in a session and did not end them."""
+        return [owner for _, owner, _ in self.running_turns(service_id, session_id)]
 
     def copy_turns(self, source: Session, target: Session) -> None:
         """Give a session the turns of another one, from before its own."""

@@ -24,6 +24,7 @@ from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive, missing_file
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
+from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
 from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
@@ -105,6 +106,7 @@ class Workspace:
         async with self.explained():
             sandbox = await self.connections.sandbox(service, session_id, timeout=timeout)
         self.book.connected(sandbox)
+        await end_cut_off(sandbox, self.book.registry)
         return sandbox
 
     async def current_or_new(self) -> tuple[str, bool]:
@@ -223,6 +225,8 @@ class Workspace:
             reopened = await _to_its_end(self._reopen(session, turns, spoken))
             return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
         notes = [_conversation_note(turns)]
+        if any(turn.error == CUT_OFF for turn in registry.turns(service.id, session.id, last=1)):
+            notes.append("Its last run was cut off: the kernel ended while it went on.")
         paths = registry.changed_files(session.service_id, session.id)
         if paths:
             notes.append(_files_note(paths, await missing_files(sandbox, paths)))
