@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ while IFS= read -r path; do
 done <<< "$VIBEKIT_PATHS"
 """
 END_TIMEOUT = 5.0
+# The protocol's server says it so.
+NO_HOME = re.compile(r"cwd '(?P<path>[^']+)' does not exist")
 # The service ends a command this long after we should have: for a kernel that was killed.
 GRACE = 30.0
 # What goes on in a sandbox gets it SPAN more seconds when fewer than MARGIN are left.
@@ -200,20 +203,31 @@ class Sandbox:
         on_stderr: Callable[[str], None],
         on_start: Callable[[Any], None],
     ) -> int:
-        from e2b import CommandExitException
+        from e2b import CommandExitException, InvalidArgumentException
 
+        start: Callable[[], Any] = functools.partial(
+            self._sdk.commands.run,
+            mark.put_on(command),
+            background=True,
+            envs={**envs, **mark.environment},
+            cwd=cwd,
+            on_stdout=on_stdout,
+            on_stderr=on_stderr,
+            timeout=0 if timeout is None else timeout + GRACE,
+            **_bounded_output(),
+        )
         with sandbox_errors(self.service, self.id):
             try:
-                handle = await self._sdk.commands.run(
-                    mark.put_on(command),
-                    background=True,
-                    envs={**envs, **mark.environment},
-                    cwd=cwd,
-                    on_stdout=on_stdout,
-                    on_stderr=on_stderr,
-                    timeout=0 if timeout is None else timeout + GRACE,
-                    **_bounded_output(),
-                )
+                try:
+                    handle = await start()
+                except InvalidArgumentException as error:
+                    home = NO_HOME.search(str(error))
+                    if home is None or cwd is not None:
+                        raise
+                    # A command has removed the folder that every command begins in.
+                    await self._sdk.files.make_dir(home["path"])
+                    on_stderr(f"[the home folder {home['path']} was not there: it is made anew]\n")
+                    handle = await start()
                 on_start(handle)
                 return int((await handle.wait()).exit_code)
             except CommandExitException as failed:
