@@ -60,7 +60,8 @@ class VibeKit(SessionVerbs, RunRecords):
     Raises
     ------
     ConfigurationError
-        A key of these mappings is not known. Credentials are looked at when they are used.
+        A key of these mappings is not known, or a name cannot be one. Credentials are looked at
+        when they are used.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class VibeKit(SessionVerbs, RunRecords):
         self._workspace = Workspace(
             config.read_settings(agent, environment),
             notebook=notebook,
-            user=user or current_user(),
-            project=project,
+            user=config.label("a user's name", user or current_user()),
+            project=config.label("a project's name", project),
         )
+        if session_id is not None:
+            check_session_id(session_id)
         self._workspace.book.current = session_id
 
     def __repr__(self) -> str:
@@ -116,22 +119,25 @@ class VibeKit(SessionVerbs, RunRecords):
         Parameters
         ----------
         check
-            Connect it now.
+            Ask the service for it now, though a connection is kept.
 
         Raises
         ------
         AgentNotInitializedError
             Credentials are missing or wrong in form.
+        ConfigurationError
+            It is no text, or empty.
         SessionNotFoundError
             With ``check``: it is gone. The current session stays as it was.
         """
         service_id = self._workspace.check_initialized()
-        if not str(session_id).strip():
-            raise ConfigurationError("The session id is empty.", hint="Give an id or a name.")
-        session_id = self._workspace.book.resolve(session_id, service_id)
+        check_session_id(session_id)
+        book = self._workspace.book
+        spoken = book.speak()
+        session_id = book.resolve(session_id, service_id)
         if check:
-            await self._workspace.connect(session_id)
-        self._workspace.book.set_current(session_id, service_id)
+            await self._workspace.connect(session_id, anew=True)
+        book.set_current(session_id, service_id, spoken)
 
     async def generate_code(
         self,
@@ -262,9 +268,8 @@ class VibeKit(SessionVerbs, RunRecords):
         self._workspace.check_initialized()
         session_id, _ = await self._workspace.current_or_new()
         sandbox = await self._workspace.connect(session_id)
-        with self._workspace.explained():
-            async with kept_alive(sandbox):
-                result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
+        async with self._workspace.explained(), kept_alive(sandbox):
+            result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
         if result.exit_code != 0:
             raise CommandError(result, session_id=session_id)
         return result
@@ -293,9 +298,8 @@ class VibeKit(SessionVerbs, RunRecords):
         if chosen is None:
             check_demo(settings, e2b)
         session_id = (await self.find(session)).id if session else workspace.book.current
-        known = session_id and workspace.book.known(
-            e2b.id if e2b else config.LOCAL_SERVICE, session_id
-        )
+        service_id = e2b.id if e2b else config.local_service_id()
+        known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(
             agent=name,
             model=config.DEMO_MODEL if chosen is None else model or chosen.name,
@@ -308,6 +312,7 @@ class VibeKit(SessionVerbs, RunRecords):
 
         async def ready_session() -> tuple[Sandbox, bool]:
             ready, created = (session_id, False) if session_id else await workspace.current_or_new()
+            run.claim(service_id, ready)
             sandbox = await workspace.connect(ready)
             if chosen is not None:
                 check_confined(sandbox.service)
@@ -325,20 +330,38 @@ class VibeKit(SessionVerbs, RunRecords):
                 tell(Notice(sentence))
             tell(event)
 
-        price = price_of(started.model)
-        run = Run(started, tell_with_switch, Redactor(secrets_of(settings)), price=price)
+        run = Run(
+            started,
+            workspace.book.registry,
+            tell_with_switch,
+            Redactor(secrets_of(settings)),
+            notebook=workspace.book.notebook,
+            price=price_of(started.model),
+            fresh=fresh,
+        )
         return await run.go(
             prepare,
-            workspace.book.registry,
             explain=workspace.explain,
-            notebook=workspace.book.notebook,
-            fresh=fresh,
             limits=Limits(
                 max_steps=settings.max_steps,
                 max_tokens=settings.max_tokens,
                 silence=settings.silence,
             ),
             effort=settings.effort,
+        )
+
+
+def check_session_id(session_id: object) -> None:
+    """Raise ``ConfigurationError`` for what can be no session's id and no name of one."""
+    if not isinstance(session_id, str):
+        raise ConfigurationError(
+            f"A session's id is a text, not {type(session_id).__name__}.",
+            hint="get_session() returns the current one's.",
+        )
+    if not session_id.strip() or any("\ud800" <= char <= "\udfff" for char in session_id):
+        raise ConfigurationError(
+            f"The session id is {'malformed' if session_id.strip() else 'empty'}.",
+            hint="Give an id or a name.",
         )
 
 

@@ -10,7 +10,8 @@
     │   ├── SessionNotFoundError      killed, expired, or never there
     │   ├── SessionElsewhereError     it belongs to another service
     │   ├── SessionNameError          the name is taken, or matches several sessions
-    │   └── SessionBusyError          a run is going on in it
+    │   ├── SessionBusyError          a run is going on in it
+    │   └── SessionOwnerError         it belongs to somebody else, or to nobody here
     ├── SandboxError                  the sandbox service refused or failed
     │   ├── SandboxAuthenticationError
     │   ├── SandboxUnreachableError   no answer; says nothing about the session
@@ -66,6 +67,7 @@ __all__ = [
     "SessionError",
     "SessionNameError",
     "SessionNotFoundError",
+    "SessionOwnerError",
     "UnconfinedError",
     "VibeKitError",
 ]
@@ -158,6 +160,10 @@ class SessionNameError(SessionError):
 
 class SessionBusyError(SessionError):
     """A run is going on in the session."""
+
+
+class SessionOwnerError(SessionError):
+    """The session belongs to somebody else, or to nobody here; ``force`` acts on it still."""
 
 
 class SandboxError(VibeKitError):

@@ -1,4 +1,4 @@
-"""A reverse proxy that writes down the requests which pass it."""
+"""A reverse proxy that writes down what passes, holds answers up, and takes routes away."""
 
 from __future__ import annotations
 
@@ -13,23 +13,66 @@ from aiohttp import ClientSession, ClientTimeout, web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CountingProxy", "counting_proxy"]
+__all__ = ["CountingProxy", "Gate", "counting_proxy"]
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "te"}
 
 
+class Gate:
+    """Where the answer to a request waits until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+    async def wait_reached(self) -> None:
+        """Wait until an answer is held up."""
+        assert await asyncio.to_thread(self.reached.wait, 30)
+
+    def open(self) -> None:
+        """Let it pass."""
+        self.opened.set()
+
+    async def hold(self) -> None:
+        """Say that an answer is here, and hold it up."""
+        self.reached.set()
+        await asyncio.to_thread(self.opened.wait, 30)
+
+
 class CountingProxy:
-    """What passed, as ``METHOD /path``, in order."""
+    """What passed, as ``METHOD /path``, in order.
+
+    Attributes
+    ----------
+    missing
+        Ends of ``METHOD /path`` that are no routes here.
+    missing_below, missing_status
+        The beginning of paths that are none either; the answer to what is missing.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[str] = []
+        self.missing: tuple[str, ...] = ()
+        self.missing_below = ""
+        self.missing_status = 404
+        self._gates: dict[str, Gate] = {}
+
+    def gate(self, end: str) -> Gate:
+        """Hold the next answer up to a request that ends so."""
+        self._gates[end] = Gate()
+        return self._gates[end]
 
     async def pass_on(
         self, target: str, session: ClientSession, request: web.Request
     ) -> web.StreamResponse:
         """Send a request on and stream its answer back."""
-        self.requests.append(f"{request.method} {request.path}")
+        asked = f"{request.method} {request.path}"
+        self.requests.append(asked)
+        below = self.missing_below and request.path.startswith(self.missing_below)
+        if below or asked.endswith(self.missing):
+            status = self.missing_status
+            return web.json_response({"code": status, "message": "no such route"}, status=status)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with session.request(
             request.method,
@@ -39,6 +82,8 @@ class CountingProxy:
             auto_decompress=False,
         ) as answer:
             passed = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
+            for end in [end for end in self._gates if asked.endswith(end)]:
+                await self._gates.pop(end).hold()
             response = web.StreamResponse(status=answer.status, headers=passed)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():

@@ -72,12 +72,13 @@ async def run_agent(
     effort: str | None = None,
     changes: Changes | None = None,
     before_tools: asyncio.Future[None] | None = None,
+    run: int | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
     However it ends, the conversation is one that both vendors accept next time. Iterate it
     under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
-    in ``changes``; the first one waits for ``before_tools``.
+    in ``changes``; the first one waits for ``before_tools``; commands bear the number ``run``.
 
     Raises
     ------
@@ -88,7 +89,7 @@ async def run_agent(
     RunLimitError
         A bound was reached; the next prompt can go on.
     """
-    toolbox = Toolbox(sandbox, mode, changes or Changes())
+    toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
     work = _Work(vendor, conversation, toolbox, mode, limits or Limits(), effort, before_tools)
     conversation.append(UserMessage(prompt))
     try:

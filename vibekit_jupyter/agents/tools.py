@@ -74,10 +74,15 @@ class Toolbox:
         In ``ask`` mode there are only the tools that read.
     changes
         What they write is taken down here.
+    run
+        The run's number, which its commands bear.
     """
 
-    def __init__(self, sandbox: Sandbox, mode: Mode, changes: Changes) -> None:
+    def __init__(
+        self, sandbox: Sandbox, mode: Mode, changes: Changes, *, run: int | None = None
+    ) -> None:
         self._sandbox = sandbox
+        self._run = run
         self._changes = changes
         self.specs: Sequence[ToolSpec] = tuple(
             spec for spec in SPECS if mode == "code" or spec.name in READING
@@ -136,7 +141,7 @@ class Toolbox:
                 on_output(stream, text)
 
             result = await self._sandbox.run(
-                command, timeout=timeout, on_output=collect, keep=MOST_KEPT
+                command, timeout=timeout, on_output=collect, keep=MOST_KEPT, run=self._run
             )
             lines = [str(told).removesuffix("\n") or "(no output)"]
             if told.length > MOST_TOLD:

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import secrets
-import socket
 import sys
 import time
 import urllib.error
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import ConfigurationError, SandboxError, VibeKitError
-from vibekit_jupyter.settings.home import vibekit_home
+from vibekit_jupyter.settings.home import claim_local_root, host_name, vibekit_home
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.levels import Limits
@@ -96,7 +95,7 @@ def _say(text: str, stream: Any = None) -> None:
 
 def _state_file(arguments: argparse.Namespace) -> Path:
     given: Path | None = arguments.state_file
-    return given or vibekit_home() / f"server-{socket.gethostname()}.json"
+    return given or vibekit_home() / f"server-{host_name()}.json"
 
 
 # -- serve -------------------------------------------------------------------------------
@@ -120,7 +119,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         logging.basicConfig(level=logging.INFO, handlers=[handler])
         serve(
             Settings(
-                root=arguments.root or vibekit_home() / "local-sandbox",
+                root=arguments.root or claim_local_root(),
                 state_file=_state_file(arguments),
                 key=_key(key, arguments.api_key_file),
                 host=arguments.host,

@@ -53,10 +53,11 @@ CONFIG = Command(
             help="how long a model service may say nothing before the run fails",
         ),
         argument("--environment", choices=("e2b", "local"), help="where sandboxes are"),
+        argument("--template", metavar="NAME", help="what E2B makes new sandboxes from"),
         argument("--demo", choices=("on", "off"), help="let the demo model answer"),
     ),
     usage="%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]",
-    epilog="An empty value ('') takes a model or URL back.",
+    epilog="An empty value ('') takes a model, URL or template back.",
     refusal=_REFUSAL,
 )
 KEY = Command(
@@ -126,6 +127,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
         changes["silence"] = seconds("silence", options.silence)
     if options.environment:
         changes["environment"] = options.environment
+    if options.template is not None:
+        changes["e2b"] = {**settings.e2b, "template": options.template or None}
     if options.demo:
         changes["demo"] = options.demo == "on"
     settings = dataclasses.replace(settings, **changes)

@@ -145,9 +145,10 @@ class VibekitMagics(Magics):
     def _recorded(self, options: Namespace, prompt: str) -> RecordedRun | None:
         """Return the recorded run of this prompt, where it is not to run again."""
         from vibekit_jupyter.notebook import get_client
-        from vibekit_jupyter.notebook.recorded_run import RecordedRun, reruns
+        from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
 
-        if reruns():
+        chosen = reruns()
+        if chosen == "always":
             return None
         turn = get_client().recorded(
             prompt,
@@ -157,6 +158,8 @@ class VibekitMagics(Magics):
             session=options.session,
         )
         if turn is None:
+            if chosen == "only":
+                raise not_recorded()
             return None
         return RecordedRun(self.shell, turn, private=options.private)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vibekit_jupyter.notebook.render import Rendered
+    from vibekit_jupyter.sessions.session import Session
 
 __all__ = ["notebook_path", "restore_offer"]
 
@@ -24,22 +26,37 @@ def notebook_path(namespace: Mapping[str, Any]) -> str:
 def restore_offer(namespace: Mapping[str, Any]) -> Rendered | None:
     """Return the line that says which session this notebook used last, if it used one.
 
-    Nothing is asked of a service, and no file is made or changed.
+    Nothing is asked of a service, and no file is made or changed. A registry that cannot be read
+    is told of in a line: what needs it will raise.
     """
+    notebook = notebook_path(namespace)
+    if not notebook:
+        return None
+    from vibekit_jupyter.errors import VibeKitError
+
+    try:
+        session = _last_session(notebook)
+    except VibeKitError as error:
+        line = str(error)
+    else:
+        if session is None:
+            return None
+        line = (
+            f"This notebook last used the session {session.name}. "
+            "Go on with it: %vibekit_session restore"
+        )
+    from vibekit_jupyter.notebook.render import message
+
+    return message(line)
+
+
+def _last_session(notebook: str) -> Session | None:
     from vibekit_jupyter.settings.home import current_user, vibekit_home
 
-    notebook = notebook_path(namespace)
-    if not notebook or not (vibekit_home() / "sessions.sqlite").exists():
-        return None
+    with contextlib.suppress(PermissionError):  # what cannot be looked into is told below
+        if not (vibekit_home() / "sessions.sqlite").exists():
+            return None
     from vibekit_jupyter.sessions.registry import Registry
 
     with closing(Registry(read_only=True)) as registry:
-        session = registry.last_of_notebook(current_user(), notebook)
-    if session is None:
-        return None
-    from vibekit_jupyter.notebook.render import message
-
-    return message(
-        f"This notebook last used the session {session.name}. "
-        "Go on with it: %vibekit_session restore"
-    )
+        return registry.last_of_notebook(current_user(), notebook)

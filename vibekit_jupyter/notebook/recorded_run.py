@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.events import Notice, RunStarted, SessionReady
@@ -20,25 +20,38 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sessions.session import Turn
 
-__all__ = ["RecordedRun", "reruns"]
+__all__ = ["RecordedRun", "Rerun", "not_recorded", "reruns"]
 
 VARIABLE: Final = "VIBEKIT_RERUN"
 
 
-def reruns() -> bool:
-    """Whether a prompt runs though a result of it is recorded: ``VIBEKIT_RERUN``.
+Rerun = Literal["always", "never", "only"]
+
+
+def reruns() -> Rerun:
+    """Return whether a prompt runs though a result of it is recorded: ``VIBEKIT_RERUN``.
+
+    With ``never`` it does not, with ``only`` no other prompt runs either.
 
     Raises
     ------
     ConfigurationError
-        It is something else than ``always`` or ``never``.
+        It is something else.
     """
     chosen = os.environ.get(VARIABLE, "").strip().lower() or "always"
-    if chosen not in ("always", "never"):
+    if chosen not in get_args(Rerun):
         raise ConfigurationError(
-            f"{VARIABLE} is {chosen!r}.", hint="Set it to always or never, or unset it."
+            f"{VARIABLE} is {chosen!r}.", hint="Set it to always, never or only, or unset it."
         )
-    return chosen == "always"
+    return cast("Rerun", chosen)
+
+
+def not_recorded() -> ConfigurationError:
+    """Return the error for a prompt that is not recorded, where no other one may run."""
+    return ConfigurationError(
+        f"This prompt is not recorded, and with {VARIABLE}=only no other one runs.",
+        hint="Unset it to ask the model, or put the file of recorded runs beside the notebook.",
+    )
 
 
 class RecordedRun:

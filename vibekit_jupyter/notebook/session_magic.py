@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.error import UsageError
@@ -31,18 +33,23 @@ from vibekit_jupyter.notebook.arguments import (
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.sessions.session import Session, State
+from vibekit_jupyter.settings import config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.notebook.kernel_client import SyncClient
     from vibekit_jupyter.notebook.show import Showable
+    from vibekit_jupyter.results import CommandResult
 
 __all__ = ["VERBS", "SessionMagics", "Verb"]
 
 NAME = "%vibekit_session"
+LEFT = "It was the current session; now there is none."
+# How many sessions a list shows unasked.
+SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Verb:
     """A verb of the magic: how it is typed, and what it does."""
 
     command: Command
-    run: Callable[..., Sequence[Showable]]
+    run: Callable[..., Iterable[Showable]]
 
 
 VERBS: dict[str, Verb] = {}
@@ -58,10 +65,10 @@ VERBS: dict[str, Verb] = {}
 
 def verb(
     *arguments: Argument,
-) -> Callable[[Callable[..., Sequence[Showable]]], Callable[..., Sequence[Showable]]]:
+) -> Callable[[Callable[..., Iterable[Showable]]], Callable[..., Iterable[Showable]]]:
     """Make a function a verb, of its own name without the underscore."""
 
-    def register(run: Callable[..., Sequence[Showable]]) -> Callable[..., Sequence[Showable]]:
+    def register(run: Callable[..., Iterable[Showable]]) -> Callable[..., Iterable[Showable]]:
         name = run.__name__.rstrip("_")
         VERBS[name] = Verb(Command(f"{NAME} {name}", run.__doc__ or "", arguments), run)
         return run
@@ -85,11 +92,14 @@ def session_argument(**options: Any) -> Argument:
     )
 
 
-FORCE = argument("--force", action="store_true", help="even while a run goes on in it")
+FORCE = argument(
+    "--force", action="store_true", help="even while a run goes on in it, or if it is not yours"
+)
+NOT_MINE = argument("--force", action="store_true", help="even if it is not yours")
 
 
 @verb(session_argument(nargs="?"))
-def show_(client: SyncClient, session: str | None) -> Sequence[Showable]:
+def show_(client: SyncClient, *, session: str | None) -> Sequence[Showable]:
     """Show the current session, or another one."""
     from vibekit_jupyter.notebook.render import message
 
@@ -105,7 +115,7 @@ def show_(client: SyncClient, session: str | None) -> Sequence[Showable]:
 
 
 @verb(session_argument())
-def set_(client: SyncClient, session: str) -> Sequence[Showable]:
+def set_(client: SyncClient, *, session: str) -> Sequence[Showable]:
     """Make a session the current one: the next prompt or command works in it."""
     from vibekit_jupyter.notebook.render import message, session_card
 
@@ -128,61 +138,109 @@ def set_(client: SyncClient, session: str) -> Sequence[Showable]:
     argument("--project", completes="project", help="what it is filed under"),
     argument("--internet", action="store_true", help="let its commands reach the internet"),
     argument("--timeout", type=float, metavar="SECONDS", help="until it pauses by itself"),
+    argument("--template", metavar="NAME", help="what its sandbox is made from"),
+    argument(
+        "--setup",
+        metavar="COMMAND",
+        help="run this, or what is in this file, in its sandbox and in each that replaces it",
+    ),
 )
 def new(
     client: SyncClient,
+    *,
     name: str | None,
     project: str | None,
-    internet: bool,  # noqa: FBT001  # the line's arguments are passed by name
+    internet: bool,
     timeout: float | None,
-) -> Sequence[Showable]:
+    template: str | None,
+    setup: str | None,
+) -> Iterator[Showable]:
     """Create a session and make it the current one."""
-    return _cards(client.new(name, project=project, internet=internet, timeout=timeout))
+    from vibekit_jupyter.notebook.render import command_card, session_card
+
+    results: list[CommandResult] = []
+    try:
+        session = client.new(
+            name,
+            project=project,
+            internet=internet,
+            timeout=timeout,
+            template=template,
+            setup=_command(setup or ""),
+            on_setup=results.append,
+        )
+    finally:
+        yield from map(command_card, results)
+    yield session_card(session)
+
+
+def _command(text: str) -> str:
+    """Return the command that is typed, or that is in the file of this name."""
+    try:
+        file = Path(text).expanduser()
+        return file.read_text(encoding="utf-8") if file.is_file() else text
+    except (OSError, ValueError, RuntimeError):  # no name of a file
+        return text
 
 
 @verb(
     argument("--project", completes="project", help="only those of this project"),
-    argument("--all-users", action="store_true", help="other people's, too"),
+    argument("--all-users", action="store_true", help="everybody's sandboxes at the service"),
     argument("--state", choices=get_args(State), help="only those in this state"),
+    argument("--limit", type=int, metavar="N", help=f"how many to show ({SHOWN})"),
+    argument("--all", action="store_true", help="show all of them"),
 )
 def list_(
     client: SyncClient,
+    *,
     project: str | None,
-    all_users: bool,  # noqa: FBT001  # the line's arguments are passed by name
+    all_users: bool,
     state: str | None,
+    limit: int | None,
+    all: bool,  # noqa: A002  # as it is typed
 ) -> Sequence[Showable]:
     """List the sessions, the last used first."""
     from vibekit_jupyter.notebook.render import message, session_list
 
-    sessions = client.list(project=project, all_users=all_users, state=state)
+    most = sys.maxsize if all else config.bound("limit", limit) or SHOWN
+    # Of everybody's, one more than is shown tells whether there are more.
+    asked = (most if all else most + 1) if all_users else None
+    sessions = client.list(project=project, all_users=all_users, state=state, limit=asked)
     if not sessions and (project or state):
         return [message("There is no such session.")]
-    return [session_list(sessions)]
+    parts: list[Showable] = [session_list(sessions[:most], users=all_users)]
+    if (more := len(sessions) - most) > 0:
+        how_many = "There are more" if all_users else f"{more:,} more"
+        parts.append(message(f"{how_many}: {NAME} list --all, or --limit N."))
+    return parts
 
 
 @verb(session_argument(nargs="?"))
-def restore(client: SyncClient, session: str | None) -> Sequence[Showable]:
+def restore(client: SyncClient, *, session: str | None) -> Sequence[Showable]:
     """Go on with the session that this notebook used last, or another one; say what was lost."""
-    from vibekit_jupyter.notebook.render import message, session_card
+    from vibekit_jupyter.notebook.render import command_card, message, session_card
 
     restored = client.restore(session)
-    return [session_card(restored.session), *map(message, restored.notes)]
+    parts = [session_card(restored.session), *map(message, restored.notes)]
+    return [*parts, command_card(restored.setup)] if restored.setup else parts
 
 
-@verb(argument("name", help="its new name"), session_argument(nargs="?"))
-def rename(client: SyncClient, name: str, session: str | None) -> Sequence[Showable]:
+@verb(argument("name", help="its new name"), session_argument(nargs="?"), NOT_MINE)
+def rename(
+    client: SyncClient, *, name: str, session: str | None, force: bool
+) -> Sequence[Showable]:
     """Give a session another name."""
-    return _cards(client.rename(name, session))
+    return _cards(client.rename(name, session, force=force))
 
 
 @verb(session_argument(nargs="?"), FORCE)
-def pause(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+def pause(client: SyncClient, *, session: str | None, force: bool) -> Sequence[Showable]:
     """Pause a session: its files stay, and its time stands still."""
     return _cards(client.pause(session, force=force))
 
 
 @verb(session_argument(nargs="?"))
-def resume(client: SyncClient, session: str | None) -> Sequence[Showable]:
+def resume(client: SyncClient, *, session: str | None) -> Sequence[Showable]:
     """Let a paused session run again; any prompt or command does so, too."""
     return _cards(client.resume(session))
 
@@ -190,22 +248,32 @@ def resume(client: SyncClient, session: str | None) -> Sequence[Showable]:
 @verb(
     argument("name", nargs="?", metavar="NAME", help="of the copy"),
     argument("--session", completes="session", help="what to copy, else the current one"),
+    NOT_MINE,
 )
-def fork(client: SyncClient, name: str | None, session: str | None) -> Sequence[Showable]:
+def fork(
+    client: SyncClient,
+    *,
+    name: str | None,
+    session: str | None,
+    force: bool,
+) -> Sequence[Showable]:
     """Copy a session's files and conversation into a new one; the current one stays."""
-    return _cards(client.fork(name, session))
+    return _cards(client.fork(name, session, force=force))
 
 
 @verb(session_argument(), argument("--force", action="store_true", help="even if it is alive"))
-def forget(client: SyncClient, session: str, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+def forget(client: SyncClient, *, session: str, force: bool) -> Sequence[Showable]:
     """Take a session that is gone off the lists."""
     from vibekit_jupyter.notebook.render import message
 
-    return [message(f"{client.forget(session, force=force).name} is forgotten.")]
+    before = client.get_session()
+    forgotten = client.forget(session, force=force)
+    parts = [message(f"{forgotten.name} is forgotten.")]
+    return [*parts, message(LEFT)] if forgotten.id == before else parts
 
 
 @verb(session_argument(nargs="?"), FORCE)
-def kill(client: SyncClient, session: str | None, force: bool) -> Sequence[Showable]:  # noqa: FBT001  # the line's arguments are passed by name
+def kill(client: SyncClient, *, session: str | None, force: bool) -> Sequence[Showable]:
     """End a session's sandbox. Its files are lost, its conversation stays readable."""
     from vibekit_jupyter.notebook.render import message, session_card
 
@@ -213,22 +281,38 @@ def kill(client: SyncClient, session: str | None, force: bool) -> Sequence[Showa
     killed = client.kill(session, force=force)
     parts: list[Showable] = [session_card(killed)]
     if killed.id == before:
-        parts.append(message("It was the current session; now there is none."))
+        parts.append(message(LEFT))
     return parts
 
 
 @verb(
     session_argument(nargs="?"),
     argument("--to", metavar="FILE", help="write it to a file: .md, .ipynb or .json"),
+    argument(
+        "--save",
+        metavar="FILE",
+        help="write the runs to a file (NAME.vibekit.json) that anybody who runs the notebook "
+        "beside it with VIBEKIT_RERUN=never is shown",
+    ),
+    argument("--force", action="store_true", help="write over a file that is there"),
 )
-def history(client: SyncClient, session: str | None, to: str | None) -> Sequence[Showable]:
+def history(
+    client: SyncClient,
+    *,
+    session: str | None,
+    to: str | None,
+    save: str | None,
+    force: bool,
+) -> Sequence[Showable]:
     """Show a session's conversation, or write it to a file."""
     from vibekit_jupyter.notebook import transcripts
 
     turns = client.history(session)
+    if save is not None:
+        return [transcripts.saved(turns, save, force=force)]
     if to is None:
         return [transcripts.shown(turns)]
-    return [transcripts.written(turns, to)]
+    return [transcripts.written(turns, to, force=force)]
 
 
 @verb()
@@ -282,7 +366,8 @@ class SessionMagics(Magics):
         from vibekit_jupyter.notebook import get_client
 
         with plain_errors(debug=options.debug):
-            show(self.shell, *chosen.run(get_client().sync, **arguments))
+            for part in chosen.run(get_client().sync, **arguments):
+                show(self.shell, part)
 
 
 def find_verb(name: str) -> Verb:

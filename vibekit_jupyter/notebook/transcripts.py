@@ -13,6 +13,8 @@ from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rende
 from vibekit_jupyter.notebook.render.exported import inert, to_markdown
 from vibekit_jupyter.notebook.render.limits import drawing_time
 from vibekit_jupyter.notebook.render.text import escape, visible
+from vibekit_jupyter.notebook.render.words import plural
+from vibekit_jupyter.runs.lesson import ENDING, lesson
 from vibekit_jupyter.runs.records import events_of
 from vibekit_jupyter.settings.home import write_private
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sessions.session import Turn
 
-__all__ = ["shown", "written"]
+__all__ = ["saved", "shown", "written"]
 
 MOST_TIME = 10.0  # seconds of drawing
 PROMPT_STYLE = "white-space:pre-wrap;font-weight:600;margin:10px 0 4px"
@@ -45,13 +47,14 @@ def shown(turns: Sequence[Turn]) -> Rendered:
     )
 
 
-def written(turns: Sequence[Turn], to: str) -> Rendered:
+def written(turns: Sequence[Turn], to: str, *, force: bool = False) -> Rendered:
     """Write a session's conversation to a file that only its owner can read.
 
     Raises
     ------
     ConfigurationError
-        The file's ending is none of ``.md``, ``.ipynb`` and ``.json``, or it cannot be written.
+        The file's ending is none of ``.md``, ``.ipynb`` and ``.json``, or it cannot be written;
+        it is there, and ``force`` is not given.
     """
     path = Path(to).expanduser()
     form = FORMS.get(path.suffix)
@@ -60,14 +63,44 @@ def written(turns: Sequence[Turn], to: str) -> Rendered:
             f"A conversation cannot be written to {path.name!r}.",
             hint=f"End the file's name in {', '.join(FORMS)}.",
         )
+    _write(path, form(turns), force=force)
+    return message(f"The conversation ({plural(len(turns), 'turn')}) is in {path}.")
+
+
+def saved(turns: Sequence[Turn], to: str, *, force: bool = False) -> Rendered:
+    """Write a session's runs to a file that others may be shown them from.
+
+    Raises
+    ------
+    ConfigurationError
+        As ``written``; the ending is ``.vibekit.json``.
+    """
+    path = Path(to).expanduser()
+    if not path.name.endswith(ENDING) or path.name == ENDING:
+        raise ConfigurationError(
+            f"Recorded runs cannot be saved to {path.name!r}.",
+            hint=f"End the file's name in {ENDING}, and put it beside the notebook.",
+        )
+    text, count = lesson(turns)
+    _write(path, text, force=force, mode=0o644)
+    return message(
+        f"{plural(count, 'run')} saved in {path}. A notebook beside it shows them with "
+        "VIBEKIT_RERUN=never, on any machine."
+    )
+
+
+def _write(path: Path, text: str, *, force: bool, mode: int = 0o600) -> None:
+    if not force and (path.exists() or path.is_symlink()):
+        raise ConfigurationError(
+            f"The file {path} is there already.", hint="Name another one, or add --force."
+        )
     try:
-        write_private(path, well_formed(form(turns)))
+        write_private(path, well_formed(text))
+        path.chmod(mode)
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}.", hint="Name another file."
         ) from error
-    count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
-    return message(f"The conversation ({count}) is in {path}.")
 
 
 def _run(turn: Turn) -> Rendered:

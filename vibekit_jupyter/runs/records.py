@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.events import (
@@ -13,6 +14,7 @@ from vibekit_jupyter.events import (
     event_from_dict,
 )
 from vibekit_jupyter.results import FileChange, Result, Usage
+from vibekit_jupyter.runs.lesson import find_in_lessons
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.settings import choices, config
 
@@ -41,8 +43,9 @@ class RunRecords:
     ) -> Turn | None:
         """Return the last run with this prompt that came to its end; None where there is none.
 
-        It is looked for in the session named, else in the current one, else in the one that
-        this notebook used last. Where there is none of these, as in a notebook that runs
+        It is looked for in the files of recorded runs beside the notebook, then in the registry:
+        in the session named, else in the current one, else in the one that this notebook used
+        last. Where there is none of these, as in a notebook that runs
         headless, it may be in any of one's sessions. That session becomes the current one if
         there is none, so that what comes next goes on in it, recorded or not.
 
@@ -54,25 +57,29 @@ class RunRecords:
             Its id, its name or a unique beginning of one.
         """
         settings, book = self._workspace.settings, self._workspace.book
+        asked = agent or (settings.agent if settings.agent in config.AGENTS else None)
+        options = {"agent": asked, "model": model, "mode": mode or settings.mode}
+        wanted = {option: value for option, value in options.items() if value}
+        redacted = Redactor(secrets_of(settings)).text(prompt)
+        if (turn := find_in_lessons(_folder_of(book.notebook), redacted, **wanted)) is not None:
+            return turn
         service = choices.choose_e2b(settings)
-        service_id = service.id if service else config.LOCAL_SERVICE
+        service_id = service.id if service else config.local_service_id()
         text = session or book.current
         place = book.lookup(text, service_id) if text else self._last_session()
         if text and place is None:
             return None
-        asked = agent or (settings.agent if settings.agent in config.AGENTS else None)
-        options = {"agent": asked, "model": model, "mode": mode or settings.mode}
         turn = book.registry.finished_turn(
-            Redactor(secrets_of(settings)).text(prompt),
+            redacted,
             place.service_id if place else service_id,
             user=book.user,
             session_id=place.id if place else None,
-            **{option: value for option, value in options.items() if value},
+            **wanted,
         )
         if text is None and place is not None:
-            book.set_current(place.id, place.service_id)
+            book.set_current(place.id, place.service_id, book.spoken)
         elif text is None and turn is not None:
-            book.set_current(turn.session_id, service_id)
+            book.set_current(turn.session_id, service_id, book.spoken)
         return turn
 
     def last_turn(self) -> Turn | None:
@@ -85,6 +92,12 @@ class RunRecords:
     def _last_session(self) -> Session | None:
         book = self._workspace.book
         return book.registry.last_of_notebook(book.user, book.notebook)
+
+
+def _folder_of(notebook: str) -> Path:
+    """Return the folder that a notebook lies in: where its path is not told, the current one."""
+    folder = Path(notebook).parent
+    return folder if notebook and folder.is_absolute() and folder.is_dir() else Path.cwd()
 
 
 def events_of(turn: Turn) -> Sequence[Event]:

@@ -33,6 +33,7 @@ from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
 from vibekit_jupyter.runs.turn_record import TurnRecord
 from vibekit_jupyter.sandbox.connection import kept_alive
+from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
 
@@ -72,6 +73,8 @@ class Run:
     ----------
     started
         What the run begins with, told at once.
+    registry, notebook
+        Where the run's turn is recorded, and as whose.
     tell
         Called with every event, when secrets were taken out of it.
     redactor
@@ -79,17 +82,27 @@ class Run:
         down or raised is without them.
     price
         What the model's tokens cost, where that is known.
+    fresh
+        Leave out what was said before.
     """
 
     def __init__(
         self,
         started: RunStarted,
+        registry: Registry,
         tell: Callable[[Event], None],
         redactor: Redactor,
         *,
+        notebook: str = "",
         price: Price | None = None,
+        fresh: bool = False,
     ) -> None:
         self._prompt = started
+        self._registry = registry
+        self._notebook = notebook
+        self._fresh = fresh
+        self._number: int | None = None
+        self._run = new_run()
         self._tell = tell
         self._redactor = redactor
         self._price = price
@@ -103,18 +116,38 @@ class Run:
         self._usage = Usage()
         self._steps = 0
 
+    def claim(self, service_id: str, session_id: str) -> None:
+        """Begin the turn in a session, so that others see that a run goes on in it."""
+        self._number = self._registry.begin_turn(
+            service_id,
+            session_id,
+            prompt=self._redactor.text(self._prompt.prompt),
+            agent=self._prompt.agent,
+            model=self._prompt.model,
+            mode=self._prompt.mode,
+            notebook=self._notebook,
+            owner=own_mark(),
+            run=self._run,
+            fresh=int(self._fresh),
+        )
+
     async def go(
         self,
         prepare: Callable[[], Awaitable[Ready]],
-        registry: Registry,
         *,
-        explain: Callable[[VibeKitError], None],
-        notebook: str = "",
-        fresh: bool = False,
+        explain: Callable[[VibeKitError], Awaitable[VibeKitError]],
         limits: Limits | None = None,
         effort: str | None = None,
     ) -> Result:
-        """Prepare, run the agent's turn, record it, and return what it leaves behind."""
+        """Prepare, run the agent, record the turn, and return what it leaves behind.
+
+        Parameters
+        ----------
+        prepare
+            Makes ready what is needed, and claims the session.
+        explain
+            Finds out what an error about the session means.
+        """
         status: Status = "done"
         sentence = ""
         self._note(self._prompt)
@@ -122,20 +155,21 @@ class Run:
             ready = await prepare()
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
-            await self._turn(
-                ready, registry, notebook, limits or Limits(), effort=effort, fresh=fresh
-            )
-        except BaseException as error:
-            status = _status(error)
-            if isinstance(error, VibeKitError):
-                error.session_id = error.session_id or self._session_id
+            await self._turn(ready, limits or Limits(), effort=effort)
+        except BaseException as raised:
+            status = _status(raised)
+            error = raised
+            if isinstance(raised, VibeKitError):
+                raised.session_id = raised.session_id or self._session_id
+                error = await explain(raised)
                 error.result = self._result(status)
-                explain(error)
                 error.message = self._redactor.text(error.message)
                 error.args = (error.message,)
             if status != "interrupted":
                 sentence = str(error) or type(error).__name__
-            raise
+            if error is raised:
+                raise
+            raise error from raised
         finally:
             self._note(
                 RunFinished(
@@ -151,31 +185,17 @@ class Run:
             self._finish_record(status, sentence)
         return self._result(status)
 
-    async def _turn(
-        self,
-        ready: Ready,
-        registry: Registry,
-        notebook: str,
-        limits: Limits,
-        *,
-        effort: str | None,
-        fresh: bool,
-    ) -> None:
-        session = ready.session
-        said = () if fresh else registry.messages(session.service_id, session.id)
+    async def _turn(self, ready: Ready, limits: Limits, *, effort: str | None) -> None:
+        session, registry = ready.session, self._registry
+        if self._number is None:
+            self.claim(session.service_id, session.id)
+        assert self._number is not None  # noqa: S101 - it is claimed now
+        number = self._number
+        said = (
+            () if self._fresh else registry.messages(session.service_id, session.id, before=number)
+        )
         earlier = registry.changed_files(session.service_id, session.id)
         conversation = _conversation(session.id, said)
-        number = registry.begin_turn(
-            session.service_id,
-            session.id,
-            prompt=self._redactor.text(self._prompt.prompt),
-            agent=self._prompt.agent,
-            model=self._prompt.model,
-            mode=self._prompt.mode,
-            notebook=notebook,
-            owner=own_mark(),
-            fresh=int(fresh),
-        )
         self._record = TurnRecord(registry, number, self._events, conversation, self._redactor)
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
@@ -191,6 +211,7 @@ class Run:
                 effort=effort,
                 changes=self._changes,
                 before_tools=before_tools,
+                run=self._run,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:
@@ -204,8 +225,10 @@ class Run:
         self._record.write()
 
     def _finish_record(self, status: Status, sentence: str) -> None:
-        """Write down how the turn ended, if it ever began."""
-        if self._record is not None:
+        """Write down how the run ended; one that came to nothing leaves no turn."""
+        if self._record is None and self._number is not None:
+            self._registry.drop_turn(self._number)
+        elif self._record is not None:
             self._record.finish(
                 status=status,
                 error=self._redactor.text(sentence),

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.sandbox.ending import VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MARK", "clean_shell"]
+__all__ = ["clean_shell"]
 
 PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-# Every process of a command inherits this mark, however it detaches itself, and is found by it.
-MARK: Final = "VIBEKIT_RUN"
 
 
 def clean_shell(source: str, envs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -27,7 +27,7 @@ def clean_shell(source: str, envs: Mapping[str, str]) -> tuple[str, dict[str, st
     Their names are constants of ours.
     """
     variables = {**envs, "VIBEKIT_SOURCE": source}
-    kept = " ".join(f'"{name}=${name}"' for name in (MARK, *variables))
+    kept = " ".join(f'"{name}=${name}"' for name in (VARIABLE, *variables))
     shell = '/bin/bash --norc --noprofile -c "$VIBEKIT_SOURCE"'
     fixed = f'PATH={PATH} "HOME=$HOME" "TMPDIR=$TMPDIR" "VIBEKIT_PATH=$PATH"'
     return f"/usr/bin/env -i {fixed} {kept} {shell}", variables

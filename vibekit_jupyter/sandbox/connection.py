@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import re
 import time
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -19,9 +19,10 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
-from vibekit_jupyter.sandbox.clean_shell import MARK, clean_shell
+from vibekit_jupyter.sandbox.clean_shell import clean_shell
+from vibekit_jupyter.sandbox.ending import END_COMMAND, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
-from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
+from vibekit_jupyter.sandbox.routes import connected, created
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Sandbox", "kept_alive", "missing_files"]
 
-END_COMMAND = """
-for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  pids=$(grep -lzxF "VIBEKIT_RUN=$VIBEKIT_END" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
-  [ -n "$pids" ] || exit 0
-  kill -KILL $pids 2>/dev/null
-done
-"""
 # Where a sandbox has no file system of its own, its folders stand for others in a command.
 LOOK_COMMAND = """
 while IFS= read -r path; do
@@ -52,6 +46,8 @@ done <<< "$VIBEKIT_PATHS"
 """
 END_TIMEOUT = 5.0
 MOST_ANSWERED = 8_000_000  # characters of what a sandbox says to a question of ours
+# The protocol's server says it so.
+NO_HOME = re.compile(r"cwd '(?P<path>[^']+)' does not exist")
 # The service ends a command this long after we should have: for a kernel that was killed.
 GRACE = 30.0
 # What goes on in a sandbox gets it SPAN more seconds when fewer than MARGIN are left.
@@ -94,6 +90,7 @@ class Sandbox:
         timeout: float,
         metadata: Mapping[str, str],
         internet: bool = True,
+        template: str | None = None,
     ) -> Sandbox:
         """Create a sandbox that pauses, and does not die, when its time runs out.
 
@@ -105,15 +102,12 @@ class Sandbox:
             Kept by the service, and never changed.
         internet
             Whether its commands reach the internet.
+        template
+            What it is made from; None is the service's default.
         """
         with sandbox_errors(service):
-            sdk = await sdk_class().create(
-                template=service.template,
-                timeout=int(timeout),
-                metadata=dict(metadata),
-                allow_internet_access=internet,
-                lifecycle={"on_timeout": "pause", "auto_resume": True},
-                **sdk_options(service),
+            sdk = await created(
+                service, template=template, timeout=timeout, metadata=metadata, internet=internet
             )
         return cls(service, sdk, timeout)
 
@@ -121,9 +115,7 @@ class Sandbox:
     async def connect(cls, service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
         """Connect a sandbox, resuming it if it is paused; its time is only ever lengthened."""
         with sandbox_errors(service, sandbox_id):
-            sdk = await sdk_class().connect(
-                sandbox_id, timeout=int(timeout), **sdk_options(service)
-            )
+            sdk = await connected(service, sandbox_id, timeout=timeout)
         return cls(service, sdk, timeout)
 
     @property
@@ -140,6 +132,7 @@ class Sandbox:
         envs: Mapping[str, str] | None = None,
         on_output: Callable[[Literal["stdout", "stderr"], str], None] | None = None,
         keep: int | None = None,
+        run: int | None = None,
     ) -> CommandResult:
         """Run bash source in the sandbox. Its exit code is no error here.
 
@@ -156,8 +149,11 @@ class Sandbox:
         keep
             How many characters of each stream to retain, half from the head and half from
             the tail; None is all.
+        run
+            The number of the run that it belongs to (``ending.new_run``).
         """
-        mark = uuid.uuid4().hex
+        mark = Mark.of_command(run)
+        handles: list[Any] = []
         kept = {"stdout": BoundedText.of(keep), "stderr": BoundedText.of(keep)}
 
         def collect(stream: Literal["stdout", "stderr"]) -> Callable[[str], None]:
@@ -174,19 +170,23 @@ class Sandbox:
                 command,
                 timeout=timeout,
                 cwd=cwd,
-                envs={**(envs or {}), MARK: mark},
+                mark=mark,
+                envs=envs or {},
                 on_stdout=collect("stdout"),
                 on_stderr=collect("stderr"),
+                on_start=handles.append,
             )
         )
         try:
             async with asyncio.timeout(timeout):
                 exit_code = await asyncio.shield(running)
         except TimeoutError:
-            await self._end(mark, running)
+            left = await self._end(mark, running, handles)
+            if left:
+                collect("stderr")(f"\n[{left}]\n")
             exit_code, timed_out = -1, True
         except asyncio.CancelledError:
-            await asyncio.shield(self._end(mark, running))
+            await asyncio.shield(self._end(mark, running, handles))
             raise
         else:
             timed_out = False
@@ -205,49 +205,89 @@ class Sandbox:
         *,
         timeout: float | None,
         cwd: str | None,
-        envs: dict[str, str],
+        mark: Mark,
+        envs: Mapping[str, str],
         on_stdout: Callable[[str], None],
         on_stderr: Callable[[str], None],
+        on_start: Callable[[Any], None],
     ) -> int:
-        from e2b import CommandExitException
+        from e2b import CommandExitException, InvalidArgumentException
 
+        start: Callable[[], Any] = functools.partial(
+            self._sdk.commands.run,
+            mark.put_on(command),
+            background=True,
+            envs={**envs, **mark.environment},
+            cwd=cwd,
+            on_stdout=on_stdout,
+            on_stderr=on_stderr,
+            timeout=0 if timeout is None else timeout + GRACE,
+            **_bounded_output(),
+        )
         with sandbox_errors(self.service, self.id):
             try:
-                handle = await self._sdk.commands.run(
-                    command,
-                    background=True,
-                    envs=envs,
-                    cwd=cwd,
-                    on_stdout=on_stdout,
-                    on_stderr=on_stderr,
-                    timeout=0 if timeout is None else timeout + GRACE,
-                    **_bounded_output(),
-                )
+                try:
+                    handle = await start()
+                except InvalidArgumentException as error:
+                    home = NO_HOME.search(str(error))
+                    if home is None or cwd is not None:
+                        raise
+                    # A command has removed the folder that every command begins in.
+                    await self._sdk.files.make_dir(home["path"])
+                    on_stderr(f"[the home folder {home['path']} was not there: it is made anew]\n")
+                    handle = await start()
+                on_start(handle)
                 return int((await handle.wait()).exit_code)
             except CommandExitException as failed:
                 return int(failed.exit_code)
 
-    async def _end(self, mark: str, running: asyncio.Future[int]) -> None:
+    async def _end(self, mark: Mark, running: asyncio.Future[int], handles: list[Any]) -> str:
         """End every process of a command, then wait for its stream to close.
 
         A command that was only just asked for may start after the first look, so the look is
         taken until the stream is closed.
+
+        Returns
+        -------
+        str
+            What could not be ended, in words; empty where nothing is left.
         """
         deadline = time.monotonic() + END_TIMEOUT
-        while not running.done() and time.monotonic() < deadline:
+        left = ""
+        looked = False
+        while not (looked and running.done()) and time.monotonic() < deadline:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
-                await self._end_marked(mark)
+                pid = handles[0].pid if handles else None
+                left = await self._end_marked(mark, pid)
+                looked = True
+            if handles and not running.done():
+                # Where a command has process numbers of its own, only the service finds it.
+                with contextlib.suppress(Exception):
+                    await handles[0].kill()
             await asyncio.wait([running], timeout=0.2)
         # Nobody waits for it any more: a service that does not answer is not worth an error.
         running.cancel()
         await asyncio.wait([running])
         if not running.cancelled():
             running.exception()
+        return left
 
-    async def _end_marked(self, mark: str) -> None:
-        command, envs = clean_shell(END_COMMAND, {"VIBEKIT_END": mark})
+    async def end_run(self, run: int) -> str:
+        """End what is left of a run's commands; return what could not be ended, in words."""
+        return await self._end_marked(Mark.of_run(run), None)
+
+    async def _end_marked(self, mark: Mark, pid: int | None) -> str:
+        """End marked processes: as the sandbox's user, then what is left as its administrator."""
+        command, envs = clean_shell(END_COMMAND, mark.asked(pid))
+        end = functools.partial(self._sdk.commands.run, command, envs=envs, timeout=END_TIMEOUT)
         with sandbox_errors(self.service, self.id):
-            await self._sdk.commands.run(command, envs=envs, timeout=END_TIMEOUT)
+            left = str((await end()).stdout).split()
+        if left:
+            # Not every service has such a user.
+            unknown = contextlib.suppress(SandboxError, SessionNotFoundError)
+            with unknown, sandbox_errors(self.service, self.id):
+                left = str((await end(user="root")).stdout).split()
+        return f"could not be ended: process {', '.join(left[:10])}" if left else ""
 
     async def read_file(self, path: str, *, most: int | None = None) -> bytes:
         """Return a file's bytes, or the first ``most`` of them.
@@ -300,7 +340,8 @@ class Sandbox:
         """Let the sandbox run for at least so long from now; never shortens its time."""
         ends_at = datetime.now(UTC) + timedelta(seconds=seconds)
         with sandbox_errors(self.service, self.id):
-            await self._sdk.connect(timeout=int(seconds))  # setting a timeout would cut it
+            # Setting a timeout would cut it.
+            await connected(self.service, self.id, timeout=seconds)
         self.ends_at = max(self.ends_at, ends_at)
 
 

@@ -74,8 +74,9 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
                 hint="%vibekit_session list shows the sessions that there are.",
                 session_id=session_id,
             ) from error
+        failed = "cannot do that" if str(error).startswith(("405:", "501:")) else "failed"
         raise SandboxError(
-            f"The sandbox service ({name}) failed: {words(error)}", session_id=session_id
+            f"The sandbox service ({name}) {failed}: {words(error)}", session_id=session_id
         ) from error
     except Exception as error:
         if type(error) is not Exception:

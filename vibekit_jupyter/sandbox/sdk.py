@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import Service
 
-__all__ = ["sdk_class", "sdk_options"]
+__all__ = ["load", "sdk_class", "sdk_options"]
 
 
 class Key(str):
@@ -20,6 +20,12 @@ class Key(str):
 
     def __repr__(self) -> str:
         return "'[key]'"
+
+
+def load() -> None:
+    """Import the SDK: a second in which the caller's thread does nothing else."""
+    import e2b
+    import e2b.sandbox_async.commands.command  # noqa: F401
 
 
 def sdk_class() -> type[e2b.AsyncSandbox]:
@@ -50,7 +56,11 @@ def _bypass_proxies() -> None:
     """Tell the SDK's transport, which knows no other way, that loopback needs no proxy."""
     if not any(os.environ.get(name) for scheme in PROXIES for name in (scheme, scheme.lower())):
         return
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+    names = ("NO_PROXY", "no_proxy")
+    # Programs read one or the other: what either says, both say.
+    said = [host.strip() for name in names for host in os.environ.get(name, "").split(",")]
+    hosts = [*dict.fromkeys(host for host in said if host)]
+    if "*" not in hosts:
         hosts += [host for host in ("127.0.0.1", "localhost") if host not in hosts]
+    for name in names:
         os.environ[name] = ",".join(hosts)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.routes import listed
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
@@ -44,21 +47,27 @@ async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
 
 
 async def list_sandboxes(
-    service: Service, *, metadata: Mapping[str, str] | None = None
+    service: Service, *, metadata: Mapping[str, str] | None = None, most: int | None = None
 ) -> AsyncIterator[SandboxInfo]:
     """Yield the sandboxes that the service has, running and paused, the newest first.
 
-    ``metadata`` leaves those that carry all of it.
+    Parameters
+    ----------
+    metadata
+        Leave only those that carry all of it, where the service can tell.
+    most
+        How many; they come in pages of a hundred.
     """
-    from e2b import SandboxQuery
-
-    query = SandboxQuery(metadata=dict(metadata)) if metadata else None
-    with sandbox_errors(service):
-        pages = sdk_class().list(query=query, **sdk_options(service))
-    while pages.has_next:
-        with sandbox_errors(service):
-            page = [_info(item) for item in await pages.next_items()]
-        for info in page:
+    left = math.inf if most is None else most
+    async with aclosing(listed(service, metadata)) as items:
+        while left > 0:
+            # Whoever takes what is yielded raises errors of their own.
+            with sandbox_errors(service):
+                try:
+                    info = _info(await anext(items))
+                except StopAsyncIteration:
+                    return
+            left -= 1
             yield info
 
 

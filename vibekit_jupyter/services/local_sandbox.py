@@ -21,9 +21,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError
 from vibekit_jupyter.services.http import request_json
-from vibekit_jupyter.services.process import host_name, is_running
-from vibekit_jupyter.settings.config import LOCAL_SERVICE, Service
-from vibekit_jupyter.settings.home import private_directory, vibekit_home
+from vibekit_jupyter.services.process import is_running
+from vibekit_jupyter.settings.config import Service, local_service_id
+from vibekit_jupyter.settings.home import (
+    claim_local_root,
+    host_name,
+    open_home,
+    vibekit_home,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +80,7 @@ def find_or_start() -> Service:
     """
     if service := _running():
         return service
-    private_directory(vibekit_home())
+    open_home()
     with _start_lock():
         return _running() or _start()
 
@@ -102,7 +107,7 @@ def _running() -> Service | None:
         _make_way(record, status)
         return None
     return Service(
-        id=LOCAL_SERVICE,
+        id=local_service_id(),
         title="local sandbox",
         api_key=record.key,
         api_url=record.url,
@@ -166,7 +171,7 @@ def _start_lock() -> Iterator[None]:
 
 def _start() -> Service:
     """Start the server as a process of its own and wait until it says that it listens."""
-    root = private_directory(vibekit_home() / "local-sandbox")
+    root = claim_local_root()
     ready_read, ready_write = os.pipe()
     command = [sys.executable, "-P", "-m", "vibekit_jupyter.local_sandbox", "serve"]
     command += ["--root", str(root), "--host", "127.0.0.1", "--port", "0"]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vibekit_jupyter.settings.home import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["boot_id", "host_name", "is_running", "own_mark", "start_time", "was_running"]
-
-
-def host_name() -> str:
-    """Return this machine's name, fit for a file's name."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "localhost"
+__all__ = ["boot_id", "is_running", "own_mark", "start_time", "was_running"]
 
 
 def boot_id() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import time
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import (
@@ -13,11 +14,10 @@ from vibekit_jupyter.errors import (
     SessionElsewhereError,
     SessionNameError,
     SessionNotFoundError,
-    VibeKitError,
 )
 from vibekit_jupyter.sandbox import service as sandbox_service
 from vibekit_jupyter.sessions.session import Session
-from vibekit_jupyter.settings.config import LOCAL_SERVICE
+from vibekit_jupyter.settings.config import LOCAL_PREFIX, local_service_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,8 @@ class SessionBook:
     ----------
     current
         The id of the current session.
+    spoken
+        How often a person has said which session is to be the current one.
     """
 
     def __init__(self, registry: Registry, *, user: str, notebook: str) -> None:
@@ -58,18 +60,34 @@ class SessionBook:
         self.user = user
         self.notebook = notebook
         self.current: str | None = None
+        self.spoken = 0
 
-    def set_current(self, session_id: str, service_id: str) -> None:
-        """Make a session the current one, and remember that this notebook uses it."""
-        self.current = session_id
-        self.registry.remember(self.user, self.notebook, service_id, session_id)
+    def speak(self) -> int:
+        """Note that a person says which session is to be the current one; return the number."""
+        self.spoken += 1
+        return self.spoken
+
+    def set_current(self, session_id: str, service_id: str, spoken: int | None = None) -> None:
+        """Make a session the current one, and remember that this notebook uses it.
+
+        Where that was ``spoken`` a while ago, and something else since, the later word stays.
+        """
+        if spoken is None:
+            spoken = self.speak()
+        if spoken == self.spoken:
+            self.registry.remember(self.user, self.notebook, service_id, session_id)
+            self.current = session_id
 
     def ended(self, session: Session) -> Session:
         """Record that a session's sandbox was killed; it is the current one no more."""
         self.registry.update(session, state="gone", ends_at=None)
+        self.leave(session)
+        return self.marked(dataclasses.replace(session, state="gone", ends_at=None))
+
+    def leave(self, session: Session) -> None:
+        """Have no current session, if it is this one."""
         if self.current == session.id:
             self.current = None
-        return self.marked(dataclasses.replace(session, state="gone", ends_at=None))
 
     def connected(self, sandbox: Sandbox) -> None:
         """Record that a session's sandbox is running, and until when."""
@@ -134,6 +152,8 @@ class SessionBook:
         SessionNameError
             Several sessions begin so.
         """
+        if not _is_text(text):
+            return None
         exact = self._exact(text, service_id)
         if exact is not None:
             return self.marked(exact)
@@ -150,10 +170,9 @@ class SessionBook:
         )
         return other and dataclasses.replace(other, state="elsewhere")
 
-    def remembered(self, *, all_users: bool = False) -> Sequence[Session]:
-        """Return the registry's sessions, the last used first."""
-        sessions = self.registry.sessions(None if all_users else self.user)
-        return [self.marked(session) for session in sessions]
+    def remembered(self) -> Sequence[Session]:
+        """Return one's sessions in the registry, the last used first."""
+        return [self.marked(session) for session in self.registry.sessions(self.user)]
 
     def not_found(self, text: str) -> SessionNotFoundError:
         """Return the error for a session that nobody knows, with the nearest names."""
@@ -176,23 +195,25 @@ class SessionBook:
         if not POSSIBLE_ID.fullmatch(session_id):
             raise self.not_found(session_id)
 
-    def explain(self, error: VibeKitError, service_id: str) -> None:
-        """Add to an error about a session that is gone when it was last seen, and what remains."""
-        if not isinstance(error, SessionNotFoundError) or error.session_id is None:
-            return
-        session = self.registry.get(service_id, error.session_id)
-        if session is None:
-            return
-        self.registry.update(session, state="gone", ends_at=None)
-        seen = f"{session.last_used:%Y-%m-%d %H:%M} UTC" if session.last_used else "long ago"
-        error.message = (
-            f"The session {session.name} ({session.id}) is gone: its sandbox was killed or "
-            f"expired. It was last used {seen}."
-        )
-        error.hint = (
-            "Carry its conversation into a new session with "
-            f"%vibekit_session restore {session.name}, or start afresh with %vibekit_session new."
-        )
+    def explain(self, error: SessionNotFoundError, session: Session, service: Service) -> None:
+        """Add to an error about a session that is not there when it was last seen."""
+        if session.key_mark not in ("", service.key_mark):
+            error.message = (
+                f"The session {session.name} ({session.id}) is not seen with this key; it was last "
+                "reached with another one."
+            )
+            error.hint = "Use the E2B_API_KEY of the team that made it."
+        else:
+            seen = f"{session.last_used:%Y-%m-%d %H:%M} UTC" if session.last_used else "long ago"
+            error.message = (
+                f"The session {session.name} ({session.id}) is gone: its sandbox was killed or "
+                f"expired. It was last used {seen}."
+            )
+            error.hint = (
+                "Carry its conversation into a new session with "
+                f"%vibekit_session restore {session.name}, or start afresh with "
+                "%vibekit_session new."
+            )
         error.args = (error.message,)
 
     # With a request
@@ -209,6 +230,9 @@ class SessionBook:
         """
         if (session := self.lookup(text, service.id)) is not None:
             return session
+        if not _is_text(text):
+            raise self.not_found(text)
+        began = time.time()
         try:
             info = await self._ask(text, service)
         except SandboxUnreachableError:
@@ -217,83 +241,54 @@ class SessionBook:
             raise self.not_found(text) from error
         if info is None:
             raise self.not_found(text)
-        return self.learn(info, service)
+        return self.learn(info, service, began=began)
 
     async def _ask(self, text: str, service: Service) -> SandboxInfo | None:
         if ID.fullmatch(text):
             return await sandbox_service.get_info(service, text)
-        named = sandbox_service.list_sandboxes(service, metadata={"vibekit_name": text})
-        return await anext(aiter(named), None)
+        labels = {"vibekit_name": text, "vibekit_user": self.user}
+        async for info in sandbox_service.list_sandboxes(service, metadata=labels):
+            # What is known here is called here as a person said last, whatever its label says.
+            if self.registry.get(service.id, info.id) is None:
+                return info
+        return None
 
-    def learn(self, info: SandboxInfo, service: Service) -> Session:
-        """Record what the service says of a sandbox, known here or not; return the session."""
-        session = self.registry.get(service.id, info.id)
-        if session is None:
-            session = self._adopt(info, service)
-        elif (session.state, session.ends_at) != (info.state, info.ends_at):
-            self.registry.update(session, state=info.state, ends_at=info.ends_at)
-        return self.marked(dataclasses.replace(session, state=info.state, ends_at=info.ends_at))
+    def learn(self, info: SandboxInfo, service: Service, *, began: float) -> Session:
+        """Record what the service says of a sandbox, known here or not; return the session.
 
-    def _adopt(self, info: SandboxInfo, service: Service) -> Session:
-        """Record a session that was made on another machine, or by another program."""
-        metadata = info.metadata
-        name = metadata.get("vibekit_name") or info.id
-        if self.registry.by_name(self.user, service.id, name):
-            name = info.id
-        session = Session(
-            id=info.id,
-            name=name,
-            service=service.title,
-            state=info.state,
-            project=metadata.get("vibekit_project", ""),
-            user=metadata.get("vibekit_user", "") or self.user,
-            notebook=metadata.get("vibekit_notebook", ""),
-            agent=metadata.get("vibekit_agent", ""),
-            ends_at=info.ends_at,
-            created=info.started,
-            confinement=service.confinement,
-        )
-        return self.registry.add(session, service)
+        Somebody else's is returned, and not recorded.
+        """
+        seen = seen_session(info, service)
+        if seen.user == self.user or self.registry.get(service.id, info.id) is not None:
+            self.registry.learn([seen], service, began=began)
+        known = self.registry.get(service.id, info.id)
+        if known is None:
+            return self.marked(seen)
+        return self.marked(dataclasses.replace(known, state=info.state, ends_at=info.ends_at))
 
     async def show(self, session: Session, service: Service) -> Session:
         """Return a session with its state asked from its service."""
         if session.state == "elsewhere":
             return session
+        began = time.time()
         try:
-            return self.learn(await sandbox_service.get_info(service, session.id), service)
+            info = await sandbox_service.get_info(service, session.id)
         except SessionNotFoundError:
-            self.registry.update(session, state="gone", ends_at=None)
-            return dataclasses.replace(session, state="gone", ends_at=None)
+            return self.missed(session, service, began=began)
         except SandboxUnreachableError:
             return dataclasses.replace(session, state="unreachable", ends_at=None)
+        return self.learn(info, service, began=began)
 
-    async def list(self, service: Service, *, all_users: bool = False) -> Sequence[Session]:
-        """Return the sessions, the last used first, as registry and service know them."""
-        try:
-            infos = [info async for info in sandbox_service.list_sandboxes(service)]
-        except SandboxUnreachableError:
-            reachable = False
-        else:
-            reachable = True
-            self._reconcile(infos, service)
-        return [
-            self._placed(one, service, reachable=reachable)
-            for one in self.remembered(all_users=all_users)
-        ]
+    def missed(self, session: Session, service: Service, *, began: float) -> Session:
+        """Record that the service does not have a session, and return it as it is then.
 
-    def _reconcile(self, infos: Sequence[SandboxInfo], service: Service) -> None:
-        """Record what the service has, and that it has nothing else."""
-        for info in infos:
-            self.learn(info, service)
-        self.registry.gone_except(service.id, {info.id for info in infos})
-
-    def _placed(self, session: Session, service: Service, *, reachable: bool = True) -> Session:
-        """Return a session with its state as seen from a service."""
-        if session.service_id != service.id:
-            return dataclasses.replace(session, state="elsewhere")
-        if not reachable and session.state != "gone":
-            return dataclasses.replace(session, state="unreachable", ends_at=None)
-        return session
+        It is gone, unless it was seen alive after ``began``, or another key has seen it.
+        """
+        if session.key_mark not in ("", service.key_mark):
+            return dataclasses.replace(session, state="unknown", ends_at=None)
+        self.registry.gone(session, began=began)
+        known = self.registry.get(service.id, session.id)
+        return self.marked(known) if known else session
 
     def marked(self, session: Session) -> Session:
         """Return a session with its mark of being the current one."""
@@ -302,13 +297,40 @@ class SessionBook:
         return dataclasses.replace(session, current=True)
 
 
+def seen_session(info: SandboxInfo, service: Service) -> Session:
+    """Return a sandbox as a session, by its labels; without ours it is nobody's."""
+    labels = info.metadata
+    return Session(
+        id=info.id,
+        name=labels.get("vibekit_name") or info.id,
+        service=service.title,
+        service_id=service.id,
+        state=info.state,
+        project=labels.get("vibekit_project", ""),
+        user=labels.get("vibekit_user", ""),
+        notebook=labels.get("vibekit_notebook", ""),
+        agent=labels.get("vibekit_agent", ""),
+        ends_at=info.ends_at,
+        created=info.started,
+        last_used=info.started,
+        confinement=service.confinement,
+        key_mark=service.key_mark,
+        named_here=False,
+    )
+
+
 def elsewhere(session: Session) -> SessionElsewhereError:
     """Return the error for a session of another service, with the setting that reaches it."""
-    if session.service_id == LOCAL_SERVICE:
+    if session.service_id == local_service_id():
         hint = "Reach it with %vibekit_config --environment local."
+    elif session.service_id.startswith(LOCAL_PREFIX):
+        host = session.service_id.removeprefix(LOCAL_PREFIX)
+        hint = (
+            f"It is on the machine {host}: run Jupyter there. If this is that machine under "
+            f"another name, set VIBEKIT_HOST={host}."
+        )
     else:
-        url = session.service_id.partition("#")[0]
-        hint = f"Reach it with E2B_API_URL={url} and the E2B_API_KEY that it was made with."
+        hint = f"Reach it with E2B_API_URL={session.service_id} and its E2B_API_KEY."
     return SessionElsewhereError(
         f"The session {session.name} belongs to another sandbox service ({session.service}).",
         hint=hint,
@@ -320,3 +342,12 @@ def _short(text: str) -> str:
     """Return a person's words fit to stand in a sentence, whatever they hold."""
     shown = ascii(text) if not text.isprintable() else repr(text)
     return shown if len(shown) <= 80 else f"{shown[:79]}…"
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text can be looked for: half of a surrogate pair is in no name and no id."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

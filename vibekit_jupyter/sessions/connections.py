@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter import agents
+from vibekit_jupyter.sandbox import sdk
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.services import local_sandbox
 from vibekit_jupyter.services.demo_model import DemoModel
@@ -25,12 +26,17 @@ class Connections:
     def __init__(self) -> None:
         self._demo = DemoModel()
         self._local: Service | None = None
+        self._loaded = False
         self._starting = asyncio.Lock()
         self._sandboxes: dict[str, Sandbox] = {}
         self._vendors: dict[Model, Vendor] = {}
 
     async def service(self, settings: Settings) -> Service:
         """Return the sandbox service to use; the local one is started on first use."""
+        if not self._loaded:
+            # An interrupt is heard meanwhile.
+            await asyncio.to_thread(sdk.load)
+            self._loaded = True
         if (service := choose_e2b(settings)) is not None:
             return service
         async with self._starting:

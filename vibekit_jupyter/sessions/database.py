@@ -34,7 +34,7 @@ class Database:
         self._open = open_read_only if read_only else open_database
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._opened: Path | None = None
+        self._opened: tuple[Path, object] | None = None
 
     @property
     def path(self) -> Path:
@@ -68,7 +68,7 @@ class Database:
         RegistryError
             It cannot be read.
         """
-        with self._lock, self._errors():
+        with self._lock, self.errors():
             yield self._database()
 
     @contextlib.contextmanager
@@ -80,7 +80,7 @@ class Database:
         RegistryError
             It cannot be written.
         """
-        with self._lock, self._errors():
+        with self._lock, self.errors():
             database = self._database()
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -91,14 +91,16 @@ class Database:
             database.execute("COMMIT")
 
     def _database(self) -> sqlite3.Connection:
-        if self._connection is None or self._opened != self.path:
+        path = self.path
+        if self._connection is None or self._opened != (path, _identity(path)):
             self.close()
-            self._connection = self._open(self.path)
-            self._opened = self.path
+            self._connection = self._open(path)
+            self._opened = (path, _identity(path))
         return self._connection
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self) -> Iterator[None]:
+        """Raise what goes wrong with the file as ``RegistryError``."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -106,3 +108,12 @@ class Database:
                 f"The registry of sessions, {self.path}, cannot be used: {error}.",
                 hint="Look at its folder's permissions and free space, or set VIBEKIT_HOME.",
             ) from error
+
+
+def _identity(path: Path) -> object:
+    """Return what tells the file at a path from one that takes its place; None without one."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,50 +1,38 @@
 """The registry: names, conversations, and which notebook used which session.
 
 It holds what no sandbox service knows. One SQLite file a user, shared by all their kernels.
+
+Looking does not write over doing: whoever creates, pauses or ends a session writes what is so
+now; whoever only looked writes what was seen, unless something newer stands there already.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import re
-import sqlite3
+import dataclasses
 import time
-from dataclasses import fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import SessionNameError
-from vibekit_jupyter.sessions.session import Session
-from vibekit_jupyter.sessions.turns import TurnRecords
+from vibekit_jupyter.sessions import names
+from vibekit_jupyter.sessions.rows import COUNTED, LISTED, insert, plain, session_of
+from vibekit_jupyter.sessions.turns import TurnRecords, copy_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
+    from vibekit_jupyter.sessions.session import Session
     from vibekit_jupyter.settings.config import Service
 
 __all__ = ["Registry"]
 
-# What is not stored under the field's own name. A single session is told with its counts; a list
-# of ten thousand would pay for them.
-STORED = {"service": "session.title", "service_id": "session.service", "current": "0"}
-UNCOUNTED = {"turns": "0", "files": "0"}
-COUNTS = {
-    "turns": "(SELECT count(*) FROM turn"
-    " WHERE turn.service = session.service AND turn.session = session.id)",
-    "files": "(SELECT count(DISTINCT file.value) FROM turn, json_each(turn.files) AS file"
-    " WHERE turn.service = session.service AND turn.session = session.id)",
-}
-
-
-def _select(special: Mapping[str, str]) -> str:
-    """Return the query for sessions whose columns stand in the order of ``Session``'s fields."""
-    columns = (special.get(field.name, f"session.{field.name}") for field in fields(Session))
-    return f"SELECT {', '.join(columns)} FROM session"  # noqa: S608 - our own column names
-
-
-COUNTED = _select(STORED | COUNTS)
-LISTED = _select(STORED | UNCOUNTED)
+# A shorter beginning of an id is no way to name a session: too many words begin so.
+SHORTEST_PREFIX = 4
+CONTINUING = (
+    "WHERE service = ? AND continued_from = ? AND user = ? AND name = ?"
+    " AND state != 'gone' AND NOT forgotten"
+)
 
 
 class Registry(TurnRecords):
@@ -53,8 +41,12 @@ class Registry(TurnRecords):
     Every method raises ``RegistryError`` when the file cannot be read or written.
     """
 
+    # Doing
+
     def add(self, session: Session, service: Service) -> Session:
-        """Record a new session.
+        """Record a new session under its name, which one that is gone gives up.
+
+        What somebody who only looked has recorded of it is overwritten.
 
         Raises
         ------
@@ -62,54 +54,141 @@ class Registry(TurnRecords):
             The name is taken.
         """
         with self.transaction() as database:
-            now = time.time()
-            try:
-                database.execute(
-                    "INSERT INTO session (service, id, title, name, project, user, notebook,"
-                    " agent, model, created, last_used, timeout, internet, confinement, state,"
-                    " ends_at, continued_from)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        *(service.id, session.id, service.title, session.name),
-                        *(session.project, session.user, session.notebook),
-                        *(session.agent, session.model),
-                        *(_timestamp(session.created) or now, now),
-                        *(session.timeout, session.internet, session.confinement),
-                        *(session.state, _timestamp(session.ends_at), session.continued_from),
-                    ),
-                )
-            except sqlite3.IntegrityError as error:
-                raise name_taken(session.name) from error
-        added = self.get(service.id, session.id)
-        assert added is not None  # noqa: S101 - it was written just now
-        return added
+            names.take_name(database, session.user, service.id, session.name, session.id)
+            insert(database, session, service, checked=time.time())
+        return self._recorded(service.id, session.id)
+
+    def add_numbered(self, session: Session, service: Service) -> Session:
+        """Record a new session under the first name like its own that is free."""
+        with self.transaction() as database:
+            name = names.free_copy_name(database, session.user, service.id, session.name)
+            insert(database, dataclasses.replace(session, name=name), service, checked=time.time())
+        return self._recorded(service.id, session.id)
+
+    def replace(self, old: Session, session: Session, service: Service) -> Session:
+        """Record a session that carries another one on, under its name and with its turns.
+
+        Returns
+        -------
+        Session
+            As it is recorded. It is another one where somebody has carried the old one on
+            meanwhile; then nothing was recorded.
+        """
+        with self.transaction() as database:
+            successor = database.execute(
+                f"SELECT id FROM session {CONTINUING}",  # noqa: S608 - our own words
+                (service.id, old.id, session.user, session.name),
+            ).fetchone()
+            if successor is None:
+                _update(database, old, {"state": "gone", "ends_at": None})
+                try:
+                    names.take_name(database, session.user, service.id, session.name, session.id)
+                except SessionNameError:  # somebody else has taken it meanwhile
+                    free = names.free_copy_name(database, session.user, service.id, session.name)
+                    session = dataclasses.replace(session, name=free)
+                insert(database, session, service, checked=time.time())
+                copy_turns(database, old, service.id, session.id)
+        return self._recorded(service.id, successor["id"] if successor else session.id)
+
+    def rename(self, session: Session, name: str) -> None:
+        """Give a session another name, which one that is gone gives up.
+
+        Raises
+        ------
+        SessionNameError
+            The name is taken.
+        """
+        with self.transaction() as database:
+            names.take_name(database, session.user, session.service_id, name, session.id)
+            _update(database, session, {"name": name, "named_here": 1})
+
+    def update(self, session: Session, **columns: Any) -> None:
+        """Record what is so of a session now: ``forgotten``, ``state``, ``ends_at``."""
+        with self.transaction() as database:
+            _update(database, session, {**columns, "checked": time.time()})
+
+    # Looking
+
+    def learn(self, seen: Iterable[Session], service: Service, *, began: float) -> None:
+        """Record what a service was seen to have, where nothing newer is known.
+
+        Parameters
+        ----------
+        seen
+            One that is new here gets its name where that is free, else its id for a name.
+        began
+            When the look began, in seconds since 1970.
+        """
+        with self.transaction() as database:
+            for one in seen:
+                row = database.execute(
+                    "SELECT state, ends_at, key_mark, checked FROM session"
+                    " WHERE service = ? AND id = ?",
+                    (service.id, one.id),
+                ).fetchone()
+                if row is None:
+                    self._adopt(database, one, service, began)
+                elif row["checked"] <= began and (
+                    (row["state"], row["ends_at"], row["key_mark"])
+                    != (one.state, plain(one.ends_at), service.key_mark)
+                ):
+                    news = {"state": one.state, "ends_at": one.ends_at, "checked": began}
+                    _update(database, one, {**news, "key_mark": service.key_mark})
+
+    def gone(self, session: Session, *, began: float) -> bool:
+        """Record that a session was not there; False where it was seen alive after that."""
+        with self.transaction() as database:
+            done = database.execute(
+                "UPDATE session SET state = 'gone', ends_at = NULL, checked = ?"
+                " WHERE service = ? AND id = ? AND checked <= ?",
+                (began, session.service_id, session.id, began),
+            )
+        return done.rowcount > 0
+
+    def unlisted(
+        self, user: str, service: Service, listed: AbstractSet[str], *, began: float
+    ) -> Sequence[Session]:
+        """Return a user's sessions that a list which began then should have had and had not."""
+        rows = self._sessions(
+            "WHERE user = ? AND service = ? AND state NOT IN ('gone') AND checked < ?"
+            " AND key_mark = ? AND NOT forgotten ORDER BY last_used DESC",
+            (user, service.id, began, service.key_mark),
+            LISTED,
+        )
+        return [one for one in rows if one.id not in listed]
+
+    def _adopt(
+        self, database: sqlite3.Connection, seen: Session, service: Service, began: float
+    ) -> None:
+        for name in (seen.name, seen.id):
+            if not names.is_taken(database, seen.user, service.id, name):
+                adopted = dataclasses.replace(seen, name=name, named_here=False)
+                insert(database, adopted, service, checked=began)
+                return
+
+    # Asking
 
     def get(self, service_id: str, session_id: str) -> Session | None:
         """Return a session by its id."""
-        rows = self._sessions(
-            "WHERE session.service = ? AND session.id = ?", (service_id, session_id)
-        )
-        return rows[0] if rows else None
+        return self._first("WHERE session.service = ? AND session.id = ?", (service_id, session_id))
 
     def by_id(self, session_id: str) -> Session | None:
         """Return the session of this id at whatever service has it."""
-        rows = self._sessions("WHERE session.id = ?", (session_id,))
-        return rows[0] if rows else None
+        return self._first("WHERE session.id = ?", (session_id,))
 
     def by_name(self, user: str, service_id: str, name: str) -> Session | None:
         """Return a user's session by its exact name."""
-        rows = self._sessions(
+        return self._first(
             "WHERE user = ? AND service = ? AND name = ? AND NOT forgotten",
             (user, service_id, name),
         )
-        return rows[0] if rows else None
 
     def beginning_with(self, user: str, service_id: str, text: str) -> Sequence[Session]:
-        """Return a user's sessions whose name or id begins so."""
+        """Return a user's sessions whose name or id begins so; four characters of an id do."""
         last = f"{text}\U0010ffff"
         rows = [
             one
-            for column in ("name", "id")
+            for column in (("name", "id") if len(text) >= SHORTEST_PREFIX else ("name",))
             for one in self._sessions(
                 f"WHERE service = ? AND user = ? AND {column} >= ? AND {column} < ?"
                 " AND NOT forgotten",
@@ -121,11 +200,17 @@ class Registry(TurnRecords):
 
     def elsewhere_by_name(self, user: str, service_id: str, name: str) -> Session | None:
         """Return a user's session of this name that another service has, if it is not gone."""
-        rows = self._sessions(
+        return self._first(
             "WHERE user = ? AND name = ? AND service != ? AND state != 'gone' AND NOT forgotten",
             (user, name, service_id),
         )
-        return rows[0] if rows else None
+
+    def continuing(self, session: Session, name: str) -> Session | None:
+        """Return the session that carries this one on under a name, if it is not gone."""
+        return self._first(
+            CONTINUING,
+            (session.service_id, session.id, session.user, name),
+        )
 
     def sessions(self, user: str | None = None, *, most: int | None = None) -> Sequence[Session]:
         """Return the sessions not forgotten, of one user or of all, the last used first.
@@ -140,85 +225,26 @@ class Registry(TurnRecords):
             LISTED,
         )
 
-    def gone_except(self, service_id: str, alive: Collection[str]) -> None:
-        """Record that a service has no other sessions than those alive."""
-        with self.reading() as database:
-            rows = database.execute(
-                "SELECT id FROM session WHERE service = ? AND state != 'gone'", (service_id,)
-            ).fetchall()
-        gone = [row["id"] for row in rows if row["id"] not in alive]
-        if gone:
-            with self.transaction() as database:
-                database.executemany(
-                    "UPDATE session SET state = 'gone', ends_at = NULL"
-                    " WHERE service = ? AND id = ?",
-                    [(service_id, session_id) for session_id in gone],
-                )
-
     def free_name(self, user: str, service_id: str, notebook: str) -> str:
         """Return a name for a session that nobody named: after its notebook, numbered."""
-        return self._first_free(user, service_id, _base_name(notebook), 1)
+        with self.reading() as database:
+            return names.free_name(database, user, service_id, notebook)
 
     def copy_name(self, user: str, service_id: str, original: str) -> str:
         """Return a name for a copy that nobody named: its original's, numbered on."""
-        base, _, number = original.rpartition("-")
-        if not (base and number.isdecimal()):
-            base, number = original, "1"
-        return self._first_free(user, service_id, base, int(number) + 1)
-
-    def _first_free(self, user: str, service_id: str, base: str, first: int) -> str:
         with self.reading() as database:
-            rows = database.execute(
-                "SELECT name FROM session WHERE user = ? AND service = ? AND NOT forgotten"
-                " AND (name = ? OR (name > ? AND name < ?))",
-                (user, service_id, base, f"{base}-", f"{base}."),  # "." follows "-"
-            ).fetchall()
-        taken = {row["name"] for row in rows}
-        return next(
-            name
-            for number in itertools.count(first)
-            if (name := base if number == 1 else f"{base}-{number}") not in taken
-        )
-
-    def update(self, session: Session, **columns: Any) -> None:
-        """Change some columns of a session: ``name``, ``state``, ``ends_at`` and the like.
-
-        Raises
-        ------
-        SessionNameError
-            The new name is taken.
-        """
-        values = {
-            key: _timestamp(value) if isinstance(value, datetime) else value
-            for key, value in columns.items()
-        }
-        assignments = ", ".join(f"{column} = ?" for column in values)
-        with self.transaction() as database:
-            try:
-                database.execute(
-                    f"UPDATE session SET {assignments} WHERE service = ? AND id = ?",  # noqa: S608 - our own column names
-                    (*values.values(), session.service_id, session.id),
-                )
-            except sqlite3.IntegrityError as error:
-                raise name_taken(str(columns.get("name"))) from error
-
-    def retire_name(self, session: Session) -> None:
-        """Free the name of a session that is gone: it is called ``NAME (gone)`` from now on."""
-        for number in itertools.count(1):
-            name = f"{session.name} (gone)" if number == 1 else f"{session.name} (gone {number})"
-            with contextlib.suppress(SessionNameError):
-                self.update(session, name=name)
-                return
+            return names.free_copy_name(database, user, service_id, original)
 
     # Which notebook used which session
 
     def remember(self, user: str, notebook: str, service_id: str, session_id: str) -> None:
-        """Record that a notebook uses a session now."""
+        """Record that a notebook uses a session now; whoever uses it takes its name as it is."""
         now = time.time()
         with self.transaction() as database:
             database.execute(
-                "UPDATE session SET last_used = ? WHERE service = ? AND id = ?",
-                (now, service_id, session_id),
+                "UPDATE session SET last_used = ?, named_here = 1,"
+                " user = iif(user = '', ?, user) WHERE service = ? AND id = ?",
+                (now, user, service_id, session_id),
             )
             if notebook:
                 database.execute(
@@ -228,13 +254,23 @@ class Registry(TurnRecords):
 
     def last_of_notebook(self, user: str, notebook: str) -> Session | None:
         """Return the session that a notebook used last. Never makes the file."""
-        if not self.path.exists():
-            return None
-        rows = self._sessions(
+        with self.errors():
+            if not self.path.exists():
+                return None
+        return self._first(
             "JOIN last_session AS last ON last.service = session.service"
-            " AND last.session = session.id WHERE last.user = ? AND last.notebook = ?",
+            " AND last.session = session.id"
+            " WHERE last.user = ? AND last.notebook = ? AND NOT session.forgotten",
             (user, notebook),
         )
+
+    def _recorded(self, service_id: str, session_id: str) -> Session:
+        session = self.get(service_id, session_id)
+        assert session is not None  # noqa: S101 - it was written just now
+        return session
+
+    def _first(self, where: str, values: Sequence[Any]) -> Session | None:
+        rows = self._sessions(where, values)
         return rows[0] if rows else None
 
     def _sessions(
@@ -242,43 +278,12 @@ class Registry(TurnRecords):
     ) -> Sequence[Session]:
         with self.reading() as database:
             rows = database.execute(f"{select} {where}", values).fetchall()
-        return [_session(row) for row in rows]
+        return [session_of(row) for row in rows]
 
 
-def name_taken(name: str) -> SessionNameError:
-    """Return the error for a name that another session has."""
-    return SessionNameError(
-        f"There is a session named {name!r} already.",
-        hint=f"Go to it with %vibekit_session set {name}, or choose another name.",
+def _update(database: sqlite3.Connection, session: Session, columns: dict[str, Any]) -> None:
+    assignments = ", ".join(f"{column} = ?" for column in columns)
+    database.execute(
+        f"UPDATE session SET {assignments} WHERE service = ? AND id = ?",  # noqa: S608 - our own column names
+        (*map(plain, columns.values()), session.service_id, session.id),
     )
-
-
-def _base_name(notebook: str) -> str:
-    """Return what an unnamed session is called: after its notebook, fit to be typed."""
-    stem = re.split(r"[/\\]", notebook)[-1].rpartition(".ipynb")[0] or "main"
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:40] or "main"
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-READ: dict[str, Callable[[Any], Any]] = {
-    "ends_at": _moment,
-    "created": _moment,
-    "last_used": _moment,
-    "current": bool,
-    "internet": bool,
-}
-READ_AT = [(at, READ[field.name]) for at, field in enumerate(fields(Session)) if field.name in READ]
-
-
-def _session(row: sqlite3.Row) -> Session:
-    values = list(row)
-    for at, read in READ_AT:
-        values[at] = read(values[at])
-    return Session(*values)
-
-
-def _timestamp(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()

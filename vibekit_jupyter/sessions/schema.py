@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from vibekit_jupyter.errors import RegistryError
-from vibekit_jupyter.settings.home import private_directory
+from vibekit_jupyter.sessions.identity import identify_without_keys
+from vibekit_jupyter.settings.home import claim_local_root, private_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["MIGRATIONS", "is_on_network", "open_database", "open_read_only"]
 
-# One script a version, from the first; a script that was released is never changed.
-MIGRATIONS: Sequence[str] = (
+Migration: TypeAlias = "str | Callable[[sqlite3.Connection], None]"
+
+# One step a version, from the first; a step that was released is never changed.
+MIGRATIONS: Sequence[Migration] = (
     """
     CREATE TABLE session (
         service TEXT NOT NULL,
@@ -82,6 +85,7 @@ MIGRATIONS: Sequence[str] = (
     """
     CREATE INDEX turn_prompt ON turn (service, substr(prompt, 1, 100));
     """,
+    identify_without_keys,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.
@@ -99,7 +103,7 @@ NETWORK_FILE_SYSTEMS = {
 }
 
 
-def open_database(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+def open_database(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
     """Open the registry, made or brought up to date if need be.
 
     Raises
@@ -124,6 +128,8 @@ def open_database(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3
 def open_read_only(path: Path) -> sqlite3.Connection:
     """Open the registry as it is, to look something up; it is neither made nor changed.
 
+    One of an older version is read into memory and brought up to date there.
+
     Raises
     ------
     RegistryError
@@ -133,15 +139,22 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)
     try:
-        connection.row_factory = sqlite3.Row
         _check_version(connection, path, MIGRATIONS)
+        if (version := _version(connection)) < len(MIGRATIONS):
+            copy = sqlite3.connect(":memory:", isolation_level=None)
+            connection.backup(copy)
+            connection.close()
+            connection = copy
+            connection.row_factory = sqlite3.Row
+            _migrate(connection, version, MIGRATIONS)
+        connection.row_factory = sqlite3.Row
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
     connection.row_factory = sqlite3.Row
     _check_version(connection, path, migrations)
     connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_on_network(path) else 'WAL'}")
@@ -154,17 +167,27 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         version = _version(connection)  # another process may have been faster
         if 0 < version < len(migrations):
             _keep_copy(path, version)
-        for number, script in enumerate(migrations[version:], version + 1):
-            for statement in filter(str.strip, script.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
+            claim_local_root()  # the sandboxes that are there are this machine's, as the rows are
+        _migrate(connection, version, migrations)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def _check_version(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+def _migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> None:
+    for number, step in enumerate(migrations[version:], version + 1):
+        if callable(step):
+            step(connection)
+        else:
+            for statement in filter(str.strip, step.split(";")):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _check_version(
+    connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]
+) -> None:
     if _version(connection) > len(migrations):
         raise RegistryError(
             f"The registry of sessions, {path}, was written by a newer version of vibekit-jupyter.",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vibekit_jupyter.results import CommandResult
+
 __all__ = ["Restored", "Session", "State", "Turn", "pause_notice"]
 
 # From when on a person is told that a session is about to pause.
@@ -51,7 +53,16 @@ class Session:
     internet
         Whether its commands reach the internet.
     service_id
-        The service's identity: its URL with a one-way fingerprint of the key.
+        The service's identity: its URL, or ``local@`` and the machine's name.
+    key_mark
+        A one-way fingerprint of the key that it was last reached with.
+    named_here
+        Its name was given on this machine. Else it is what the service's label says: good to find
+        it by, and not to end it by.
+    template
+        What its sandbox was made from; None is the service's default.
+    setup
+        The command that ran when its sandbox was made, and runs in each one that replaces it.
     """
 
     id: str
@@ -74,6 +85,10 @@ class Session:
     timeout: float | None = None
     internet: bool = False
     service_id: str = ""
+    key_mark: str = ""
+    named_here: bool = True
+    template: str | None = None
+    setup: str = ""
 
     def time_left(self, now: datetime | None = None) -> timedelta | None:
         """Return how long the sandbox runs before it pauses, never negative."""
@@ -136,11 +151,14 @@ class Restored:
         What is there and what was lost, in plain sentences.
     reopened
         Its sandbox was gone: this is a new one with the old conversation.
+    setup
+        What came of its set-up, where it was reopened and has one.
     """
 
     session: Session
     notes: Sequence[str] = ()
     reopened: bool = False
+    setup: CommandResult | None = None
 
 
 def pause_notice(left: timedelta) -> str:

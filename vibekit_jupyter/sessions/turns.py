@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.wire_text import well_formed
+from vibekit_jupyter.errors import RegistryError
 from vibekit_jupyter.sessions.database import Database
 from vibekit_jupyter.sessions.session import Turn
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sessions.session import Session
 
-__all__ = ["TurnRecords"]
+__all__ = ["TurnRecords", "copy_turns"]
 
 
 class TurnRecords(Database):
@@ -59,26 +60,37 @@ class TurnRecords(Database):
         assignments = ", ".join(f"{column} = ?" for column in columns)
         with self.transaction() as database:
             if columns:
-                database.execute(
+                done = database.execute(
                     f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
                     (*map(_plain, columns.values()), turn),
                 )
+                if done.rowcount == 0:
+                    raise RegistryError(
+                        "The run is not on record any more: the registry of sessions, "
+                        f"{self.path}, was removed while it went on.",
+                        hint="Its output is in the cell; what comes next is recorded anew.",
+                    )
             database.executemany(
                 "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
                 [(turn, number, json.dumps(event)) for number, event in enumerate(events, first)],
             )
 
-    def messages(self, service_id: str, session_id: str) -> Sequence[Mapping[str, Any]]:
+    def messages(
+        self, service_id: str, session_id: str, *, before: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
         """Return what each turn of a session added to its conversation, in order.
 
         Each has ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
+        ``before`` is a turn: only what was said in earlier ones.
         """
+        last = 2**62 if before is None else before
         with self.reading() as database:
             rows = database.execute(
-                "SELECT messages, tokens, fresh FROM turn WHERE service = ? AND session = ?"
-                " AND id >= coalesce((SELECT max(id) FROM turn"
-                "   WHERE service = ? AND session = ? AND fresh), 0) ORDER BY id",
-                (service_id, session_id) * 2,
+                "SELECT messages, tokens, fresh FROM turn"
+                " WHERE service = ? AND session = ? AND id < ? AND id >= coalesce("
+                "   (SELECT max(id) FROM turn"
+                "    WHERE service = ? AND session = ? AND id < ? AND fresh), 0) ORDER BY id",
+                (service_id, session_id, last) * 2,
             ).fetchall()
         return [{**dict(row), "messages": json.loads(row["messages"])} for row in rows]
 
@@ -153,36 +165,61 @@ class TurnRecords(Database):
             ).fetchone()
         return int(row[0])
 
-    def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
-        """Return the marks of the processes that began runs in a session and did not end them."""
+    def drop_turn(self, turn: int) -> None:
+        """Take back that a turn began: its run came to nothing before it asked anybody."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM turn WHERE id = ?", (turn,))
+
+    def running_turns(self, service_id: str, session_id: str) -> Sequence[tuple[int, str, int]]:
+        """Return the turns of a session whose runs have not ended, as far as is recorded.
+
+        Each is its number, the mark of the process that began the run, and the run's number.
+        """
         with self.reading() as database:
             rows = database.execute(
-                "SELECT owner FROM turn WHERE service = ? AND session = ? AND status = 'running'",
+                "SELECT id, owner, run FROM turn"
+                " WHERE service = ? AND session = ? AND status = 'running'",
                 (service_id, session_id),
             ).fetchall()
-        return [row["owner"] for row in rows]
+        return [(row["id"], row["owner"], row["run"]) for row in rows]
+
+    def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
+        """Return the marks of the processes that began runs in a session and did not end them."""
+        return [owner for _, owner, _ in self.running_turns(service_id, session_id)]
 
     def copy_turns(self, source: Session, target: Session) -> None:
         """Give a session the turns of another one, from before its own."""
         with self.transaction() as database:
-            columns = (
-                "notebook, agent, model, mode, prompt, status, error, fresh, started, duration,"
-                " owner, messages, tokens, usage, files"
-            )
-            rows = database.execute(
-                "SELECT id FROM turn WHERE service = ? AND session = ? ORDER BY id",
-                (source.service_id, source.id),
-            ).fetchall()
-            for row in rows:
-                copy = database.execute(
-                    f"INSERT INTO turn (service, session, {columns})"  # noqa: S608 - our own column names
-                    f" SELECT ?, ?, {columns} FROM turn WHERE id = ?",
-                    (target.service_id, target.id, row["id"]),
-                ).lastrowid
-                database.execute(
-                    "INSERT INTO event SELECT ?, number, data FROM event WHERE turn = ?",
-                    (copy, row["id"]),
-                )
+            copy_turns(database, source, target.service_id, target.id)
+
+
+def copy_turns(
+    database: sqlite3.Connection, source: Session, service_id: str, session_id: str
+) -> None:
+    """Give a session the turns of another one, within a transaction.
+
+    One that is under way goes on in the other session alone: its copy was cut off, and is nobody's.
+    """
+    rows = database.execute(
+        "SELECT id FROM turn WHERE service = ? AND session = ? ORDER BY id",
+        (source.service_id, source.id),
+    ).fetchall()
+    columns = (
+        "notebook, agent, model, mode, prompt, error, fresh, started, duration,"
+        " messages, tokens, usage, files"
+    )
+    for row in rows:
+        copy = database.execute(
+            f"INSERT INTO turn (service, session, {columns}, status, owner)"  # noqa: S608 - our own column names
+            f" SELECT ?, ?, {columns},"
+            " iif(status = 'running', 'interrupted', status), iif(status = 'running', '', owner)"
+            " FROM turn WHERE id = ?",
+            (service_id, session_id, row["id"]),
+        ).lastrowid
+        database.execute(
+            "INSERT INTO event SELECT ?, number, data FROM event WHERE turn = ?",
+            (copy, row["id"]),
+        )
 
 
 def _turn(row: sqlite3.Row, events: Sequence[Mapping[str, Any]]) -> Turn:

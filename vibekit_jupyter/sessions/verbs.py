@@ -6,25 +6,35 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import (
+    CommandError,
     ConfigurationError,
     SessionBusyError,
     SessionError,
+    SessionNameError,
     SessionNotFoundError,
+    SessionOwnerError,
 )
 from vibekit_jupyter.sandbox import service as sandbox_service
 from vibekit_jupyter.services.process import was_running
+from vibekit_jupyter.sessions import listing
 from vibekit_jupyter.sessions.book import elsewhere
-from vibekit_jupyter.sessions.registry import name_taken
+from vibekit_jupyter.sessions.names import name_taken
 from vibekit_jupyter.sessions.session import Session
+from vibekit_jupyter.settings import config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Restored, Turn
     from vibekit_jupyter.sessions.workspace import Workspace
 
 __all__ = ["SessionVerbs"]
+
+
+# How many of everybody's sandboxes a service gives at once.
+PAGE = 100
 
 
 class SessionVerbs:
@@ -70,6 +80,9 @@ class SessionVerbs:
         project: str | None = None,
         internet: bool = False,
         timeout: float | None = None,
+        template: str | None = None,
+        setup: str = "",
+        on_setup: Callable[[CommandResult], None] | None = None,
     ) -> Session:
         """Create a session and make it the current one.
 
@@ -81,21 +94,45 @@ class SessionVerbs:
             Whether the commands of a sandbox on this machine reach the internet.
         timeout
             Seconds until it pauses; an hour by default.
+        template
+            What its sandbox is made from; else what is set, or the service's default.
+        setup
+            A command that runs in the new sandbox, and again in each one that replaces it.
+        on_setup
+            Called with what came of it.
 
         Raises
         ------
         SessionNameError
             The name is taken.
+        CommandError
+            The set-up failed; the session is there, and is the current one.
         """
         service_id = self._workspace.check_initialized()
+        wanted = Session(
+            id="",
+            name=name or "",
+            service="",
+            project=config.label("a project's name", project or ""),
+            internet=internet,
+            timeout=config.lifetime(timeout),
+            template=template,
+            setup=setup,
+        )
         if name is not None:
             check_name(name)
-            await self._free(name, service_id)
-        return await self._workspace.create(
-            Session("", name or "", "", project=project or "", internet=internet, timeout=timeout)
-        )
+            await self._check_free(name, service_id)
+        session = await self._workspace.create(wanted)
+        result = await self._workspace.set_up(session)
+        if result is not None and on_setup is not None:
+            on_setup(result)
+        if result is not None and result.exit_code != 0:
+            raise CommandError(result, session_id=session.id)
+        return session
 
-    async def rename(self, name: str, session: str | None = None) -> Session:
+    async def rename(
+        self, name: str, session: str | None = None, *, force: bool = False
+    ) -> Session:
         """Give a session another name. Elsewhere its sandbox keeps the name it was made with.
 
         Raises
@@ -104,10 +141,10 @@ class SessionVerbs:
             The name is taken.
         """
         check_name(name)
-        found = await self._named(session)
+        found = await self._meant(session, "rename", force=force)
         if found.name != name:
-            await self._free(name, found.service_id)
-            self._registry.update(found, name=name)
+            await self._check_free(name, found.service_id)
+            self._registry.rename(found, name)
         return dataclasses.replace(found, name=name)
 
     async def pause(self, session: str | None = None, *, force: bool = False) -> Session:
@@ -120,7 +157,7 @@ class SessionVerbs:
         """
         found = await self._idle(session, "pause", force=force)
         service = await self._workspace.service()
-        with self._workspace.explained():
+        async with self._workspace.explained():
             await sandbox_service.pause(service, found.id)
         self._workspace.connections.drop(found.id)
         self._registry.update(found, state="paused", ends_at=None)
@@ -129,8 +166,7 @@ class SessionVerbs:
     async def resume(self, session: str | None = None) -> Session:
         """Let a paused session run again. What is left of a running one's time is never cut."""
         found = await self._named(session)
-        self._workspace.connections.drop(found.id)
-        await self._workspace.connect(found.id)
+        await self._workspace.connect(found.id, anew=True)
         return await self._workspace.book.show(found, await self._workspace.service())
 
     async def kill(self, session: str | None = None, *, force: bool = False) -> Session:
@@ -148,7 +184,9 @@ class SessionVerbs:
         self._workspace.connections.drop(found.id)
         return self._workspace.book.ended(found)
 
-    async def fork(self, name: str | None = None, session: str | None = None) -> Session:
+    async def fork(
+        self, name: str | None = None, session: str | None = None, *, force: bool = False
+    ) -> Session:
         """Copy a session's files and conversation into a new one; the original is left alone.
 
         The current session stays current.
@@ -158,10 +196,10 @@ class SessionVerbs:
         SessionNameError
             The name is taken.
         """
-        source = await self._named(session)
+        source = await self._meant(session, "fork", force=force)
         if name is not None:
             check_name(name)
-            await self._free(name, source.service_id)
+            await self._check_free(name, source.service_id)
         return await self._workspace.fork(source, name)
 
     async def restore(self, session: str | None = None) -> Restored:
@@ -188,6 +226,8 @@ class SessionVerbs:
     async def forget(self, session: str, *, force: bool = False) -> Session:
         """Take a session off the lists. One that is alive is only forgotten with ``force``.
 
+        The current session becomes none when it is the one.
+
         Raises
         ------
         SessionError
@@ -205,6 +245,7 @@ class SessionVerbs:
                 session_id=found.id,
             )
         self._registry.update(found, forgotten=1)
+        self._workspace.book.leave(found)
         return found
 
     def history(self, session: str | None = None) -> Sequence[Turn]:
@@ -226,24 +267,38 @@ class SessionVerbs:
         return self._registry.turns(found.service_id, found.id)
 
     async def list(
-        self, *, project: str | None = None, all_users: bool = False, state: str | None = None
+        self,
+        *,
+        project: str | None = None,
+        all_users: bool = False,
+        state: str | None = None,
+        limit: int | None = None,
     ) -> Sequence[Session]:
-        """Return the sessions, the last used first, as registry and service know them.
+        """Return one's sessions, the last used first, as registry and service know them.
 
         Parameters
         ----------
         project, state
             Leave only those.
         all_users
-            Those of other users of this registry and service, too.
+            Everybody's sandboxes at the service instead, the newest first; nothing is recorded.
+        limit
+            How many, of those that are left; None is all of one's own, a hundred of everybody's.
         """
         self._workspace.check_initialized()
+        limit = config.bound("limit", limit)
         service = await self._workspace.service()
+        book = self._workspace.book
+        if all_users:
+            async with self._workspace.explained():
+                sessions = await listing.of_everybody(book, service, limit or PAGE)
+        else:
+            sessions = await listing.of_ones_own(book, service)
         return [
             one
-            for one in await self._workspace.book.list(service, all_users=all_users)
+            for one in sessions
             if (project is None or one.project == project) and (state is None or one.state == state)
-        ]
+        ][:limit]
 
     def known_sessions(self) -> Sequence[Session]:
         """Return one's sessions as they are remembered, without a request."""
@@ -263,17 +318,16 @@ class SessionVerbs:
         """Return a number that changes when another process changes what is remembered."""
         return self._registry.version()
 
-    async def _free(self, name: str, service_id: str) -> None:
-        """Free a name that a session which is gone still has; raise if it is alive."""
+    async def _check_free(self, name: str, service_id: str) -> None:
+        """Raise if a session that is alive has the name that another one is to get."""
         book = self._workspace.book
         holder = book.registry.by_name(book.user, service_id, name)
-        if holder is None:
+        if holder is None or not holder.named_here:
             return
         if holder.state != "gone":  # as last seen; it may have ended since
             holder = await book.show(holder, await self._workspace.service())
         if holder.state != "gone":
             raise name_taken(name)
-        book.registry.retire_name(holder)
 
     @property
     def _registry(self) -> Registry:
@@ -286,9 +340,29 @@ class SessionVerbs:
             raise _no_current()
         return await self.find(text)
 
+    async def _meant(self, session: str | None, verb: str, *, force: bool) -> Session:
+        """Return a session that is one's own by a name that was given here, or by its id."""
+        found = await self._named(session)
+        user = self._workspace.book.user
+        if session is not None and session != found.id and not found.named_here:
+            raise SessionNameError(
+                f"{found.name} is only what the service calls a session that was made elsewhere "
+                f"({found.id}).",
+                hint=f"Say which one is meant: %vibekit_session {verb} {found.id}",
+                session_id=found.id,
+            )
+        if found.user != user and not force:
+            raise SessionOwnerError(
+                f"The session {found.name} ({found.id}) is not yours: "
+                f"{f'it belongs to {found.user}' if found.user else 'it has no owner here'}.",
+                hint=f"If that is what you mean: %vibekit_session {verb} {found.id} --force",
+                session_id=found.id,
+            )
+        return found
+
     async def _idle(self, session: str | None, verb: str, *, force: bool) -> Session:
         """Return a session in which no run is going on, of this kernel's or of another's."""
-        found = await self._named(session)
+        found = await self._meant(session, verb, force=force)
         owners = self._registry.owners_of_runs(found.service_id, found.id)
         if not force and any(map(was_running, owners)):
             raise SessionBusyError(
@@ -308,8 +382,5 @@ def _no_current() -> SessionError:
 
 def check_name(name: str) -> None:
     """Raise ``ConfigurationError`` for a name that could not be typed, seen or told apart."""
-    if not name.strip() or name != name.strip() or len(name) > 100 or not name.isprintable():
-        raise ConfigurationError(
-            f"{name[:40]!a} cannot be a session's name.",
-            hint="A name has up to 100 printable characters, and no space at its ends.",
-        )
+    if not config.label("a session's name", name):
+        raise ConfigurationError("The name is empty.", hint="Give one, or leave it out.")

@@ -9,27 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vibekit_jupyter.errors import (
+    SandboxError,
     SandboxUnreachableError,
     SessionNameError,
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.sandbox.connection import Sandbox, missing_files
-from vibekit_jupyter.sandbox.service import fork, kill
+from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive, missing_files
+from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
+from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
+from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
 from vibekit_jupyter.settings import choices, config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
+    from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["Workspace"]
@@ -38,6 +42,10 @@ T = TypeVar("T")
 
 # Seconds until a new sandbox pauses: the longest that E2B's free tier allows.
 TIMEOUT = 3600.0
+# Characters of a set-up's output.
+SETUP_KEPT = 32_000
+# Seconds that a service has to say what became of a session.
+ASKING = 5.0
 
 
 class Workspace:
@@ -68,14 +76,19 @@ class Workspace:
         """
         choices.choose_model(self.settings, choices.choose_agent(self.settings))
         service = choices.choose_e2b(self.settings)
-        return config.LOCAL_SERVICE if service is None else service.id
+        return config.local_service_id() if service is None else service.id
 
     async def service(self) -> Service:
         """Return the sandbox service in use, started if it is this machine's."""
         return await self.connections.service(self.settings)
 
-    async def connect(self, session_id: str) -> Sandbox:
+    async def connect(self, session_id: str, *, anew: bool = False) -> Sandbox:
         """Return a session's sandbox, connected and resumed.
+
+        Parameters
+        ----------
+        anew
+            Ask the service, though a connection is kept: that one is no evidence.
 
         Raises
         ------
@@ -88,9 +101,12 @@ class Workspace:
         self.book.check_reachable(session_id, service.id)
         known = self.book.known(service.id, session_id)
         timeout = (known and known.timeout) or TIMEOUT
-        with self.explained():
+        if anew:
+            self.connections.drop(session_id)
+        async with self.explained():
             sandbox = await self.connections.sandbox(service, session_id, timeout=timeout)
         self.book.connected(sandbox)
+        await end_cut_off(sandbox, self.book.registry)
         return sandbox
 
     async def current_or_new(self) -> tuple[str, bool]:
@@ -101,23 +117,27 @@ class Workspace:
         """
         if self.book.current is not None:
             return self.book.current, False
-        return await _to_its_end(self._current_or_new())
+        return await _to_its_end(self._current_or_new(self.book.spoken))
 
-    async def _current_or_new(self) -> tuple[str, bool]:
+    async def _current_or_new(self, spoken: int) -> tuple[str, bool]:
         async with self._creating:
             if self.book.current is not None:
                 return self.book.current, False
-            return (await self._create(Session("", "", ""))).id, True
+            return (await self._create(Session("", "", ""), spoken)).id, True
 
     async def create(self, wanted: Session) -> Session:
-        """Create a session like ``wanted``, make it the current one, and return it."""
-        return await _to_its_end(self._create(wanted))
+        """Create a session like ``wanted`` and return it.
 
-    async def _create(self, wanted: Session) -> Session:
+        It is the current one, unless another one was asked for meanwhile.
+        """
+        return await _to_its_end(self._create(wanted, self.book.speak()))
+
+    async def _create(
+        self, wanted: Session, spoken: int, *, replaces: Session | None = None
+    ) -> Session:
         service = await self.service()
         book = self.book
-        free_name = partial(book.registry.free_name, book.user, service.id, book.notebook)
-        name = wanted.name or free_name()
+        name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
         labels = {
             "name": name,
             "project": wanted.project or self.project,
@@ -126,34 +146,42 @@ class Workspace:
             "agent": choices.choose_agent(self.settings),
         }
         timeout = wanted.timeout or TIMEOUT
+        template = wanted.template or service.template
         sandbox = await Sandbox.create(
             service,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
             # On this machine the internet is off unless asked for; far away it is the service's.
             internet=wanted.internet or not service.is_local,
+            template=template,
         )
         self.connections.keep(sandbox)
-        session = Session(
+        session = dataclasses.replace(
+            wanted,
             id=sandbox.id,
             name=name,
-            service=service.title,
             state="running",
             project=labels["project"],
             user=book.user,
             notebook=book.notebook,
-            agent=wanted.agent,
-            model=wanted.model,
             confinement=service.confinement,
             created=datetime.now(UTC),
             ends_at=sandbox.ends_at,
-            continued_from=wanted.continued_from,
             timeout=timeout,
-            internet=wanted.internet,
+            template=template,
+            named_here=True,
         )
-        session = await self._record(session, service, None if wanted.name else free_name)
-        book.set_current(session.id, service.id)
+        session = await self._record(session, service, named=bool(wanted.name), replaces=replaces)
+        book.set_current(session.id, service.id, spoken)
         return book.marked(session)
+
+    async def set_up(self, session: Session) -> CommandResult | None:
+        """Run the command that a session's sandbox is set up with; None without one."""
+        if not session.setup:
+            return None
+        sandbox = await self.connect(session.id)
+        async with self.explained(), kept_alive(sandbox):
+            return await sandbox.run(session.setup, keep=SETUP_KEPT)
 
     async def fork(self, source: Session, name: str | None) -> Session:
         """Copy a session's files and conversation into a new one."""
@@ -163,88 +191,130 @@ class Workspace:
         service = await self.service()
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
-        with self.explained():
+        async with self.explained():
             sandbox = await fork(service, source.id, timeout=timeout)
-        copy_name = partial(self.book.registry.copy_name, self.book.user, service.id, source.name)
+        book = self.book
         copy = dataclasses.replace(
             source,
             id=sandbox.id,
-            name=name or copy_name(),
+            name=name or book.registry.copy_name(book.user, service.id, source.name),
             state="running",
-            user=self.book.user,
-            notebook=self.book.notebook,
+            user=book.user,
+            notebook=book.notebook,
             created=datetime.now(UTC),
             ends_at=sandbox.ends_at,
             continued_from=source.id,
             timeout=timeout,
+            named_here=True,
         )
-        copy = await self._record(copy, service, None if name else copy_name)
-        self.book.registry.copy_turns(source, copy)
-        return self.book.known(service.id, copy.id) or copy
+        copy = await self._record(copy, service, named=name is not None)
+        book.registry.copy_turns(source, copy)
+        return book.known(service.id, copy.id) or copy
 
     async def restore(self, session: Session) -> Restored:
         """Connect a session and look whether all is there; reopen it if its sandbox is gone."""
+        spoken = self.book.speak()
         service = await self.service()
         registry = self.book.registry
         turns = registry.count_turns(session.service_id, session.id)
         try:
-            if session.state == "gone":
-                raise self.book.not_found(session.name)
-            sandbox = await self.connect(session.id)
+            sandbox = await self.connect(session.id, anew=True)
         except SessionNotFoundError:
-            return await self._reopen(session, turns)
+            if (known := self.book.known(service.id, session.id)) and known.state != "gone":
+                raise  # another key may see it
+            reopened = await _to_its_end(self._reopen(session, turns, spoken))
+            return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
         notes = [_conversation_note(turns)]
+        if any(turn.error == CUT_OFF for turn in registry.turns(service.id, session.id, last=1)):
+            notes.append("Its last run was cut off: the kernel ended while it went on.")
         paths = registry.changed_files(session.service_id, session.id)
         if paths:
             notes.append(_files_note(paths, await missing_files(sandbox, paths)))
-        self.book.set_current(session.id, service.id)
+        self.book.set_current(session.id, service.id, spoken)
         restored = self.book.known(service.id, session.id) or session
         return Restored(restored, notes)
 
-    async def _reopen(self, session: Session, turns: int) -> Restored:
-        registry = self.book.registry
-        registry.update(session, state="gone", ends_at=None)
-        registry.retire_name(session)
-        reopened = await self.create(
-            dataclasses.replace(session, id="", continued_from=session.id, ends_at=None)
+    async def _reopen(self, session: Session, turns: int, spoken: int) -> Restored:
+        # Under the name that it had, also where it has given that up already.
+        wanted = dataclasses.replace(
+            session, id="", name=name_before(session.name), continued_from=session.id
         )
-        registry.copy_turns(session, reopened)
+        other = self.book.registry.continuing(session, wanted.name)
+        if other is None:
+            other = await self._create(wanted, spoken, replaces=session)
+        else:
+            self.book.set_current(other.id, other.service_id, spoken)
         notes = [
-            f"The sandbox of {session.name} is gone, and its files with it: this is a new one.",
+            f"The sandbox of {wanted.name} is gone, and its files with it: this is a new one.",
             _conversation_note(turns),
         ]
-        known = self.book.known(reopened.service_id, reopened.id) or reopened
+        known = self.book.known(other.service_id, other.id) or other
         return Restored(known, notes, reopened=True)
 
     async def _record(
-        self, session: Session, service: Service, free_name: Callable[[], str] | None
+        self, session: Session, service: Service, *, named: bool, replaces: Session | None = None
     ) -> Session:
-        """Write a new session down; ``free_name`` gives another where a kernel took its name."""
+        """Write a new session down; return it, or the one that was faster to replace another."""
         registry = self.book.registry
-        while True:
-            try:
-                return registry.add(session, service)
-            except SessionNameError:
-                if free_name is None:  # a sandbox that nobody can ask for is not left behind
-                    await kill(service, session.id)
-                    self.connections.drop(session.id)
-                    raise
-            session = dataclasses.replace(session, name=free_name())
+        if replaces is not None:
+            recorded = registry.replace(replaces, session, service)
+            if recorded.id != session.id:
+                await self._take_back(session, service)
+            return recorded
+        try:
+            return registry.add(session, service)
+        except SessionNameError:
+            if named:  # a sandbox that nobody can ask for is not left behind
+                await self._take_back(session, service)
+                raise
+        return registry.add_numbered(session, service)
 
-    @contextlib.contextmanager
-    def explained(self) -> Iterator[None]:
-        """Add what is remembered of a session to the errors about it."""
+    async def _take_back(self, session: Session, service: Service) -> None:
+        await kill(service, session.id)
+        self.connections.drop(session.id)
+
+    @contextlib.asynccontextmanager
+    async def explained(self) -> AsyncIterator[None]:
+        """Find out, of an error that says a session is gone or silent, what is so, and say it."""
         try:
             yield
         except VibeKitError as error:
-            self.explain(error)
-            raise
+            explained = await self.explain(error)
+            if explained is error:
+                raise
+            raise explained from error
 
-    def explain(self, error: VibeKitError) -> None:
-        """Add to an error about a session what is remembered of it; connect it anew next time."""
-        if isinstance(error, SessionNotFoundError | SandboxUnreachableError):
-            self.connections.drop(error.session_id)
-        self.book.explain(error, self.check_initialized())
+    async def explain(self, error: VibeKitError) -> VibeKitError:
+        """Return what an error about a session means, by what its service says of the session.
+
+        To be refused a request is no evidence: a route may be missing, a connection stale.
+        """
+        if not isinstance(error, SessionNotFoundError | SandboxUnreachableError):
+            return error
+        self.connections.drop(error.session_id)
+        service = await self.service()
+        session = error.session_id and self.book.known(service.id, error.session_id)
+        if not session:
+            return error
+        began = time.time()
+        try:
+            async with asyncio.timeout(ASKING):
+                info = await get_info(service, session.id)
+        except SessionNotFoundError as missed:
+            self.book.missed(session, service, began=began)
+            told = error if isinstance(error, SessionNotFoundError) else missed
+            self.book.explain(told, session, service)
+            return told
+        except (VibeKitError, TimeoutError):
+            return error
+        self.book.learn(info, service, began=began)
+        if isinstance(error, SandboxUnreachableError):
+            return error
+        return SandboxError(
+            f"The sandbox service ({service.title}) cannot do that: it refused the request, though "
+            f"the session {session.name} is {info.state} ({error.__cause__ or error}).",
+            session_id=session.id,
+        )
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""

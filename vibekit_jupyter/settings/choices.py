@@ -23,6 +23,7 @@ from vibekit_jupyter.settings.config import (
     ModelSettings,
     Service,
     agent_name,
+    service_id,
 )
 
 if TYPE_CHECKING:
@@ -120,17 +121,17 @@ def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> S
             _check_url(url, "E2B", f"{name} as set")
     domain = options["domain"] or "e2b.app"
     api_url = options["api_url"] or f"https://api.{domain}"
-    fingerprint = hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12]
     return Service(
-        id=f"{api_url}#{fingerprint}",
+        id=service_id(api_url),
         title="E2B" if domain == "e2b.app" and not options["api_url"] else urlsplit(api_url).netloc,
         api_key=key,
         api_url=api_url,
         sandbox_url=options["sandbox_url"],
         domain=options["domain"],
-        template=given.get("template"),
+        template=given.get("template") or environ.get("E2B_TEMPLATE") or None,
         request_timeout=float(given.get("request_timeout", Service.request_timeout)),
         source=f"with the key {source}",
+        key_mark=hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12],
     )
 
 

@@ -13,12 +13,13 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.settings.home import host_name
 
 __all__ = [
     "AGENTS",
     "DEMO_MODEL",
     "EFFORTS",
-    "LOCAL_SERVICE",
+    "LOCAL_PREFIX",
     "MODES",
     "AgentName",
     "Mode",
@@ -30,9 +31,13 @@ __all__ = [
     "bound",
     "effort_name",
     "is_loopback",
+    "label",
+    "lifetime",
+    "local_service_id",
     "mode_name",
     "read_settings",
     "seconds",
+    "service_id",
 ]
 
 AgentName = Literal["codex", "claude"]
@@ -43,6 +48,8 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MAX_STEPS = 50
 SILENCE = 600.0
+# Seconds: 30 days. No service is known to let a sandbox run for longer.
+LONGEST_LIFETIME = 2_592_000.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,9 @@ VENDORS: dict[AgentName, Vendor] = {
     ),
 }
 
-# The demo model's name, and the sandbox service's that runs on this machine.
 DEMO_MODEL = "demo"
-LOCAL_SERVICE = "local"
+# What the id of a machine's own sandbox service begins with; the machine's name follows.
+LOCAL_PREFIX = "local@"
 
 # A local model server takes any key, and the SDKs insist on one.
 UNUSED_KEY = "none-needed"
@@ -124,8 +131,8 @@ class Service:
     Attributes
     ----------
     id
-        Where a session belongs: the API's URL with a one-way fingerprint of the key, or
-        ``local`` for this machine's own server, whose port and key change.
+        Where a session belongs: the API's URL, or ``local@HOST`` for the machine's own server,
+        whose port changes. The key is no part of it, for keys are replaced.
     title
         As a person would call it.
     api_url, sandbox_url, domain
@@ -136,6 +143,8 @@ class Service:
         What new sandboxes are made from; None is the service's default.
     source
         Why this one, as the end of a sentence.
+    key_mark
+        A one-way fingerprint of the key; empty for the machine's own server.
     confinement, confinement_reason
         The local sandbox server's level, and why it is no better; None elsewhere.
     request_timeout
@@ -151,6 +160,7 @@ class Service:
     domain: str | None = None
     template: str | None = None
     source: str = ""
+    key_mark: str = ""
     confinement: str | None = None
     confinement_reason: str = ""
     request_timeout: float = 30.0
@@ -310,6 +320,29 @@ def seconds(name: str, value: Any) -> float | None:
     return float(value)
 
 
+def lifetime(value: Any) -> float | None:
+    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
+    given = seconds("timeout", value)
+    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
+        raise ConfigurationError(
+            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
+        )
+    return given
+
+
+def label(what: str, text: object) -> str:
+    """Return a name that a person gave, or raise ``ConfigurationError``.
+
+    It can be typed, seen and told apart; an empty one is checked by who needs it.
+    """
+    if isinstance(text, str) and len(text) <= 100 and text == text.strip() and text.isprintable():
+        return text
+    raise ConfigurationError(
+        f"{str(text)[:40]!a} cannot be {what}.",
+        hint="A name has up to 100 printable characters, and no space at its ends.",
+    )
+
+
 def agent_name(text: str) -> AgentName:
     """Return the agent of this name, or raise ``AgentNotInitializedError``."""
     if text not in AGENTS:
@@ -317,6 +350,21 @@ def agent_name(text: str) -> AgentName:
             f"there is no agent {str(text)[:40]!r}.", hint=_known(str(text), AGENTS)
         )
     return text
+
+
+def service_id(api_url: str) -> str:
+    """Return the identity of the sandbox service at a URL, however the URL is spelled.
+
+    Credentials and a query in it, which may hold a key, are left out.
+    """
+    parts = urlsplit(api_url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}"
+
+
+def local_service_id() -> str:
+    """Return the identity of this machine's own sandbox service."""
+    return f"{LOCAL_PREFIX}{host_name()}"
 
 
 def is_loopback(url: str) -> bool:

@@ -1,27 +1,112 @@
-"""Whose state this is, where it lives, and how it is written: privately and whole."""
+"""Whose state this is, on which machine, where it lives, and how it is written."""
 
 from __future__ import annotations
 
 import getpass
 import os
+import re
+import socket
 import tempfile
 from pathlib import Path
 
 from vibekit_jupyter.errors import ConfigurationError
 
-__all__ = ["current_user", "private_directory", "vibekit_home", "write_private"]
+__all__ = [
+    "claim_local_root",
+    "current_user",
+    "host_name",
+    "local_host",
+    "open_home",
+    "private_directory",
+    "vibekit_home",
+    "write_private",
+]
+
+
+# Holds the name of the machine that a folder of local sandboxes belongs to.
+OWNER = ".host"
 
 
 def vibekit_home() -> Path:
     """Return the folder of this user's state: ``VIBEKIT_HOME``, else the platform's choice.
 
     It is not created: reading never leaves a trace.
-    """
-    if configured := os.environ.get("VIBEKIT_HOME"):
-        return Path(configured).expanduser().resolve()
-    from platformdirs import user_data_path
 
-    return user_data_path("vibekit", appauthor=False)
+    Raises
+    ------
+    ConfigurationError
+        Nothing says where that is.
+    """
+    try:
+        if configured := os.environ.get("VIBEKIT_HOME"):
+            return Path(configured).expanduser().resolve()
+        from platformdirs import user_data_path
+
+        path = user_data_path("vibekit", appauthor=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _homeless(str(error)) from error
+    if not path.is_absolute():
+        raise _homeless("HOME is not set")
+    return path
+
+
+def _homeless(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no folder to keep sessions in: {why}.",
+        hint="Set VIBEKIT_HOME to a folder that you can write to.",
+    )
+
+
+def open_home() -> Path:
+    """Return the folder of this user's state, made where it is not there.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be made or used.
+    """
+    home = vibekit_home()
+    try:
+        return private_directory(home)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {home}, where sessions are kept, cannot be used: {error.strerror}.",
+            hint="Set VIBEKIT_HOME to a folder that you can write to.",
+        ) from error
+
+
+def host_name() -> str:
+    """Return this machine's name, fit for a file's name: ``VIBEKIT_HOST``, else its own.
+
+    A container may get another name each time it is started; the variable gives it one to keep.
+    """
+    name = os.environ.get("VIBEKIT_HOST") or socket.gethostname()
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:64] or "localhost"
+
+
+def claim_local_root() -> Path:
+    """Return the folder of this machine's local sandboxes, made where it is not there.
+
+    Two machines may share a home: the first one has ``local-sandbox``, each other one a folder
+    of its own.
+    """
+    home = open_home()
+    root = private_directory(home / "local-sandbox")
+    try:
+        with (root / OWNER).open("x", encoding="utf-8") as file:
+            file.write(host_name())
+    except FileExistsError:
+        if local_host() != host_name():
+            root = private_directory(home / f"local-sandbox-{host_name()}")
+    return root
+
+
+def local_host() -> str:
+    """Return the name of the machine whose local sandboxes are in ``local-sandbox``."""
+    try:
+        return (vibekit_home() / "local-sandbox" / OWNER).read_text(encoding="utf-8") or host_name()
+    except OSError:
+        return host_name()
 
 
 def private_directory(path: Path) -> Path:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model, describe
-from vibekit_jupyter.settings.config import read_settings
+from vibekit_jupyter.settings.config import read_settings, service_id
 
 NOTHING: dict[str, str] = {}
 
@@ -105,15 +105,29 @@ def test_local_wins_over_an_e2b_key_in_the_environment() -> None:
     assert choose_e2b(read_settings("codex", {"local": {}}), {"E2B_API_KEY": "e2b_1"}) is None
 
 
-def test_two_keys_of_one_service_are_two_places() -> None:
+def test_a_new_key_is_no_new_place_and_leaves_its_mark() -> None:
     first, second = (
         choose_e2b(read_settings("codex", {"e2b": {"api_key": key}}), NOTHING)
         for key in ("e2b_1", "e2b_2")
     )
     assert first is not None
     assert second is not None
-    assert first.id != second.id
-    assert "e2b_1" not in first.id
+    assert first.id == second.id
+    assert first.key_mark != second.key_mark
+    assert "e2b_1" not in first.id + first.key_mark
+
+
+def test_a_service_is_the_same_one_however_its_url_is_spelled() -> None:
+    ids = {
+        service_id(url)
+        for url in (
+            "http://Host:3000",
+            "http://host:3000/",
+            "HTTP://host:3000",
+            "http://ada:secret@host:3000/?token=secret",
+        )
+    }
+    assert ids == {"http://host:3000"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from vibekit_jupyter.notebook.render.cards import (
     session_card,
     session_list,
 )
+from vibekit_jupyter.notebook.render.command import command_card
 from vibekit_jupyter.notebook.render.display import (
     RunDisplay,
     display_mode,
@@ -24,6 +25,7 @@ __all__ = [
     "Rendered",
     "RunDisplay",
     "Transcript",
+    "command_card",
     "config_card",
     "display_mode",
     "events_of_record",

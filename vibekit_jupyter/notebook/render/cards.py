@@ -97,13 +97,18 @@ def session_card(session: Session, now: datetime | None = None) -> Rendered:
     return Rendered(visible(plain), html)
 
 
-def session_list(sessions: Iterable[Session], now: datetime | None = None) -> Rendered:
-    """Return a table of sessions, the current one marked."""
+def session_list(
+    sessions: Iterable[Session], now: datetime | None = None, *, users: bool = False
+) -> Rendered:
+    """Return a table of sessions, the current one marked.
+
+    With ``users`` it says whose they are, and by which id they are acted on.
+    """
     now = now or datetime.now(UTC)
     sessions = list(sessions)
     if not sessions:
         return message("No session yet. The first prompt creates one.")
-    columns = ("name", "project", "agent", "last used", "state")
+    columns = ("name", "project", "agent", "last used", "state", *(("user", "id") if users else ()))
     rows = [
         (
             session.name,
@@ -111,6 +116,7 @@ def session_list(sessions: Iterable[Session], now: datetime | None = None) -> Re
             session.agent or "—",
             ago(session.last_used, now) if session.last_used else "—",
             state_words(session, now),
+            *((session.user or "—", session.id) if users else ()),
         )
         for session in sessions
     ]

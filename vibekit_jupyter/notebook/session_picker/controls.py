@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from vibekit_jupyter.errors import SessionBusyError, VibeKitError
+from vibekit_jupyter.errors import SessionBusyError, SessionOwnerError, VibeKitError
 from vibekit_jupyter.notebook.session_picker.dropdown import SessionDropdown
 from vibekit_jupyter.notebook.session_picker.panel import LONGEST_ANSWER, Field, Panel, Question
 from vibekit_jupyter.notebook.session_picker.words import short
@@ -186,12 +186,13 @@ class Controls:
     ) -> None:
         """Start work, say so, and say what came of it.
 
-        Where a run is in its way and there is a word for doing it by ``force``, that is asked.
+        Where a run is in its way, or the session is somebody else's, and there is a word for
+        doing it by ``force``, that is asked.
         """
 
         def settled(finished: Future[Any]) -> None:
             error = finished.exception()
-            if isinstance(error, SessionBusyError) and force:
+            if isinstance(error, SessionBusyError | SessionOwnerError) and force:
                 anyway = partial(work, force=True)
                 self._panel.ask(
                     Question(

@@ -1,0 +1,152 @@
+"""A stop stops everything that a command has started, however it has detached itself."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.kernel import Kernel
+from tests.support.sandbox_server import SandboxServer, sandbox_server
+from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.settings.choices import choose_e2b
+from vibekit_jupyter.settings.config import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+# Each leaves "sleep" running, of a length that is its own.
+WAYS = {
+    "in front": "{sleep}",
+    "in the background": "{sleep} & wait",
+    "without an environment": "env -i {sleep} & wait",
+    "by exec -c": "(exec -c {sleep}) & wait",
+    "after unset": "(unset VIBEKIT_RUN; {sleep}) & wait",
+    "in a session of its own": "setsid {sleep} & wait",
+    "forked twice": "(setsid env -i {sleep} > /dev/null 2>&1 < /dev/null &) ; sleep 60",
+    "by nohup": "(nohup env -i {sleep} > /dev/null 2>&1 < /dev/null &) ; sleep 60",
+    "by python": "python3 -c \"import subprocess as s; s.Popen('{sleep}'.split(), env={{}}, "
+    'close_fds=True, start_new_session=True, stdout=-3, stderr=-3, stdin=-3)"; sleep 60',
+    "by sudo": "sudo env -i {sleep} & wait",
+}
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SandboxServer]:
+    folder = tmp_path_factory.mktemp("ending")
+    with sandbox_server(folder, "--confine", request.param) as server:
+        yield server
+
+
+@pytest.fixture
+async def sandbox(server: SandboxServer) -> Sandbox:
+    e2b = {"api_key": server.key, "api_url": server.url, "sandbox_url": server.url}
+    service = choose_e2b(read_settings("codex", {"e2b": e2b}))
+    assert service is not None
+    return await Sandbox.create(service, timeout=300, metadata={})
+
+
+def a_sleep() -> str:
+    """A command that no other one is like."""
+    return f"sleep {60 + uuid.uuid4().int % 10**9 / 10**10:.10f}"
+
+
+async def is_running(sandbox: Sandbox, command: str) -> bool:
+    argument = command.split()[1]
+    look = f"grep -lz -- {argument[:-1]}[{argument[-1]}] /proc/[0-9]*/cmdline 2>/dev/null"
+    found = await sandbox.run(
+        f"for p in $({look}); do grep -q sleep ${{p%cmdline}}comm && echo $p; done"
+    )
+    return bool(found.stdout.strip())
+
+
+async def started(sandbox: Sandbox, command: str) -> None:
+    async with asyncio.timeout(30):
+        while not await is_running(sandbox, command):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # a process tells nobody that it has begun
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_interrupt_leaves_nothing(sandbox: Sandbox, way: str) -> None:
+    sleep = a_sleep()
+    running = asyncio.ensure_future(sandbox.run(WAYS[way].format(sleep=sleep)))
+    await started(sandbox, sleep)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not await is_running(sandbox, sleep)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_timeout_leaves_nothing(sandbox: Sandbox, way: str) -> None:
+    sleep = a_sleep()
+    other = a_sleep()
+    bystander = asyncio.ensure_future(sandbox.run(other))
+    await started(sandbox, other)
+    result = await sandbox.run(WAYS[way].format(sleep=sleep), timeout=2)
+    assert result.timed_out
+    assert "could not be ended" not in result.stderr
+    assert not await is_running(sandbox, sleep)
+    assert await is_running(sandbox, other)  # another command is left alone
+    bystander.cancel()
+    await asyncio.wait([bystander])
+
+
+async def test_the_lines_of_a_command_keep_their_numbers(sandbox: Sandbox) -> None:
+    result = await sandbox.run("true\nno-such-command-here\n")
+    assert "line 2: no-such-command-here" in result.stderr
+    assert "line 1: ./none" in (await sandbox.run("./none")).stderr
+
+
+async def test_a_sandbox_needs_no_tools_for_it(sandbox: Sandbox) -> None:
+    sleep = a_sleep()
+    await sandbox.run("printf 'PATH=/nowhere\\n' > ~/.bash_profile")
+    running = asyncio.ensure_future(
+        sandbox.run(f"PATH=/usr/bin:/bin; setsid env -i {sleep} & wait")
+    )
+    await sandbox.run("while ! /usr/bin/pgrep -f '[s]leep 6' > /dev/null; do :; done", timeout=20)
+    running.cancel()
+    await asyncio.wait([running])
+    await sandbox.run("export PATH=/usr/bin:/bin; rm ~/.bash_profile")
+    assert not await is_running(sandbox, sleep)
+
+
+def test_what_a_killed_kernel_left_is_ended_by_the_next_one(tmp_path: Path) -> None:
+    sleep = a_sleep()
+    with Kernel(tmp_path / "home", {"JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        kernel.run("%vibekit_session new cut")
+        message = kernel.begin(
+            f"%%vibekit\n```bash\necho be''gun; (setsid env -i {sleep} &) ; {sleep}\n```"
+        )
+        kernel.wait_for(message, "begun")
+        kernel.kill()
+        with Kernel(kernel.home, {"JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}) as other:
+            other.run("%load_ext vibekit_jupyter")
+            restored = other.run("%vibekit_session restore")
+            assert "Its last run was cut off" in restored.text
+            argument = sleep.split()[1]
+            look = (
+                "from vibekit_jupyter import get_client\n"
+                "print(get_client().sync.execute_command("
+                f"\"grep -lz -- '{argument[:-1]}[{argument[-1]}]' /proc/[0-9]*/cmdline; true\""
+                ").stdout)"
+            )
+            assert other.run(look).stdout.strip() == ""
+            history = other.run("%vibekit_session history").text
+            assert "The kernel ended while the run went on." in history
+            assert other.run("%vibekit_session kill").status == "ok"
+
+
+async def test_a_home_that_was_removed_is_made_anew_and_it_is_said(sandbox: Sandbox) -> None:
+    await sandbox.run("cd / && rm -rf ~")
+    after = await sandbox.run("pwd")
+    assert after.exit_code == 0
+    assert (await sandbox.run("echo kept > a.txt && cat a.txt")).stdout == "kept\n"
