@@ -79,7 +79,8 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
             f"The sandbox service ({name}) {failed}: {words(error)}", session_id=session_id
         ) from error
     except Exception as error:
-        if type(error) is not Exception:
+        # An SDK's transport (2.50) passes its own error on where there is no connection.
+        if type(error) is not Exception and not isinstance(error.__cause__, OSError):
             raise
         # The SDK's word for a command's stream that ended before the command did.
         raise _unanswered(error, service, session_id) from error
