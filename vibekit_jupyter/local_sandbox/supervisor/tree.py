@@ -86,9 +86,11 @@ def walk(
                 elif (found.st_dev, found.st_ino) not in foreign:
                     try:
                         inside, level = _look_into(here, name, rights)
-                    except (PermissionError, FileNotFoundError, NotADirectoryError):
+                    except PermissionError:
                         yield ENTRY, here, name, found
                         continue
+                    except (FileNotFoundError, NotADirectoryError):
+                        continue  # it is something else by now
                     os.close(here)
                     here = inside
                     levels.append(level)
