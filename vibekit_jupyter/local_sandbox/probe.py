@@ -13,6 +13,7 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 from vibekit_jupyter.local_sandbox.store import SandboxRecord
+from vibekit_jupyter.local_sandbox.supervisor.groups import delegated_group
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.nursery import Nursery
@@ -33,7 +34,9 @@ async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -
     reasons: list[str] = []
     for level in LEVELS if wanted == "auto" else (wanted,):
         binary = find_bubblewrap() or ""
-        confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
+        confinement = Confinement(
+            level, " ".join(reasons), store.root, limits, binary, delegated_group()
+        )
         failure = await _probe(confinement, store, nursery)
         if not failure:
             return confinement

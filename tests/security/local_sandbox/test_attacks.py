@@ -102,7 +102,8 @@ CONTROLS = {
     "tar": "tar cf x.tar --files-from /dev/null && tar tf x.tar",
 }
 NEEDS_NAMESPACES = {
-    "processes that share a lock": 'python3 -c \'from multiprocessing import get_context as g; p = g("fork").Pool(2);'
+    "processes that share a lock": "python3 -c 'from multiprocessing import get_context as g;"
+    ' p = g("fork").Pool(2);'
     " print(p.map(abs, [-1, 2])); p.close(); p.join()'",
     "shared memory": "python3 -c 'from multiprocessing.shared_memory import SharedMemory as S;"
     " s = S(create=True, size=9); s.close(); s.unlink()'",
