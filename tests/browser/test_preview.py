@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.local_sandbox.conftest import where
-from tests.functional.local_sandbox.test_commands import wait_for
 from tests.support.sandbox_server import sandbox_server
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,7 @@ def test_a_preview_shows_in_a_frame_and_goes_on_there(tmp_path: Path, browser: B
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site,
     ):
         threading.Thread(target=site.serve_forever, daemon=True).start()
-        sandbox = Sandbox.create(timeout=600, **where(server))
+        sandbox = Sandbox.create(timeout=600, **server.where)
         sandbox.files.write("www/index.html", "<a href='two.html'>first</a>")
         sandbox.files.write("www/two.html", "second")
         sandbox.commands.run("cd www && python3 -m http.server 8000", background=True, timeout=0)

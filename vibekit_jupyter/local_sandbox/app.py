@@ -217,6 +217,7 @@ class Application:
                 **self._status(),
                 "level": self.sandboxes.confinement.level,
                 "reason": self.sandboxes.confinement.reason,
+                "limits": "control group" if self.sandboxes.confinement.groups else "measured",
                 "sandboxes": {
                     "running": states.count("running"),
                     "paused": states.count("paused"),

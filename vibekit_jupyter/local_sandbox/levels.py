@@ -90,6 +90,9 @@ class Confinement:
         One of :data:`LEVELS`.
     reason
         Why it is no better one, in the probe's words.
+    groups
+        The control group in which the kernel lets sandboxes have theirs, or nothing: then what
+        they hold is measured, and not bounded.
     """
 
     level: str
@@ -97,6 +100,7 @@ class Confinement:
     store_root: Path
     limits: Limits
     binary: str = ""
+    groups: str = ""
 
     def plan(self, folder: Path) -> dict[str, Any]:
         """Return what the zygote needs to make a sandbox of ``folder``."""
@@ -105,6 +109,7 @@ class Confinement:
         plan: dict[str, Any] = {
             "level": self.level,
             "limits": asdict(self.limits),
+            "groups": self.groups,
             "real": {} if self.level == "bubblewrap" else real,
             "whole": False,
             "uid": sandbox_uid() if self.level == "bubblewrap" else None,

@@ -14,6 +14,7 @@ from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 from vibekit_jupyter.local_sandbox.store import SandboxRecord
+from vibekit_jupyter.local_sandbox.supervisor.groups import delegated_group
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.nursery import Nursery
@@ -35,7 +36,9 @@ async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -
     for level in LEVELS if wanted == "auto" else (wanted,):
         try:
             binary = _binary(level)
-            confinement = Confinement(level, " ".join(reasons), store.root, limits, binary)
+            reason = " ".join(reasons)
+            group = delegated_group()
+            confinement = Confinement(level, reason, store.root, limits, binary, group)
             await _probe(confinement, store, nursery)
         except (ConfigurationError, ProtocolError) as error:
             reasons.append(f"{level}: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -256,6 +257,75 @@ def renice_a_foreign_process(bait: Bait) -> object:
 
 
 @attack
+def renice_all_processes_of_the_user(bait: Bait) -> object:
+    try:
+        os.setpriority(os.PRIO_USER, 0, 0)  # what is at 0 anyway stays there
+    except PermissionError as error:
+        if error.errno != errno.EACCES:  # the kernel's word once it looked at each of them
+            raise
+    return os.getpriority(os.PRIO_PROCESS, bait["victim"]) == 0
+
+
+@attack
+def pin_a_foreign_process(bait: Bait) -> object:
+    os.sched_setaffinity(bait["victim"], os.sched_getaffinity(bait["victim"]))
+    return True
+
+
+@attack
+def schedule_a_foreign_process(bait: Bait) -> object:
+    os.sched_setscheduler(bait["victim"], os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@attack
+def change_the_disk_priority_of_a_foreign_process(bait: Bait) -> object:
+    return call(251 if X86 else 30, 1, bait["victim"], 0x4004) == 0
+
+
+@attack
+def hide_what_it_holds(_bait: Bait) -> object:
+    return libc.prctl(4, 0, 0, 0, 0) == 0
+
+
+@attack
+def be_spared_when_memory_ends(_bait: Bait) -> object:
+    score = Path("/proc/self/oom_score_adj")
+    score.write_text("0")
+    return int(score.read_text()) < 900
+
+
+@attack
+def take_more_of_the_processor(_bait: Bait) -> object:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("0")
+        return True
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    return True
+
+
+@attack
+def use_up_the_users_inotify_instances(_bait: Bait) -> object:
+    held = 0
+    while libc.inotify_init1(0) >= 0:
+        held += 1
+    return held > 64
+
+
+@attack
+def fill_the_folder_of_devices(_bait: Bait) -> object:
+    return Path("/dev/large").write_bytes(bytes(1000))
+
+
+@attack
+def fill_a_folder_that_stands_for_another(bait: Bait) -> object:
+    for secret in bait["prefix_secrets"]:
+        with contextlib.suppress(OSError):
+            return Path(secret).parent.joinpath("large").write_bytes(bytes(1000))
+    return False
+
+
+@attack
 def read_environment_of_the_supervisor(_bait: Bait) -> object:
     return [Path(f"/proc/{pid}/environ").read_bytes() for pid in _supervisors()]
 
@@ -493,6 +563,24 @@ def connect_to_a_socket_file(bait: Bait) -> object:
 
 
 @attack
+def send_a_datagram_to_a_socket_file(bait: Bait) -> object:
+    return _send_from_a_pair(bait["datagram_file"])
+
+
+@attack
+def send_a_datagram_to_an_abstract_socket(bait: Bait) -> object:
+    return _send_from_a_pair("\0" + bait["datagram_abstract"])
+
+
+def _send_from_a_pair(address: str) -> int:
+    # "Raw" ones are made datagram sockets by the kernel.
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        with contextlib.suppress(OSError):
+            return socket.socketpair(socket.AF_UNIX, kind)[0].sendto(b"planted", address)
+    return 0
+
+
+@attack
 def open_a_raw_socket(_bait: Bait) -> object:
     socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
     return True
@@ -539,6 +627,12 @@ def list_foreign_processes(bait: Bait) -> object:
 @attack
 def read_a_foreign_file_in_shared_memory(bait: Bait) -> object:
     return Path(bait["shm_file"]).read_text() == "BAIT"
+
+
+@attack
+def overwrite_a_foreign_file_in_shared_memory(bait: Bait) -> object:
+    with open(bait["shm_file"], "r+") as file:
+        return file.write("BAIT")  # harmless where it works
 
 
 @attack

@@ -62,6 +62,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         named = stack.enter_context(socket.socket(socket.AF_UNIX))
         named.bind("\0" + abstract)
         named.listen()
+        datagrams = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))]
+        datagrams.append(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
+        datagrams[0].bind(f"{folder}/d")
+        datagrams[1].bind(f"\0{abstract}-d")
         libc = ctypes.CDLL(None)
         shm_key = 0x56424B00 + secrets.randbelow(200)
         shm = libc.shmget(shm_key, 4096, 0o1666)
@@ -78,6 +82,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
                 "udp_port": udp.getsockname()[1],
                 "abstract": abstract,
                 "socket_file": path,
+                "datagram_file": f"{folder}/d",
+                "datagram_abstract": f"{abstract}-d",
                 "shm_key": shm_key,
                 "shm_file": str(shm_file),
                 "tmp": str(folder),

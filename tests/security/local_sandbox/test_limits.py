@@ -99,6 +99,13 @@ def tasks(pids: list[int]) -> int:
     return found
 
 
+def wait_until_killed(mark: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while living(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(("server", "hog"), ATTEMPTS, indirect=["server"])
 def test_who_holds_too_much_is_killed(create: Callable[[], Sandbox], hog: str) -> None:
     # Each way in a sandbox of its own, and all at once.
@@ -167,3 +174,30 @@ def test_nothing_is_added_to_a_full_disk_though_nothing_runs(sandbox: Sandbox) -
 
     with pytest.raises(SandboxException, match="limit"):
         fill()
+
+
+def test_who_lets_nobody_see_what_it_holds_is_killed(sandbox: Sandbox) -> None:
+    mark = f"hidden-{secrets.token_hex(6)}"
+    # A program that cannot be read is closed to all eyes once it runs.
+    hide = f"cp $(readlink -f $(which sleep)) {mark} && chmod 111 {mark} && (./{mark} 600 &)"
+    sandbox.commands.run(f"{hide} >err 2>&1")
+    wait_until_killed(mark)
+
+
+def test_what_runs_in_sessions_of_its_own_stands_back_like_the_rest(sandbox: Sandbox) -> None:
+    mark = f"session-{secrets.token_hex(6)}"
+    sandbox.commands.run(
+        f"for i in 1 2 3; do setsid -f bash -c 'exec -a {mark} sleep 600'; done >err 2>&1"
+    )
+    deadline = time.monotonic() + SECONDS
+    while not all(stands_back(pid) for pid in living(mark)) or len(living(mark)) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def stands_back(pid: int) -> bool:
+    """Whether a process stands behind others, and its session too where sessions share time."""
+    session = Path(f"/proc/{pid}/autogroup")
+    divided = session.exists() and session.read_text()
+    behind = not divided or int(divided.split()[-1]) >= 10
+    return behind and os.getpriority(os.PRIO_PROCESS, pid) >= 10

@@ -175,8 +175,10 @@ def test_doors_out_of_any_sandbox_are_shut(program: bytes) -> None:
         (NAMESPACES, (17, 3, 0), EPERM),
         (CLOSED, (2, STREAM, 0), EPERM),
         (CLOSED, (1, STREAM, 0), EPERM),
-        (CLOSED, (16, 3, 0), ALLOW),
-        (CLOSED, (16, 3, 9), EPERM),
+        (NAMESPACES, (16, 3, 0), ALLOW),
+        (NAMESPACES, (16, 3, 9), EPERM),
+        (CLOSED, (16, 3, 0), EPERM),
+        (PROXIED, (16, 3, 0), EPERM),
         (PROXIED, (2, STREAM | CLOEXEC, 0), ALLOW),
         (PROXIED, (2, STREAM, 6), ALLOW),
         (PROXIED, (10, STREAM, 262), EPERM),
@@ -199,6 +201,38 @@ def test_without_namespaces_other_processes_are_out_of_reach() -> None:
     )
     assert run_filter(old, 62, 0xFFFFFFFF) == EPERM  # kill(-1) would reach the whole user
     assert run_filter(old, 62, 4242) == ALLOW
+
+
+@pytest.mark.parametrize("number", [203, 142, 144, 314])  # affinity, parameters, policy, all
+def test_without_namespaces_nobody_schedules_others(number: int) -> None:
+    assert run_filter(CLOSED, number, 0) == ALLOW
+    assert run_filter(CLOSED, number, 4242) == EPERM
+    assert run_filter(NAMESPACES, number, 4242) == ALLOW
+
+
+@pytest.mark.parametrize(("number", "group", "user"), [(141, 1, 2), (251, 2, 3)])
+def test_without_namespaces_priorities_are_ones_own(number: int, group: int, user: int) -> None:
+    assert run_filter(CLOSED, number, group, 0) == ALLOW
+    assert run_filter(CLOSED, number, group, 4242) == EPERM
+    assert run_filter(CLOSED, number, user, 0) == EPERM  # 0 is whoever asks: all of the user's
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [(1, ALLOW), (5, ALLOW), (2, EPERM), (3, EPERM)])
+def test_without_namespaces_pairs_of_sockets_stay_with_each_other(kind: int, verdict: int) -> None:
+    assert run_filter(CLOSED, 53, 1, kind | CLOEXEC) == verdict
+    assert run_filter(NAMESPACES, 53, 1, kind | CLOEXEC) == ALLOW
+
+
+@pytest.mark.parametrize("program", [NAMESPACES, CLOSED, PROXIED])
+def test_nothing_held_open_is_hidden_from_who_measures(program: bytes) -> None:
+    assert run_filter(program, 56, 0x10000 | 0x100) == EPERM  # a thread with files of its own
+    assert run_filter(program, 56, 0x10000 | 0x400 | 0x100) == ALLOW
+    assert run_filter(program, 436, 3, 9, 2) == EPERM  # close_range that splits them
+    assert run_filter(program, 436, 3, 9, 4) == ALLOW
+    assert run_filter(program, 157, 4, 0) == EPERM  # PR_SET_DUMPABLE
+    assert run_filter(program, 157, 4, 1) == ALLOW
+    assert run_filter(program, 206, 65_536) == ENOSYS  # io_setup
+    assert run_filter(program, 278) == EPERM  # vmsplice
 
 
 def test_another_machine_is_refused_and_not_guessed() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
+    from vibekit_jupyter.local_sandbox.supervisor.groups import Group
 
 __all__ = ["Supervisor"]
 
@@ -55,14 +56,20 @@ class Supervisor:
         ``whole`` (see :class:`Processes`), ``limits``, ``foreign`` and ``counted`` (see
         :class:`Meter`), ``level``; ``told`` is a descriptor on which to tell the zygote, with each
         look, that something lives here.
+    group
+        Its control group, where it has one.
     """
 
-    def __init__(self, channel: Channel, plan: dict[str, Any]) -> None:
+    def __init__(self, channel: Channel, plan: dict[str, Any], group: Group | None) -> None:
         self.channel = channel
         self.view = View(plan["real"])
         self.files = Files(self.view)
         self.processes = Processes(
-            self.view, plan["environment"], whole=plan["whole"], ahead=not plan["counted"]
+            self.view,
+            plan["environment"],
+            group=group,
+            whole=plan["whole"],
+            ahead=not plan["counted"],
         )
         folders = [self.view.to_real(folder) for folder in (*HOMES.values(), "/tmp")]
         self.meter = Meter(
@@ -136,10 +143,21 @@ class Supervisor:
         exceeded, hidden = self.meter.exceeded(self.processes.descendants())
         send_each(hidden, signal.SIGKILL)
         if exceeded:
-            self.processes.kill_all()
-            if self.meter.own_memory:
-                self._forget_shared_memory()
-            self.channel.send({"event": "limit", "message": exceeded})
+            self._end_all(exceeded)
+        else:
+            self._heed_the_kernel()
+
+    def _heed_the_kernel(self) -> None:
+        """End all where the kernel began to: of many that hold memory, it kills one."""
+        group = self.processes.group
+        if group is not None and group.ran_out_of_memory():
+            self._end_all(self.meter.over_memory)
+
+    def _end_all(self, reason: str) -> None:
+        self.processes.kill_all()
+        if self.meter.own_memory:
+            self._forget_shared_memory()
+        self.channel.send({"event": "limit", "message": reason})
 
     def _forget_shared_memory(self) -> None:
         """Remove what is held in memory without a process that holds it."""
@@ -197,6 +215,8 @@ class Supervisor:
             while self.wake.recv(4096):
                 pass
         ended, more = self.processes.reap()
+        if any(status == -signal.SIGKILL for _pid, status in ended):
+            self._heed_the_kernel()  # so that the reason is known before the end
         for pid, status in ended:
             self.channel.send({"event": "exit", "pid": pid, "status": status})
         if more:

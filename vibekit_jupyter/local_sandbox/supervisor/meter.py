@@ -111,7 +111,12 @@ class Meter:
         self._look_due = began + (SELDOM if quiet else min(max(INTERVAL, took * SHARE), SELDOM))
         if self.disk.is_due and not self.disk.measuring:
             self.disk.measure(SLICE)
-        return reason and f"killed: {reason}, the sandbox's limit", holdings.hidden
+        return reason and _killed(reason), holdings.hidden
+
+    @property
+    def over_memory(self) -> str:
+        """The sentence that tells of too much memory."""
+        return _killed(f"more than {self.limits['memory_mib']} MiB of memory")
 
     def _holdings(self, processes: list[Process]) -> Holdings:
         holdings = Holdings(self.limits["open_files"] * MOST_OPEN, self._shared_memory)
@@ -178,6 +183,10 @@ class Meter:
             "cpu": sum(process.cpu_seconds for process in processes),
             "processes": len(processes),
         }
+
+
+def _killed(reason: str) -> str:
+    return f"killed: {reason}, the sandbox's limit"
 
 
 def _tasks_of_machine() -> int:

@@ -22,6 +22,7 @@ from vibekit_jupyter.local_sandbox.supervisor.proc import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from vibekit_jupyter.local_sandbox.supervisor.groups import Group
     from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
 __all__ = ["Processes", "send_each", "step_back"]
@@ -44,6 +45,8 @@ class Processes:
     whole
         True where ``kill(-1)`` reaches exactly this sandbox: in a pid namespace, or in a
         Landlock domain that scopes signals.
+    group
+        Its control group, where it has one.
     ahead
         True where this process runs before others: commands do not inherit its place, and so
         have to step back by themselves.
@@ -55,10 +58,17 @@ class Processes:
     """
 
     def __init__(
-        self, view: View, environment: dict[str, str], *, whole: bool, ahead: bool
+        self,
+        view: View,
+        environment: dict[str, str],
+        *,
+        group: Group | None,
+        whole: bool,
+        ahead: bool,
     ) -> None:
         self.view = view
         self.environment = environment
+        self.group = group
         self.whole = whole
         self.ahead = ahead
         self.alive = False
@@ -181,11 +191,15 @@ class Processes:
         return descendants_of(os.getpid())
 
     def stop_all(self) -> None:
-        """Stop every process (pause)."""
+        """Stop every process (pause): at one moment, where the kernel does that."""
+        if self.group is not None and self.group.stop_all():
+            return
         self._everyone(signal.SIGSTOP, lambda: [p for p in self.descendants() if is_running(p)])
 
     def continue_all(self) -> None:
         """Let every process go on (resume)."""
+        if self.group is not None:
+            self.group.continue_all()
         if self.whole:
             _send_all(signal.SIGCONT)
         else:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor import rooms
 from vibekit_jupyter.local_sandbox.supervisor.frames import Channel, Message
+from vibekit_jupyter.local_sandbox.supervisor.groups import Group, leave_group, make_group
 from vibekit_jupyter.local_sandbox.supervisor.landlock import restrict, spare_first_thread
 from vibekit_jupyter.local_sandbox.supervisor.limits import (
     go_first,
@@ -65,11 +66,14 @@ class Room:
         Pid of the first process in the namespaces, as seen from here: its end ends them all.
     supervisor
         Pid of the fork that is, or leads to, the supervisor.
+    group
+        Folder of its control group, where it has one.
     """
 
     keeper: subprocess.Popen[bytes] | None = None
     inside: int = 0
     supervisor: int = 0
+    group: str = ""
 
 
 class Zygote:
@@ -79,6 +83,7 @@ class Zygote:
         self.channel = channel
         self.rooms: dict[str, Room] = {}
         self.workers: set[int] = set()
+        self.groups_to_leave: set[str] = set()
         self.wake, self.ring = socket.socketpair()
         # Supervisors tell on it that something lives in their sandboxes.
         self.heard, self.told = socket.socketpair()
@@ -110,6 +115,10 @@ class Zygote:
                 self._end(name)
             for pid in self.workers:
                 os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while self.groups_to_leave and time.monotonic() < deadline:
+                time.sleep(0.001)
+                self._reap()
 
     def _requests(self) -> None:
         for message in self.channel.receive():
@@ -134,6 +143,9 @@ class Zygote:
         plan = message["plan"]
         room = self.rooms[message["sandbox"]] = Room()
         said, complaint = self._furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
+        if plan["groups"]:
+            with contextlib.suppress(OSError):  # what it holds is measured nevertheless
+                room.group = make_group(plan["groups"], message["sandbox"], plan["limits"])
         room.supervisor = os.fork()
         if room.supervisor == 0:
             plan["told"] = self.told.fileno() if divided_by_session() else -1
@@ -200,6 +212,8 @@ class Zygote:
             # folders when they are made ready for the next one, or removed.
             select.select([inside], [], [], GRACE_SECONDS)
             os.close(inside)
+        if room.group:
+            self.groups_to_leave.add(room.group)
         self._reap()
 
     def _share(self) -> None:
@@ -226,6 +240,7 @@ class Zygote:
             for room in self.rooms.values():
                 if room.supervisor == pid:
                     room.supervisor = 0
+        self.groups_to_leave = {left for left in self.groups_to_leave if not leave_group(left)}
         # Without namespaces, whoever outlives its supervisor is handed to the zygote.
         if not any(room.keeper for room in self.rooms.values()):
             known = self.workers | {room.supervisor for room in self.rooms.values()}
@@ -278,6 +293,7 @@ def _become_supervisor(
         gc.enable()
         os.setsid()
         go_first()
+        group = Group(room.group) if room.group else None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         if room.keeper is not None:
@@ -300,7 +316,7 @@ def _become_supervisor(
         if not plan["counted"]:
             run_before_others()
         confine(plan)
-        supervisor = Supervisor(channel, plan)
+        supervisor = Supervisor(channel, plan, group)
         supervisor.hear_of_exits()
         thread = threading.Thread(target=_supervise, args=(channel, supervisor, plan))
         thread.start()
