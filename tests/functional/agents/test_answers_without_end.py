@@ -80,8 +80,8 @@ async def test_a_service_is_asked_for_an_answer_as_it_is(agent: AgentName) -> No
 async def test_an_event_that_is_nested_deeply_is_refused(agent: AgentName, depth: int) -> None:
     item = '{"type": "message", "content": [], "deep": ' + "[" * depth + "]" * depth + "}"
     events = (
-        '{"type": "response.output_item.done", "output_index": 0, "item": %s}' % item,
-        '{"type": "content_block_start", "index": 0, "content_block": %s}' % item,
+        f'{{"type": "response.output_item.done", "output_index": 0, "item": {item}}}',
+        f'{{"type": "content_block_start", "index": 0, "content_block": {item}}}',
     )
     body = b"".join(
         b"event: content_block_start\ndata: " + event.encode() + b"\n\n" for event in events

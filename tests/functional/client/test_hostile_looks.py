@@ -63,8 +63,7 @@ def _writing(profile: str) -> str:
         "export PATH=/home/user/bin:$PATH\n",
         "export PATH=/home/user/bin\n",
         "echo hello; echo '{}' >&2; trap 'echo bye' EXIT\n",
-        "python3() { echo false; }; find() { :; }; exec() { echo false; }; printf() { :; }\n"
-        "export -f python3 find exec printf\n",
+        "python3() { echo false; }; find() { :; }; exec() { :; }; export -f python3 find exec\n",
         "export PYTHONHOME=/home/user BASH_ENV=/home/user/.bash_profile\n",
         "alias find=false; shopt -s expand_aliases; set -f\n",
     ],
