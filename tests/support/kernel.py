@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from jupyter_client.manager import KernelManager
 
 from tests.support.local_server import stop_local_server
+from tests.support.outputs import Outputs
 from tests.support.surroundings import clean_environment
 
 if TYPE_CHECKING:
@@ -98,27 +99,20 @@ class Kernel:
     def end(self, message: str) -> Cell:
         """Wait until a cell has ended."""
         began = time.monotonic()
-        cell = Cell()
-        ids: dict[str, int] = {}
-        clearing = False
+        outputs = Outputs()
         for kind, content in self.outputs(message):
-            if kind == "clear_output":
-                clearing = True
-            elif clearing and kind in {"display_data", "stream", "error", "execute_result"}:
-                cell.displays, cell.stdout, cell.stderr, clearing, ids = [], "", "", False, {}
-            display_id = content.get("transient", {}).get("display_id")
-            if kind == "stream" and content["name"] == "stdout":
-                cell.stdout += content["text"]
-            elif kind == "stream":
-                cell.stderr += content["text"]
-            elif kind == "update_display_data" and display_id in ids:
-                cell.displays[ids[display_id]] = content["data"]
-            elif kind in {"display_data", "execute_result"}:
-                if display_id:
-                    ids[display_id] = len(cell.displays)
-                cell.displays.append(content["data"])
-            elif kind == "error":
-                cell.error, cell.ename = content["traceback"], content["ename"]
+            outputs.take(kind, content)
+        cell = Cell()
+        for output in outputs.shown:
+            match output["output_type"]:
+                case "stream" if output["name"] == "stdout":
+                    cell.stdout += output["text"]
+                case "stream":
+                    cell.stderr += output["text"]
+                case "error":
+                    cell.error, cell.ename = output["traceback"], output["ename"]
+                case _:
+                    cell.displays.append(output["data"])
         while True:
             reply = self._client.get_shell_msg(timeout=DEADLINE)
             if reply["parent_header"].get("msg_id") == message:

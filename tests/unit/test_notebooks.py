@@ -5,11 +5,18 @@ from __future__ import annotations
 import configparser
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 
+from tests.support.outputs import html_words, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FENCE = re.compile(r"^```\w*$", re.MULTILINE)  # drawn, and not said
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 UNTOUCHED = (
     "Demo model: I wrote primes.py. `python3 primes.py` succeeded; it printed:",
@@ -17,7 +24,6 @@ UNTOUCHED = (
     "* primes.py (changed, +1, -1)",
     "exited with code 1",
     "There is no current session yet.",
-    "local sandbox, confined by bubblewrap",
 )
 
 
@@ -57,6 +63,39 @@ def test_no_stored_output_is_an_error(path: Path) -> None:
             assert output.get("name") != "stderr"
 
 
+def outputs_of(path: Path) -> Iterator[tuple[str, Any]]:
+    """The outputs with data of the cells that speak to the extension, and their sources."""
+    for cell in read(path).cells:
+        if "%vibekit" in cell.source or "picker()" in cell.source:
+            yield from ((cell.source, output) for output in cell.get("outputs", ()))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_what_is_stored_is_what_a_notebook_shows(path: Path) -> None:
+    for source, output in outputs_of(path):
+        assert output.output_type == "display_data", source
+        assert {"text/html", WIDGET} & set(output.data), source
+        assert "text/plain" in output.data, source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_the_html_twin_says_what_the_plain_one_says(
+    path: Path, sanitise: list[tuple[str, str]]
+) -> None:
+    for source, output in outputs_of(path):
+        if "text/html" not in output.data:
+            continue
+        said = words(cleaned(html_words(output.data["text/html"]), sanitise))
+        plain = words(FENCE.sub("", cleaned(output.data["text/plain"], sanitise)))
+        if source.startswith(("%%vibekit", "%vibekit_session history")):
+            # It can be unfolded, and tells how long each command took.
+            rest = iter(said)
+            assert [word for word in plain if word not in rest] == [], source
+        else:
+            note = said.index("as") if "as of" in " ".join(said) else len(said)
+            assert said[:note] == plain, source
+
+
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_what_does_not_change_is_compared(text: str, sanitise: list[tuple[str, str]]) -> None:
     assert cleaned(text, sanitise) == text
@@ -71,9 +110,12 @@ def test_what_does_not_change_is_compared(text: str, sanitise: list[tuple[str, s
         ("session · running · 59 min left", "session · running · 1 h left"),
         ("last turn just now · 1 turn", "last turn 2 min ago · 1 turn"),
         ("claude  just now   running", "claude  12 min ago  running"),
+        ("local sandbox, confined by bubblewrap", "local sandbox, confined by landlock"),
+        ("local sandbox, confined by bubblewrap", "local sandbox, unconfined"),
+        ("main running t529d7ah… · local sandbox", "main running le9fa89e… · local sandbox"),
     ],
 )
-def test_ids_times_and_durations_are_not(
+def test_ids_times_durations_and_the_level_are_not(
     one: str, other: str, sanitise: list[tuple[str, str]]
 ) -> None:
     assert cleaned(one, sanitise) == cleaned(other, sanitise)

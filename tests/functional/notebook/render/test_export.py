@@ -77,8 +77,7 @@ def exported(to: str, notebook: NotebookNode) -> str:
 def executed() -> Iterator[NotebookNode]:
     """A notebook that nbclient executed, drawn as in a notebook."""
     notebook = notebook_of("%load_ext vibekit_jupyter", CHART, HOSTILE)
-    with as_a_newcomer(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIBEKIT_DISPLAY", "rich")
+    with as_a_newcomer():
         NotebookClient(notebook, timeout=60).execute()
         yield notebook
 
