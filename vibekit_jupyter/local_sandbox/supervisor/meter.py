@@ -62,7 +62,7 @@ class Meter:
             folders, foreign, most_files=limits["files"], most_bytes=limits["disk_mib"] * MIB
         )
         self._shared_memory = os.stat(SHARED_MEMORY).st_dev if own_memory else -1
-        self._changed_at = 0.0
+        self._changed_at = float("-inf")
         self._look_due = 0.0
         self._tasks = 0
         self._ran: set[tuple[int, int]] = set()
@@ -76,7 +76,7 @@ class Meter:
     @property
     def settled(self) -> bool:
         """Whether all was measured since something last could change."""
-        return self.disk.measured_at > self._changed_at and not self.disk.measuring
+        return self.disk.measured_at >= self._changed_at and not self.disk.measuring
 
     def patience(self) -> float:
         """Return for how many seconds nothing needs to be measured."""

@@ -8,14 +8,9 @@ is closed to who is inside a sandbox.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import os
 
 from vibekit_jupyter.local_sandbox.supervisor.processes import NICENESS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vibekit_jupyter.local_sandbox.supervisor.proc import Process
 
 __all__ = ["divided_by_session", "step_sessions_back"]
 
@@ -27,19 +22,32 @@ def divided_by_session() -> bool:
     return False
 
 
-def step_sessions_back(processes: Iterable[Process]) -> None:
-    """Let the sessions of some processes stand back behind others, as far as is permitted now.
+def step_sessions_back(zygote: int) -> None:
+    """Let the sessions in all sandboxes stand back behind others, as far as is permitted now.
 
-    An ordinary user may change ten a second; the rest has its turn at the next call.
+    An ordinary user may change ten a second; the rest has its turn at the next call. The
+    supervisors, the zygote's children, stay where they are.
     """
     done: set[bytes] = set()
-    for process in processes:
+    below = [pid for supervisor in _children(zygote) for pid in _children(supervisor)]
+    for pid in below:  # which grows meanwhile
         try:
-            _step_back(process.pid, done)
+            _step_back(pid, done)
         except BlockingIOError:
             return
         except (OSError, ValueError):
             continue  # it ended, or is somebody else's by now
+        below += _children(pid)
+
+
+def _children(pid: int) -> list[int]:
+    """Return a process's children, for little: one may be missed that others end before."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
 
 
 def _step_back(pid: int, done: set[bytes]) -> None:

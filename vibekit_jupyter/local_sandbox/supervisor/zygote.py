@@ -32,7 +32,7 @@ from vibekit_jupyter.local_sandbox.supervisor.limits import (
     set_limits,
 )
 from vibekit_jupyter.local_sandbox.supervisor.loop import Supervisor
-from vibekit_jupyter.local_sandbox.supervisor.proc import children_of, descendants_of
+from vibekit_jupyter.local_sandbox.supervisor.proc import children_of
 from vibekit_jupyter.local_sandbox.supervisor.processes import send_each, step_back
 from vibekit_jupyter.local_sandbox.supervisor.seccomp import (
     Sockets,
@@ -217,13 +217,11 @@ class Zygote:
         self._reap()
 
     def _share(self) -> None:
-        """Let the sessions in all sandboxes stand back; their supervisors' own do not."""
+        """Let what runs in sandboxes stand back."""
         with contextlib.suppress(BlockingIOError):
             while self.heard.recv(4096):
                 pass
-        supervisors = {process.pid for process in children_of(os.getpid())}
-        below = descendants_of(os.getpid())
-        step_sessions_back(process for process in below if process.pid not in supervisors)
+        step_sessions_back(os.getpid())
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
