@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import re
 import types
 import typing
@@ -263,8 +262,6 @@ def _fitting(hint: Any, value: Any) -> Any:
             kind = str
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
             return _made(kind, value)
-        if kind is float and isinstance(value, int | float) and math.isfinite(value):
-            return value
-        if kind is not float and isinstance(value, kind):
+        if isinstance(value, int | float if kind is float else kind):
             return value
     raise TypeError(f"not of type {hint}")

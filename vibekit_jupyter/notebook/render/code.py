@@ -22,6 +22,19 @@ __all__ = ["code_html", "diff_lines", "highlighted"]
 # A lexer is made for code that people write; what is longer than that is shown without colour.
 CODE_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 1_000
+# Of the five hundred lexers, some have expressions that take quadratic time, within which the
+# time cannot be looked at.
+COLORED: Final = frozenset(
+    {
+        *("awk", "bash", "bat", "c", "clojure", "cmake", "console", "cpp", "csharp", "css"),
+        *("cuda", "dart", "diff", "docker", "elixir", "erlang", "fortran", "go", "graphql"),
+        *("haskell", "html", "ini", "java", "javascript", "json", "jsx", "julia", "kotlin"),
+        *("latex", "less", "lua", "make", "markdown", "matlab", "nix", "ocaml", "octave"),
+        *("perl", "php", "powershell", "protobuf", "pycon", "python", "r", "rst", "ruby"),
+        *("rust", "sass", "scala", "scheme", "scss", "sql", "swift", "terraform", "toml", "tsx"),
+        *("typescript", "xml", "yaml", "zig"),
+    }
+)
 
 _COLORS: Final[dict[_TokenType, str]] = {
     Comment: "color:#7d858e;font-style:italic",
@@ -42,6 +55,8 @@ def highlighted(code: str, lexer: Lexer) -> list[str]:
     code = visible(code)
     plain = code.split("\n")
     if len(code) > CODE_LIMIT or any(len(line) > LINE_LIMIT for line in plain):
+        return [escape(line) for line in plain]
+    if COLORED.isdisjoint(lexer.aliases):
         return [escape(line) for line in plain]
     # A line stays a line, whatever the lexer makes of it.
     colored = drawn(lambda: _colored(code, lexer), lambda: "").split("\n")

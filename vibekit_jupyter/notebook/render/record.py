@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.events import (
@@ -125,6 +126,8 @@ def _shortened(value: Any, limit: int) -> Any:
         return {_shortened(key, limit): _shortened(item, limit) for key, item in few}
     if isinstance(value, (list, tuple)):
         return [_shortened(item, limit) for item in value[:limit]]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     if isinstance(value, str):
         if len(value) > limit:
             value = f"{value[: limit // 3]} … {value[-(limit - limit // 3) :]}"
