@@ -29,9 +29,10 @@ CONFINEMENT_KEY = "vibekit_confinement"
 LOST_KEY = "vibekit_processes_lost"
 LARGEST_PAGE = 100
 LARGEST_BODY = 2**20
-# What a request to make a sandbox may hold. All are secure here, and no less can be had.
+# What a request to make a sandbox may hold. All are secure here, and no less can be had; the SDK
+# itself starts what mcp tells, by a command.
 CREATION = {
-    *("templateID", "timeout", "autoPause", "autoPauseMemory", "autoResume", "secure"),
+    *("templateID", "timeout", "autoPause", "autoPauseMemory", "autoResume", "secure", "mcp"),
     *("allow_internet_access", "network", "metadata", "envVars"),
 }
 

@@ -98,14 +98,23 @@ class Context:
         lines = Lines(run)
         while (event := await listener.get()) is not None:
             if "end" in event:
-                raise ProtocolError("unavailable", "The kernel of this context has ended.")
+                raise _ended()
             for line in lines.feed(base64.b64decode(event["data"].get("stdout", ""))):
                 yield line
         raise cut_off(self.sandbox)
 
     async def say(self, **request: Any) -> None:
-        """Send the bridge a line."""
-        await self.command.write(json.dumps(request).encode() + b"\n")
+        """Send the bridge a line.
+
+        Raises
+        ------
+        ProtocolError
+            It has ended.
+        """
+        try:
+            await self.command.write(json.dumps(request).encode() + b"\n")
+        except ProtocolError as error:
+            raise _ended() from error
 
     async def kill(self) -> None:
         """End it."""
@@ -261,6 +270,10 @@ class Interpreter:
     async def _end(self, context: Context) -> None:
         self._drop(context)
         await context.kill()
+
+
+def _ended() -> ProtocolError:
+    return ProtocolError("unavailable", "The kernel of this context has ended: run the code again.")
 
 
 def _must_be_python(message: dict[str, Any]) -> None:

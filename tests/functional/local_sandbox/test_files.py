@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import socket
@@ -119,3 +120,59 @@ def test_a_watcher_tells_what_happens_below(make_at_level: MakeSandbox) -> None:
 
     wait_for(told)
     handle.stop()
+
+
+Part = tuple[str, int, str | None, bytes]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ("bytes=0-3", 206, "bytes 0-3/10", b"0123"),
+        ("bytes=4-", 206, "bytes 4-9/10", b"456789"),
+        ("bytes=-3", 206, "bytes 7-9/10", b"789"),
+        ("bytes=8-100", 206, "bytes 8-9/10", b"89"),
+        ("bytes=10-", 416, "bytes */10", b""),
+        ("bytes=0-1,3-4", 200, None, b"0123456789"),
+        ("lines=1-2", 200, None, b"0123456789"),
+        ("bytes=5-2", 200, None, b"0123456789"),
+        ("bytes=" + "9" * 5000 + "-", 200, None, b"0123456789"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_part_of_a_file_can_be_asked_for(make: MakeSandbox, encoding: str, part: Part) -> None:
+    asked, status, told, body = part
+    sandbox = make()
+    sandbox.files.write("digits", "0123456789")
+    request = urllib.request.Request(
+        sandbox.download_url("digits"), headers={"Range": asked, "Accept-Encoding": encoding}
+    )
+    try:
+        answer = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        data = answer.read()
+        if answer.headers["Content-Encoding"] == "gzip":
+            data = gzip.decompress(data)
+        assert (answer.status, answer.headers["Content-Range"], data) == (status, told, body)
+        assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+def test_a_name_that_is_not_utf_8_fails_no_listing(make_at_level: MakeSandbox) -> None:
+    sandbox = make_at_level()
+    sandbox.files.make_dir("odd")
+    handle = sandbox.files.watch_dir("odd")
+    sandbox.commands.run(
+        "cd odd && touch $'caf\\xe9' plain $'\\xf0\\x9f\\x8e\\x88' && ln -s $'\\xff' link"
+    )
+    names = {entry.name for entry in sandbox.files.list("odd")}
+    assert names == {"caf\ufffd", "plain", "\U0001f388", "link"}
+    seen: set[str] = set()
+
+    def told() -> bool:
+        seen.update(event.name for event in handle.get_new_events())
+        return names <= seen
+
+    wait_for(told)
+    sandbox.files.remove("odd")

@@ -28,6 +28,20 @@ def test_a_pause_keeps_processes_and_their_memory(make_at_level: MakeSandbox) ->
     assert count(sandbox, "777[.]") == 1
 
 
+def test_a_command_cut_by_a_pause_is_told_of_the_pause(make_at_level: MakeSandbox) -> None:
+    from e2b import SandboxException, TimeoutException
+
+    sandbox = make_at_level(timeout=600)
+    running = sandbox.commands.run("sleep 776.6", background=True, timeout=0)
+    sandbox.pause()
+    with pytest.raises((SandboxException, TimeoutException), match="not found: it was paused"):
+        running.wait()
+    with pytest.raises((SandboxException, TimeoutException), match="not found: it is paused"):
+        sandbox.commands.run("true")
+    sandbox.connect()
+    assert count(sandbox, "776[.]") == 1
+
+
 def test_a_pause_of_files_alone_ends_the_processes(make_at_level: MakeSandbox) -> None:
     sandbox = make_at_level()
     sandbox.files.write("kept.txt", "kept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import struct
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from vibekit_jupyter.local_sandbox import connect
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
+from vibekit_jupyter.local_sandbox.interpreter import Lines
+from vibekit_jupyter.local_sandbox.ports import renamed_cookie
 from vibekit_jupyter.local_sandbox.supervisor.frames import FrameBuffer, encode
 from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
@@ -86,6 +89,44 @@ def test_a_frame_too_large_is_refused_before_it_is_read() -> None:
 def test_a_unary_body_is_an_object_or_refused(body: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         assert isinstance(connect.decode_unary(body), dict)
+
+
+@given(st.text(st.characters(exclude_categories=[]), max_size=20))
+def test_any_text_is_sent_as_json_that_strict_parsers_take(text: str) -> None:
+    sent = connect.encode_json({"name": text}).decode("utf-8", "strict")
+    assert "\\ud" not in sent or json.loads(sent)["name"] == text
+    got = json.loads(sent)["name"].encode().decode()
+    assert got == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@given(st.lists(st.text(max_size=30), max_size=8), st.lists(st.integers(0, 40), max_size=30))
+def test_lines_of_a_run_survive_any_cutting(texts: list[str], sizes: list[int]) -> None:
+    said = [json.dumps({"run": n % 2, "text": text}) for n, text in enumerate(texts)]
+    data = "\n".join(['half a line"}', *said, ""]).encode()
+    lines = Lines(1)
+    got = [line["text"] for piece in cut(data, sizes) for line in lines.feed(piece)]
+    assert got == texts[1::2]
+
+
+def test_a_line_without_an_end_is_refused() -> None:
+    lines = Lines(1)
+    piece = b"x" * 2**22
+    with pytest.raises(ProtocolError, match="more than"):
+        list(itertools.chain.from_iterable(lines.feed(piece) for _more in range(25)))
+
+
+@pytest.mark.parametrize("depth", [40, 900, 200_000])
+def test_a_message_too_deep_is_refused(depth: int) -> None:
+    for inner in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
+        with pytest.raises(ProtocolError, match="deep"):
+            connect.decode_unary(b'{"a":' + inner + b"}")
+
+
+def test_a_cookie_of_a_port_keeps_all_but_its_name_and_domain() -> None:
+    given = "a=b=c; Domain=localhost; Path=/x; Secure; SameSite=None; Partitioned; Max-Age=5"
+    assert renamed_cookie(given, "p-") == (
+        "p-a=b=c; Path=/x; Secure; SameSite=None; Partitioned; Max-Age=5"
+    )
 
 
 def test_a_stream_ends_with_its_error() -> None:

@@ -30,6 +30,42 @@ def test_what_is_not_public_is_never_reached(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
 
 
+# IANA's registries of special-purpose addresses, row by row, as of October 2026.
+REGISTRY = """
+0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
+192.0.0.0/24 192.0.0.0/29 192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 192.0.0.171/32
+192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.88.99.2/32 192.168.0.0/16
+192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 255.255.255.255/32
+::1/128 ::/128 ::ffff:0:0/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32
+2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28
+2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7
+fe80::/10
+"""
+# Of other registries: multicast, and IPv6 that was never given out or is not any more.
+BESIDE = "224.0.0.0/4 ff00::/8 ::/96 fec0::/10 4000::/3 ::ffff:0:0:0/96"
+# What lies just outside of a row, and is the public internet.
+NEIGHBOURS = """
+1.0.0.0 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 169.253.255.255
+169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 192.0.3.0 192.31.195.255
+192.31.197.0 192.52.192.255 192.52.194.0 192.88.98.255 192.88.100.0 192.167.255.255 192.169.0.0
+192.175.47.255 192.175.49.0 198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0 203.0.112.255
+203.0.114.0 223.255.255.255 2000:: 2001:200:: 2001:db7:ffff:: 2001:db9:: 2003:: 2620:4f:7fff::
+2620:4f:8001:: 3ffe:ffff:: 3fff:1000:: 64:ff9b::808:808
+"""
+
+
+@pytest.mark.parametrize("block", (REGISTRY + BESIDE).split())
+def test_no_address_of_a_special_purpose_is_public(block: str) -> None:
+    network = ipaddress.ip_network(block)
+    for number in {0, network.num_addresses // 2, network.num_addresses - 1}:
+        assert not is_public(network[number])
+
+
+@pytest.mark.parametrize("address", NEIGHBOURS.split())
+def test_what_lies_beside_a_special_purpose_is_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
 def test_what_is_public_is_reached_unless_it_is_this_machine() -> None:
     address = ipaddress.ip_address("8.8.8.8")
     assert is_public(address)
