@@ -55,6 +55,8 @@ class Bridge:
         self.manager = manager
         self.client = client
         self.number = 0
+        self.executing = 0  # the number again, while it is the given code that runs
+        self.unwanted = 0
         self.turn = asyncio.Lock()
 
     def tell(self, kind: str, **fields: Any) -> None:
@@ -111,18 +113,33 @@ class Bridge:
         """Run one piece of code, after those that came before it."""
         async with self.turn:
             self.number = request["run"]
+            if self.number <= self.unwanted:
+                self.tell("done")
+                return
             try:
                 if not await self.manager.is_alive():
                     await self.start_again()
                 if envs := request.get("envs"):
                     await self.execute(f"exec({SET!r}, {{'given': {envs!r}}})", silent=True)
-                await self.execute(request["code"])
+                self.executing = self.number
+                try:
+                    await self.execute(request["code"])
+                finally:
+                    self.executing = 0
                 if envs:
                     await self.execute(f"exec({RESTORE!r}, {{}})", silent=True)
             except Gone:
                 told = "The kernel ended, and its variables are lost."
                 self.tell("error", name="KernelDied", value=told, traceback=told)
             self.tell("done")
+
+    async def stop(self, number: int) -> None:
+        """End a run that nobody waits for any more, and those before it."""
+        self.unwanted = max(self.unwanted, number)
+        # Where an interrupt meets the kernel in a callback, Python drops it.
+        while self.executing and self.executing <= number:
+            await self.manager.interrupt_kernel()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def start_again(self) -> None:
         """Start the kernel anew, where it was."""
@@ -136,12 +153,10 @@ class Bridge:
         running: set[asyncio.Task[None]] = set()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             request = json.loads(line)
-            if request.get("interrupt") == self.number:
-                await self.manager.interrupt_kernel()
-            elif "run" in request:
-                task = asyncio.create_task(self.run(request))
-                running.add(task)
-                task.add_done_callback(running.discard)
+            work = self.run(request) if "run" in request else self.stop(request["interrupt"])
+            task = asyncio.create_task(work)
+            running.add(task)
+            task.add_done_callback(running.discard)
 
 
 async def main() -> None:
