@@ -45,10 +45,19 @@ def many_half_requests(server: SandboxServer, number: int) -> Iterator[list[sock
         yield opened
 
 
-def slowest_of(sandbox: Sandbox, looks: int = 10) -> float:
+def answers_within_a_second(sandbox: Sandbox) -> bool:
+    """Whether a sandbox runs commands as if nobody else were there.
+
+    A machine that is busy otherwise stands still now and then; a server that is held up is held
+    up every time.
+    """
+    return any(slowest_of(sandbox) < 1 for _attempt in range(3))
+
+
+def slowest_of(sandbox: Sandbox) -> float:
     """Return how long a sandbox takes at most to run a command."""
     slowest = 0.0
-    for _look in range(looks):
+    for _look in range(10):
         begun = time.monotonic()
         assert sandbox.commands.run("echo here", request_timeout=10).stdout == "here\n"
         slowest = max(slowest, time.monotonic() - begun)
@@ -71,7 +80,7 @@ def test_more_half_requests_than_there_is_room_for_keep_nobody_out(
 ) -> None:
     sandbox = make(timeout=600)
     with many_half_requests(server, 1500):
-        assert slowest_of(sandbox) < 1
+        assert answers_within_a_second(sandbox)
         assert make().commands.run("echo new").stdout == "new\n"
 
 
@@ -112,7 +121,7 @@ def test_silent_clients_of_the_way_out_disturb_nobody(
         "ulimit -n 4096; python3 silent.py ${http_proxy##*:}", background=True, timeout=0
     )
     assert next(iter(held))[0] == "open\n"
-    assert slowest_of(other) < 1
+    assert answers_within_a_second(other)
     command = "curl -s -o /dev/null -w '%{http_code}' --noproxy '' -x $http_proxy 127.0.0.1"
     assert other.commands.run(command).stdout == "403"
     links = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
