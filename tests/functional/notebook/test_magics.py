@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.versions import needs_ipython_8
+
 if TYPE_CHECKING:
     from tests.support.kernel import Kernel
 
