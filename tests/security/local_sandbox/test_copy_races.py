@@ -45,11 +45,11 @@ def swapping(machine: Machine) -> Iterator[Sandbox]:
 
 
 def keep_awake(over: threading.Event) -> None:
-    pids = [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and b"swapper.py" in (entry / "cmdline").read_bytes()
-    ]
+    pids = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and b"swapper.py" in (entry / "cmdline").read_bytes():
+                pids.append(int(entry.name))
     while not over.wait(0.0005):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):

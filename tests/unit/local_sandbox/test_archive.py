@@ -136,6 +136,11 @@ def test_depth_is_no_obstacle(folder: int) -> None:
     assert tree.measure(folder, "copy").entries == 20_000
 
 
+def test_a_time_that_no_clock_tells_is_no_obstacle(folder: int, source: Path) -> None:
+    os.utime(source, (2**40, 2**40))
+    unpack(packed(folder), folder, "copy")
+
+
 def test_sockets_are_left_out(folder: int, source: Path, place: Path) -> None:
     os.mknod(source / "socket", stat.S_IFSOCK | 0o600)
     unpack(packed(folder), folder, "copy")

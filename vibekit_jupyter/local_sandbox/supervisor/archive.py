@@ -35,6 +35,7 @@ ATTRIBUTE = struct.Struct("<HI")
 EXTENT = struct.Struct("<QQ")
 FOLDER, END, FILE, SPARSE, AGAIN, LINK, PIPE = b"D", b"E", b"F", b"S", b"H", b"L", b"P"
 BITS = 0o1777
+LATEST = 2**63 - 1  # nanoseconds; a file system may know later times
 CHUNK = 1024 * 1024
 # Smaller files are not worth the look for holes.
 SMALL = 64 * 1024
@@ -117,8 +118,9 @@ class _Packer:
     ) -> None:
         self._count(tree.BLOCK)
         raw, mode = os.fsencode(name), found.st_mode & BITS
+        changed = max(-LATEST, min(found.st_mtime_ns, LATEST))
         lengths = (len(raw), len(attributes))
-        self.stream.write(HEADER.pack(kind, mode, found.st_mtime_ns, size, number, *lengths))
+        self.stream.write(HEADER.pack(kind, mode, changed, size, number, *lengths))
         self.stream.write(raw)
         self.stream.write(attributes)
 

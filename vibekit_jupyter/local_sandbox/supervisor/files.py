@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
-__all__ = ["Files", "OperationError"]
+__all__ = ["Files", "OperationError", "as_text"]
 
 METADATA = "user.e2b."
 # Of one listing: entries, and letters in their paths.
@@ -65,12 +65,13 @@ class Files:
         entries: list[dict[str, Any]] = []
         size, looks = 0, [self._look(seen, known=False)]
         while looks:
-            entry = next(looks[-1], None)
-            if entry is None:
+            found = next(looks[-1], None)
+            if found is None:
                 looks.pop()
                 continue
+            path, entry = found
             entries.append(entry)
-            size += len(entry["path"])
+            size += len(path)
             if len(entries) > MOST_ENTRIES or size > MOST_TEXT:
                 raise OperationError(
                     "resource_exhausted",
@@ -79,11 +80,11 @@ class Files:
                 )
             is_link = "symlinkTarget" in entry
             if len(looks) < depth and entry["type"] == "FILE_TYPE_DIRECTORY" and not is_link:
-                looks.append(self._look(entry["path"], known=True))
+                looks.append(self._look(path, known=True))
         return entries
 
-    def _look(self, seen: str, *, known: bool) -> Iterator[dict[str, Any]]:
-        """Describe what is in a folder; one that is ``known`` may be gone by now."""
+    def _look(self, seen: str, *, known: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield path and entry of what is in a folder; one that is ``known`` may be gone by now."""
         try:
             names = sorted(os.listdir(self.view.to_real(seen)))
         except OSError as error:
@@ -91,8 +92,9 @@ class Files:
                 return
             raise
         for name in names:
+            path = f"{seen.rstrip('/')}/{name}"
             try:
-                yield self.entry(f"{seen.rstrip('/')}/{name}")
+                yield path, self.entry(path)
             except OSError as error:
                 if error.errno not in UNNAMED:
                     raise
@@ -180,9 +182,9 @@ class Files:
             except OSError:
                 target = found
         info: dict[str, Any] = {
-            "name": seen.rsplit("/", 1)[-1] or "/",
+            "name": as_text(seen.rsplit("/", 1)[-1] or "/"),
             "type": _file_type(target.st_mode),
-            "path": seen,
+            "path": as_text(seen),
             "size": str(target.st_size),
             "mode": stat.S_IMODE(found.st_mode),
             "permissions": stat.filemode(found.st_mode),
@@ -191,7 +193,7 @@ class Files:
             "modifiedTime": _moment(found.st_mtime),
         }
         if is_link:
-            info["symlinkTarget"] = self.view.resolved(real)
+            info["symlinkTarget"] = as_text(self.view.resolved(real))
         if metadata := _metadata(real):
             info["metadata"] = metadata
         return info
@@ -263,6 +265,11 @@ def _carry(origin: str, real: str) -> None:
             packing.join()
             tree.remove(target, copy, rounds=1)
         tree.remove(folder, name, rounds=1)
+
+
+def as_text(name: str) -> str:
+    """Return a name as it can be told; the protocol has no words for bytes that are no text."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _moment(seconds: float) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import sys
 import time
@@ -31,6 +32,7 @@ BLOCK = 512
 READ, CHANGE = 0o500, 0o700
 # Whoever still writes into a tree that is removed has been killed, and is about to end.
 ROUNDS, ROUND_SECONDS = 20, 0.05
+DEEPEST = 200
 
 Identity = tuple[int, int]
 Step = tuple[str, int, str, os.stat_result]
@@ -51,7 +53,12 @@ class _Level(NamedTuple):
 
 
 def walk(
-    parent: int, name: str, *, rights: int = READ, foreign: Container[Identity] = ()
+    parent: int,
+    name: str,
+    *,
+    rights: int = READ,
+    foreign: Container[Identity] = (),
+    deepest: int | None = None,
 ) -> Iterator[Step]:
     """Walk the tree called ``name`` in the folder ``parent``.
 
@@ -64,7 +71,9 @@ def walk(
     rights
         What the owner's rights on a folder must be while it is walked.
     foreign
-        Device and inode of folders that are not entered.
+        Device and inode of folders that are passed over.
+    deepest
+        How many folders may be above one that is entered.
 
     Raises
     ------
@@ -81,7 +90,7 @@ def walk(
                     found = os.stat(name, dir_fd=here, follow_symlinks=False)
                 except OSError:
                     continue  # gone, or its folder was closed again
-                if not stat.S_ISDIR(found.st_mode):
+                if not stat.S_ISDIR(found.st_mode) or len(levels) - 1 == deepest:
                     yield ENTRY, here, name, found
                 elif (found.st_dev, found.st_ino) not in foreign:
                     try:
@@ -249,32 +258,57 @@ def measure(parent: int, name: str, foreign: Container[Identity] = ()) -> Usage:
 def remove(parent: int, name: str, *, rounds: int = ROUNDS) -> None:
     """Remove whatever is called ``name`` in ``parent``; nothing there is no error.
 
+    What is very deep is moved up to ``parent`` first: under Landlock, whatever is done takes time
+    for each folder above.
+
     Raises
     ------
     OSError
         Something of it cannot be removed; all else is gone.
     """
-    for attempt in range(rounds):
-        failure: OSError | None = None
-        try:
-            for what, folder, entry, found in walk(parent, name, rights=CHANGE):
-                if what is not BEGIN:
-                    failure = _remove_one(folder, entry, found) or failure
-        except OSError as error:
-            failure = error
-        if failure is None:
-            return
-        if attempt < rounds - 1:
-            time.sleep(ROUND_SECONDS)
+    failure: OSError | None = None
+    waiting = [name]
+    while waiting:
+        top = waiting.pop()
+        for attempt in range(rounds):
+            if attempt:
+                time.sleep(ROUND_SECONDS)
+            failed = _remove_once(parent, top, waiting)
+            if failed is None:
+                break
+        failure = failed or failure
     if failure is not None:
         raise failure
 
 
-def _remove_one(folder: int, name: str, found: os.stat_result) -> OSError | None:
+def _remove_once(parent: int, top: str, waiting: list[str]) -> OSError | None:
+    failure: OSError | None = None
     try:
-        (os.rmdir if stat.S_ISDIR(found.st_mode) else os.unlink)(name, dir_fd=folder)
-    except FileNotFoundError:
-        return None
+        for what, folder, name, found in walk(parent, top, rights=CHANGE, deepest=DEEPEST):
+            try:
+                if what is END:
+                    os.rmdir(name, dir_fd=folder)
+                elif what is ENTRY and not stat.S_ISDIR(found.st_mode):
+                    os.unlink(name, dir_fd=folder)
+                elif what is ENTRY:
+                    _remove_unentered(parent, folder, name, waiting)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failure = error
     except OSError as error:
-        return error
-    return None
+        failure = error
+    return failure
+
+
+def _remove_unentered(parent: int, folder: int, name: str, waiting: list[str]) -> None:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError as error:
+        is_up = os.path.samestat(os.fstat(folder), os.fstat(parent))
+        if is_up or error.errno != errno.ENOTEMPTY:
+            raise
+        unlock(folder, name)
+        up = f".{secrets.token_hex(8)}"
+        os.rename(name, up, src_dir_fd=folder, dst_dir_fd=parent)
+        waiting.append(up)

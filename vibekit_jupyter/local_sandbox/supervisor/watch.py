@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.local_sandbox.supervisor.files import OperationError
+from vibekit_jupyter.local_sandbox.supervisor.files import OperationError, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,13 +141,13 @@ class Watcher:
             inside = self._add(self.files.view.to_real(seen), f"{name}/")
         for bits, event_type in EVENT_TYPES:
             if mask & bits:
-                event: dict[str, Any] = {"name": name, "type": event_type}
+                event: dict[str, Any] = {"name": as_text(name), "type": event_type}
                 if self.include_entry:
                     with contextlib.suppress(OSError):
                         event["entry"] = self.files.entry(seen)
                 yield event
         # What was in a new folder before it could be watched.
-        yield from ({"name": below, "type": "EVENT_TYPE_CREATE"} for below in inside)
+        yield from ({"name": as_text(below), "type": "EVENT_TYPE_CREATE"} for below in inside)
 
 
 def _entries(real: str) -> list[os.DirEntry[str]]:

@@ -1,8 +1,9 @@
 """A worker: a fork of the zygote that does one job on the files of sandboxes, and ends.
 
 It can reach the one folder that it is given and nothing else: it is held there by Landlock, where
-the kernel has it, and everywhere by walking as :mod:`.tree` does. As root it keeps the rights
-over other users' files, and no other.
+the kernel has it, and everywhere by walking as :mod:`.tree` does. (Where it only measures, by the
+latter alone: Landlock takes time for each folder above, and deep ones would take minutes.) As root
+it keeps the rights over other users' files, and no other.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def become_worker(job: Message) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         go_first()
-        _restrict_to(folder)
+        _give_up_rights()
+        if job["job"] != "measure":
+            _hold_to(folder)
         answer = {"event": "done", "result": _do(job, folder, archive)}
     except BrokenPipeError:  # whoever unpacks has said why
         answer = {"event": "failed", "code": "canceled", "message": "nobody reads it"}
@@ -103,7 +106,12 @@ def _removed(folder: int, name: str) -> bool:
     return True
 
 
-def _restrict_to(folder: int) -> None:
+def _hold_to(folder: int) -> None:
+    with contextlib.suppress(OSError):  # there is no Landlock here
+        restrict({"write": [f"/proc/self/fd/{folder}"]}, [])
+
+
+def _give_up_rights() -> None:
     if sys.platform != "linux":
         return
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
@@ -112,5 +120,3 @@ def _restrict_to(folder: int) -> None:
     kept = held[1] & CAPABILITIES
     kernel_call("capset", header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0))
     kernel_call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    with contextlib.suppress(OSError):  # there is no Landlock here
-        restrict({"write": [f"/proc/self/fd/{folder}"]}, [])
