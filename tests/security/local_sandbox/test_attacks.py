@@ -90,7 +90,7 @@ CONTROLS = {
     "processes": "python3 -c 'import subprocess; subprocess.run([\"true\"], check=True)'",
     "a pair of sockets": 'python3 -c \'import socket; a, b = socket.socketpair(); a.send(b"x");'
     " b.recv(1)'",
-    "an output of one's own": "echo hello > /dev/stdout && echo hello > /dev/stderr",
+    "an output of one's own": "(echo hello > /dev/stdout && echo hello > /dev/stderr) 2>&1 | cat",
     "a thread's own processor": "taskset -c 0 true",
     "the user database": "python3 -c 'import os, pwd; print(pwd.getpwuid(os.getuid()))'",
     "a named pipe": "rm -f f && mkfifo f && (echo hello > f & cat f)",
