@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 from aiohttp import ClientSession, ClientTimeout, web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["CountingProxy", "Gate", "counting_proxy"]
 
@@ -48,6 +49,14 @@ class CountingProxy:
         Ends of ``METHOD /path`` that are no routes here.
     missing_below, missing_status
         The beginning of paths that are none either; the answer to what is missing.
+    missing_methods
+        Of these requests only, where it is not empty.
+    missing_text
+        The answer as text, as a router gives it by itself; None is the protocol's.
+    labels_read_once
+        A list's labels are read once, as most servers do, and not twice, as E2B's does.
+    reword
+        What is made of an answer's JSON before it is passed on.
     """
 
     def __init__(self) -> None:
@@ -56,12 +65,22 @@ class CountingProxy:
         self.missing: tuple[str, ...] = ()
         self.missing_below = ""
         self.missing_status = 404
+        self.missing_methods: tuple[str, ...] = ()
+        self.missing_text: str | None = None
+        self.labels_read_once = False
+        self.reword: Callable[[str, Any], Any] | None = None
         self._gates: dict[str, Gate] = {}
 
     def gate(self, end: str) -> Gate:
         """Hold the next answer up to a request that ends so."""
         self._gates[end] = Gate()
         return self._gates[end]
+
+    def _path(self, request: web.Request) -> str:
+        if not self.labels_read_once or "metadata" not in request.query:
+            return request.path_qs
+        labels = {name: quote(text) for name, text in parse_qsl(request.query["metadata"])}
+        return f"{request.path}?{urlencode({**request.query, 'metadata': urlencode(labels)})}"
 
     async def pass_on(
         self, target: str, session: ClientSession, request: web.Request
@@ -70,13 +89,16 @@ class CountingProxy:
         asked = f"{request.method} {request.path}"
         self.requests.append(asked)
         below = self.missing_below and request.path.startswith(self.missing_below)
+        below = below and (not self.missing_methods or request.method in self.missing_methods)
         if below or asked.endswith(self.missing):
             status = self.missing_status
+            if self.missing_text is not None:
+                return web.Response(status=status, text=self.missing_text)
             return web.json_response({"code": status, "message": "no such route"}, status=status)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with session.request(
             request.method,
-            f"{target}{request.path_qs}",
+            f"{target}{self._path(request)}",
             headers=headers,
             data=await request.read(),
             auto_decompress=False,
@@ -84,6 +106,9 @@ class CountingProxy:
             passed = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
             for end in [end for end in self._gates if asked.endswith(end)]:
                 await self._gates.pop(end).hold()
+            if self.reword and answer.content_type == "application/json" and answer.status < 300:
+                told = self.reword(asked, await answer.json())
+                return web.json_response(told, status=answer.status)
             response = web.StreamResponse(status=answer.status, headers=passed)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():

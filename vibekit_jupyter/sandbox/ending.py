@@ -22,13 +22,8 @@ COMMANDS: Final = 1 << 20
 
 # Builtins of bash alone, which the protocol needs anyway. What cannot be ended is told.
 END_COMMAND: Final = r"""
-belongs() {
+marked() {
   local line word fields
-  { read -r line < "$1/stat"; } 2>/dev/null || return 1
-  fields=(${line##*) })
-  [ "${fields[0]}" = Z ] && return 1
-  [ -n "$VIBEKIT_PID" ] && [ "${fields[2]}" = "$VIBEKIT_PID" -o "${fields[3]}" = "$VIBEKIT_PID" ] \
-    && return 0
   while read -r line; do
     [[ $line == "Max file locks"* ]] || continue
     fields=(${line#Max file locks})
@@ -41,6 +36,17 @@ belongs() {
   done < "$1/environ"
   return 1
 } 2>/dev/null
+belongs() {
+  local line fields
+  { read -r line < "$1/stat"; } 2>/dev/null || return 1
+  fields=(${line##*) })
+  [ "${fields[0]}" = Z ] && return 1
+  [ -n "$VIBEKIT_PID" ] && [ "${fields[2]}" = "$VIBEKIT_PID" -o "${fields[3]}" = "$VIBEKIT_PID" ] \
+    && return 0
+  marked "$1"
+} 2>/dev/null
+# Some servers number commands themselves: such a number may be another process's here.
+[ ! -d "/proc/$VIBEKIT_PID" ] || marked "/proc/$VIBEKIT_PID" || VIBEKIT_PID=""
 for round in {1..20}; do
   found=()
   for folder in /proc/[0-9]*; do

@@ -6,36 +6,61 @@ Most self-hosted servers have only those. Which ones a service has is found out 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import e2b
 
     from vibekit_jupyter.settings.config import Service
 
-__all__ = ["connect", "create", "has_only_first", "is_missing_route", "list_running", "note"]
+__all__ = [
+    "connect",
+    "create",
+    "has_only_first",
+    "is_missing_route",
+    "lists_only_first",
+    "note",
+    "note_list",
+]
 
 _only_first: set[str] = set()
+_lists_only_first: set[str] = set()
 
 
 def has_only_first(service: Service) -> bool:
-    """Whether a service is known to have no second version of the routes."""
+    """Whether a service is known to create and connect at the first version's routes alone."""
     return service.id in _only_first
 
 
 def note(service: Service) -> None:
-    """Note that a service has no second version of the routes."""
+    """Note that a service creates and connects at the first version's routes alone."""
     _only_first.add(service.id)
 
 
+def lists_only_first(service: Service) -> bool:
+    """Whether a service is known to have no second version of the list, which is the older one."""
+    return service.id in _lists_only_first
+
+
+def note_list(service: Service) -> None:
+    """Note that a service has no second version of the list."""
+    _lists_only_first.add(service.id)
+
+
 def is_missing_route(error: Exception) -> bool:
-    """Whether a service's refusal may be that it does not know the route: 404 or 405."""
+    """Whether a service's refusal may be that it does not know the route: 404 or 405.
+
+    The SDK cannot read a 404 that is told as text or as a page, as routers do by themselves.
+    """
     from e2b import SandboxNotFoundException
 
+    if isinstance(error, json.JSONDecodeError):
+        return True
     return isinstance(error, SandboxNotFoundException) or str(error).startswith(("404:", "405:"))
 
 
@@ -80,22 +105,6 @@ async def connect(service: Service, sandbox_id: str, *, timeout: float) -> e2b.A
     if answer.status_code == 404:
         raise SandboxNotFoundException(f"Sandbox {sandbox_id} not found")
     return _sandbox(_told(answer), config)
-
-
-async def list_running(
-    service: Service, metadata: Mapping[str, str] | None
-) -> Sequence[e2b.SandboxInfo]:
-    """Return the sandboxes that run: these routes list no paused ones."""
-    from urllib.parse import urlencode
-
-    from e2b import SandboxInfo
-    from e2b.api.client.api.sandboxes import get_sandboxes
-    from e2b.api.client.types import UNSET
-
-    client, _ = _client(service)
-    asked = urlencode(metadata) if metadata else UNSET
-    listed = _told(await get_sandboxes.asyncio_detailed(client=client, metadata=asked))
-    return [SandboxInfo._from_listed_sandbox(one) for one in listed]  # noqa: SLF001  # the SDK's own lists do so
 
 
 def _client(service: Service) -> tuple[Any, Mapping[str, Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.sandbox import first_routes
+from vibekit_jupyter.sandbox.infos import info_of, listed_at
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
     import e2b
 
+    from vibekit_jupyter.sandbox.infos import SandboxInfo
     from vibekit_jupyter.settings.config import Service
 
 __all__ = ["connected", "created", "listed"]
@@ -28,7 +32,7 @@ async def created(
     """Create a sandbox that pauses, and does not die, when its time runs out."""
     from e2b import SandboxException
 
-    refused: SandboxException | None = None
+    refused: Exception | None = None
     if not first_routes.has_only_first(service):
         try:
             return await sdk_class().create(
@@ -39,7 +43,7 @@ async def created(
                 lifecycle={"on_timeout": "pause", "auto_resume": True},
                 **sdk_options(service),
             )
-        except SandboxException as error:
+        except (SandboxException, json.JSONDecodeError) as error:
             if not first_routes.is_missing_route(error):
                 raise
             refused = error
@@ -47,7 +51,7 @@ async def created(
         sandbox = await first_routes.create(
             service, template=template, timeout=timeout, metadata=metadata, internet=internet
         )
-    except SandboxException as error:
+    except (SandboxException, json.JSONDecodeError) as error:
         # Where neither route is there, the first refusal says more.
         raise (refused or error) from None
     first_routes.note(service)
@@ -62,14 +66,14 @@ async def connected(service: Service, sandbox_id: str, *, timeout: float) -> e2b
         return await first_routes.connect(service, sandbox_id, timeout=timeout)
     try:
         return await sdk_class().connect(sandbox_id, timeout=int(timeout), **sdk_options(service))
-    except SandboxException as error:
+    except (SandboxException, json.JSONDecodeError) as error:
         if not first_routes.is_missing_route(error):
             raise
         # A missing route and a missing sandbox look alike: the sandbox itself is asked for.
-        await sdk_class().get_info(sandbox_id, **sdk_options(service))
+        await info_of(service, sandbox_id)
         try:
             sandbox = await first_routes.connect(service, sandbox_id, timeout=timeout)
-        except SandboxException:
+        except (SandboxException, json.JSONDecodeError):
             raise error from None
     first_routes.note(service)
     return sandbox
@@ -77,22 +81,27 @@ async def connected(service: Service, sandbox_id: str, *, timeout: float) -> e2b
 
 async def listed(
     service: Service, metadata: Mapping[str, str] | None
-) -> AsyncGenerator[e2b.SandboxInfo, None]:
+) -> AsyncGenerator[SandboxInfo, None]:
     """Yield the sandboxes that the service has, page by page."""
-    from e2b import SandboxException, SandboxQuery
+    from e2b import SandboxException
 
-    if not first_routes.has_only_first(service):
-        query = SandboxQuery(metadata=dict(metadata)) if metadata else None
-        pages = sdk_class().list(query=query, **sdk_options(service))
+    refused: SandboxException | None = None
+    # Most servers that create at the first version's routes alone list at the second's.
+    if not first_routes.lists_only_first(service):
         try:
-            while pages.has_next:
-                for item in await pages.next_items():
+            async with aclosing(listed_at(service, "/v2/sandboxes", metadata)) as items:
+                async for item in items:
                     yield item
         except SandboxException as error:
             if not first_routes.is_missing_route(error):
                 raise
+            refused = error
         else:
             return
-    # It may be that only the list has no second version: it is not noted.
-    for item in await first_routes.list_running(service, metadata):
-        yield item
+    try:
+        async with aclosing(listed_at(service, "/sandboxes", metadata)) as items:
+            async for item in items:
+                yield item
+    except SandboxException as error:
+        raise (refused or error) from None
+    first_routes.note_list(service)

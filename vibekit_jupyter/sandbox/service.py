@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.infos import SandboxInfo, info_of
 from vibekit_jupyter.sandbox.routes import listed
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime
-
-    import e2b
 
     from vibekit_jupyter.settings.config import Service
 
 __all__ = ["SandboxInfo", "fork", "get_info", "kill", "list_sandboxes", "pause"]
-
-
-@dataclass(frozen=True)
-class SandboxInfo:
-    """What the service says of a sandbox."""
-
-    id: str
-    state: Literal["running", "paused"]
-    started: datetime
-    ends_at: datetime
-    metadata: Mapping[str, str]
 
 
 async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
@@ -43,7 +30,7 @@ async def get_info(service: Service, sandbox_id: str) -> SandboxInfo:
         It is gone.
     """
     with sandbox_errors(service, sandbox_id):
-        return _info(await sdk_class().get_info(sandbox_id, **sdk_options(service)))
+        return await info_of(service, sandbox_id)
 
 
 async def list_sandboxes(
@@ -64,7 +51,7 @@ async def list_sandboxes(
             # Whoever takes what is yielded raises errors of their own.
             with sandbox_errors(service):
                 try:
-                    info = _info(await anext(items))
+                    info = await anext(items)
                 except StopAsyncIteration:
                     return
             left -= 1
@@ -79,10 +66,15 @@ async def kill(service: Service, sandbox_id: str) -> bool:
 
 async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
     """Copy a sandbox's files into a new one; the original is left as it is."""
+    from e2b import SandboxNotFoundException
+
     with sandbox_errors(service, sandbox_id):
-        (copy,) = await sdk_class().fork(
-            sandbox_id, timeout=int(timeout), count=1, **_slow(service)
-        )
+        try:
+            (copy,) = await sdk_class().fork(
+                sandbox_id, timeout=int(timeout), count=1, **_slow(service)
+            )
+        except json.JSONDecodeError as error:  # a missing route, told in another form
+            raise SandboxNotFoundException("there is no such route") from error
         if isinstance(copy, Exception):
             raise copy
     return Sandbox(service, copy, timeout)
@@ -97,13 +89,3 @@ async def pause(service: Service, sandbox_id: str) -> None:
 def _slow(service: Service) -> dict[str, Any]:
     """Return the SDK's options for what writes down a sandbox's whole memory."""
     return {**sdk_options(service), "request_timeout": 4 * service.request_timeout}
-
-
-def _info(info: e2b.SandboxInfo) -> SandboxInfo:
-    return SandboxInfo(
-        id=info.sandbox_id,
-        state="paused" if info.state.value == "paused" else "running",
-        started=info.started_at,
-        ends_at=info.end_at,
-        metadata=dict(info.metadata),
-    )

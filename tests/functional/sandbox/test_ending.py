@@ -11,6 +11,7 @@ import pytest
 from tests.support.kernel import Kernel
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.sandbox.ending import END_COMMAND, Mark
 from vibekit_jupyter.settings.choices import choose_e2b
 from vibekit_jupyter.settings.config import read_settings
 
@@ -150,3 +151,14 @@ async def test_a_home_that_was_removed_is_made_anew_and_it_is_said(sandbox: Sand
     after = await sandbox.run("pwd")
     assert after.exit_code == 0
     assert (await sandbox.run("echo kept > a.txt && cat a.txt")).stdout == "kept\n"
+
+
+async def test_a_number_that_a_server_made_up_ends_nobody_else(sandbox: Sandbox) -> None:
+    """Some servers number commands themselves, and another process may have that number."""
+    sleep = a_sleep()
+    # The process that leads a session of its own has the number that the session has.
+    other = await sandbox.run(f"setsid {sleep} > /dev/null 2>&1 & echo $!")
+    await started(sandbox, sleep)
+    asked = Mark.of_command().asked(int(other.stdout))
+    await sandbox.run(END_COMMAND, envs=asked, timeout=10)
+    assert await is_running(sandbox, sleep)
