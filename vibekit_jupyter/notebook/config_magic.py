@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["CONFIG", "KEY", "ConfigMagics"]
+__all__ = ["CONFIG", "KEY", "VibekitConfigMagics"]
 
 NAME = "%vibekit_config"
 
@@ -70,8 +70,9 @@ KEY = Command(
 )
 
 
+# IPython keeps magics by their class's name, and has a ConfigMagics of its own.
 @magics_class
-class ConfigMagics(Magics):
+class VibekitConfigMagics(Magics):
     """The magic for settings."""
 
     shell: InteractiveShell

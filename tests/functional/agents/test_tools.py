@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.versions import xfail_where_the_sdk_holds_output
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import ToolCall
 from vibekit_jupyter.agents.tools import Outcome, Toolbox
@@ -58,7 +59,10 @@ async def test_long_output_is_cut_and_kept_whole_in_the_sandbox(sandbox: Sandbox
     assert whole == b"".join(b"%d\n" % number for number in range(1, 20_001))
 
 
-async def test_one_line_of_50_mb_is_survived_in_bounded_memory(sandbox: Sandbox) -> None:
+async def test_one_line_of_50_mb_is_survived_in_bounded_memory(
+    sandbox: Sandbox, request: pytest.FixtureRequest
+) -> None:
+    xfail_where_the_sdk_holds_output(request)
     tracemalloc.start()
     try:
         outcome = await run(

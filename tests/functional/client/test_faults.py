@@ -6,7 +6,6 @@ The scripted server holds every conversation against both vendors' rules meanwhi
 from __future__ import annotations
 
 import asyncio
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from tests.support.model_server import (
     Stall,
     UnknownEvent,
 )
+from tests.support.versions import xfail_where_the_sdk_holds_output
 from vibekit_jupyter.demo_model.wire import WIRES, Answer, Request, ToolCall, Usage
 from vibekit_jupyter.errors import (
     ModelError,
@@ -199,10 +199,7 @@ async def test_a_hundred_tool_calls_of_one_answer_all_run(
 async def test_fifty_megabytes_of_output_take_no_memory(
     new_client: NewClient, command: str, request: pytest.FixtureRequest
 ) -> None:
-    from e2b.sandbox_async.commands.command import Commands
-
-    if "retain_output" not in inspect.signature(Commands.run).parameters:
-        request.applymarker(pytest.mark.xfail(reason="this SDK holds all that a command prints"))
+    xfail_where_the_sdk_holds_output(request)
     peak = 0
 
     def watch(event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,12 @@ def _maker(server: SandboxServer) -> Iterator[MakeSandbox]:
     from e2b import Sandbox
 
     made: list[Sandbox] = []
+    # Older SDKs (2.45, 2.50) ask for the internet where nobody said anything.
+    asks = inspect.signature(Sandbox.create).parameters["allow_internet_access"].default
+    quiet = {"allow_internet_access": False} if asks else {}
 
     def make(*arguments: Any, **options: Any) -> Sandbox:
-        options = {**where(server), **options}
+        options = {**where(server), **quiet, **options}
         made.append(Sandbox.create(*arguments, **options))
         return made[-1]
 

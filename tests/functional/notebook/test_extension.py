@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.kernel import Kernel
 from tests.support.model_server import ModelServer
+from tests.support.versions import needs_subshells
 from vibekit_jupyter.demo_model.wire import Answer
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def test_a_malformed_key_is_refused_and_changes_nothing(vibekit_home: Path) -> N
         assert "demo" in kernel.run("%vibekit_config").text
 
 
+@needs_subshells
 def test_a_subshell_works_while_the_main_shell_is_busy(vibekit_home: Path) -> None:
     with Kernel(vibekit_home) as kernel:
         kernel.run("%load_ext vibekit_jupyter")

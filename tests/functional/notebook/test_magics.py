@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.versions import needs_ipython_8
+
 if TYPE_CHECKING:
     from tests.support.kernel import Kernel
 
@@ -252,6 +254,7 @@ def test_help_can_be_asked_for(kernel: Kernel, line: str) -> None:
     assert "usage: " in cell.text
 
 
+@needs_ipython_8
 def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
     kernel.run("%vibekit_session new 'my-own'")
     assert {"show", "set", "new", "list", "kill", "pick"} <= set(

@@ -17,6 +17,7 @@ from tests.support.model_server import (
     Reply,
     Stall,
 )
+from tests.support.versions import needs_ipython_8
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def test_options_reach_the_model(kernel: Kernel, server: ModelServer) -> None:
         ("%%vibekit\nstall", "RunInterruptedError"),
         ("%%vibekit --agent claude\nstall", "RunInterruptedError"),
         ("%vibekit stall", "RunInterruptedError"),
-        ("%%time\n%%vibekit\nstall", "RunInterruptedError"),
+        pytest.param("%%time\n%%vibekit\nstall", "RunInterruptedError", marks=needs_ipython_8),
         ("get_ipython().run_cell_magic('vibekit', '', 'stall')", "RunInterruptedError"),
         ("await client.generate_code('stall')", "CancelledError"),
         ("client.sync.generate_code('stall')", "KeyboardInterrupt"),
