@@ -27,7 +27,7 @@ TEMPLATES = ("base", "code-interpreter-v1")
 SAMPLE_SECONDS = 5.0
 MOST_SAMPLES = 720
 RETRY_SECONDS = 5.0
-MEASURE_SECONDS = 1.0
+MEASURE_SECONDS = 10.0
 # E2B's own bound on one sandbox's life would be pointless on one's own machine.
 LONGEST_SECONDS = 10 * 365 * 86_400
 log = logging.getLogger("vibekit.local_sandbox")

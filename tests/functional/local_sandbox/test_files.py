@@ -176,3 +176,34 @@ def test_a_name_that_is_not_utf_8_fails_no_listing(make_at_level: MakeSandbox) -
 
     wait_for(told)
     sandbox.files.remove("odd")
+
+
+def test_no_path_is_too_deep_for_a_sandbox_to_live(make_at_level: MakeSandbox) -> None:
+    from e2b import SandboxException
+
+    sandbox = make_at_level(timeout=600)
+    supervisor = sandbox.commands.run("echo $PPID").stdout
+    deep = "d/" * 1_500
+    sandbox.files.write(f"{deep}file.txt", "deep")
+    assert sandbox.files.read(f"{deep}file.txt") == "deep"
+    watched = sandbox.files.watch_dir("d", recursive=True)
+    assert len(sandbox.files.list("d", depth=10_000)) == 1_500
+    sandbox.files.make_dir(f"{deep}more")
+    sandbox.files.rename("d", "moved")
+    watched.stop()
+    sandbox.files.remove("moved")
+    assert not sandbox.files.exists("moved")
+    for act in (sandbox.files.make_dir, sandbox.files.list, sandbox.files.read):
+        with pytest.raises(SandboxException):
+            act("d/" * 3_000)
+    assert sandbox.files.list(".") == []
+    assert sandbox.commands.run("echo $PPID").stdout == supervisor
+
+
+def test_a_deep_folder_is_moved_to_another_file_system(make: MakeSandbox) -> None:
+    sandbox = make()
+    sandbox.files.write(f"{'d/' * 1_500}file.txt", "deep")
+    sandbox.files.rename("d", "/tmp/moved")
+    assert not sandbox.files.exists("d")
+    assert sandbox.files.read(f"/tmp/moved/{'d/' * 1_499}file.txt") == "deep"
+    sandbox.files.remove("/tmp/moved")

@@ -97,6 +97,34 @@ def test_a_fork_has_the_files_and_a_life_of_its_own(make_at_level: MakeSandbox) 
         fork.kill()
 
 
+def test_a_snapshot_is_a_template_with_the_files(make_at_level: MakeSandbox) -> None:
+    sandbox = make_at_level()
+    sandbox.files.write("deep/er/file.txt", "before", metadata={"colour": "blue"})
+    sandbox.commands.run("ln -s deep link && chmod 700 deep && ln deep/er/file.txt again")
+    snapshot = sandbox.create_snapshot()
+    sandbox.files.write("deep/er/file.txt", "after")
+    copy = make_at_level(snapshot.snapshot_id)
+    assert copy.files.read("deep/er/file.txt") == "before"
+    assert copy.files.get_info("deep/er/file.txt").metadata == {"colour": "blue"}
+    shown = copy.commands.run("readlink link; stat -c %a deep; stat -c %h again; touch new").stdout
+    assert shown == "deep\n700\n2\n"
+
+
+def test_a_snapshot_of_an_earlier_version_still_opens(tmp_path: Path) -> None:
+    from e2b import Sandbox
+
+    folder = tmp_path / "root" / "snapshots" / "old"
+    for name in ("home", "tmp", "root"):
+        (folder / name).mkdir(parents=True)
+    (folder / "home" / "kept.txt").write_text("kept")
+    (folder / "record.json").write_text('{"id": "old", "sandbox": "gone"}')
+    with sandbox_server(tmp_path) as server:
+        sandbox = Sandbox.create("old", timeout=600, **where(server))
+        assert sandbox.files.read("kept.txt") == "kept"
+        sandbox.files.write("kept.txt", "changed")
+    assert (folder / "home" / "kept.txt").read_text() == "kept"
+
+
 def test_the_level_is_in_the_info_and_a_list_has_what_was_given(
     make: MakeSandbox, server: SandboxServer
 ) -> None:
