@@ -119,7 +119,7 @@ def test_a_snapshot_of_an_earlier_version_still_opens(tmp_path: Path) -> None:
     (folder / "home" / "kept.txt").write_text("kept")
     (folder / "record.json").write_text('{"id": "old", "sandbox": "gone"}')
     with sandbox_server(tmp_path) as server:
-        sandbox = Sandbox.create("old", timeout=600, **where(server))
+        sandbox = Sandbox.create("old", timeout=600, **server.where)
         assert sandbox.files.read("kept.txt") == "kept"
         sandbox.files.write("kept.txt", "changed")
     assert (folder / "home" / "kept.txt").read_text() == "kept"
