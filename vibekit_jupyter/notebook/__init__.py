@@ -1,4 +1,7 @@
-"""Everything that knows IPython: magics, the kernel's client, display, completion, picker."""
+"""Everything that knows IPython: magics, the kernel's client, display, completion, picker.
+
+It may import everything but the two servers, and is imported by nobody.
+"""
 
 from __future__ import annotations
 
