@@ -1,7 +1,8 @@
 """An E2B-compatible sandbox server for one machine and one user, a process of its own.
 
 Nothing imports this package; it is started (``python -m vibekit_jupyter.local_sandbox serve``)
-and spoken to over HTTP, with E2B's own SDKs. Of the rest it imports the errors and the home folder.
+and spoken to over HTTP, with E2B's own SDKs. Of the rest it imports the errors and the home
+folder.
 
 ::
 
