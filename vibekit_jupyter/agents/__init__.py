@@ -1,7 +1,7 @@
 """From a prompt to events: the loop, its tools, and the connections to the model services.
 
-``openai`` is imported in ``codex`` alone, ``anthropic`` in ``claude``. It may import ``sandbox`` and
-what is below it, and knows neither sessions nor runs.
+``openai`` is imported in ``codex`` alone, ``anthropic`` in ``claude``. It may import ``sandbox``
+and what is below it, and knows neither sessions nor runs.
 """
 
 from __future__ import annotations

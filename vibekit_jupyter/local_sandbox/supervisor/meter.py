@@ -22,8 +22,6 @@ INTERVAL, SELDOM = 0.5, 2.0
 SHARE = 20
 SLICE = 0.02
 TICK = 0.05
-# A look that something out of turn has called for comes when so many times the last one are over.
-REST = 3
 # What all processes together have open, in times of what one may have.
 MOST_OPEN = 16
 MOST_ON_THEIR_WAY = 64
@@ -66,7 +64,6 @@ class Meter:
         self._shared_memory = os.stat(SHARED_MEMORY).st_dev if own_memory else -1
         self._changed_at = float("-inf")
         self._look_due = 0.0
-        self._rested_at = 0.0
         self._tasks = 0
         self._ran: set[tuple[int, int]] = set()
 
@@ -96,7 +93,7 @@ class Meter:
 
     def _sees_a_leap(self) -> bool:
         """Whether processes multiply on this machine, and may be the sandbox's, uncounted."""
-        if self.counted or time.monotonic() < self._rested_at:
+        if self.counted:
             return False
         return _tasks_of_machine() >= self._tasks + self.limits["processes"] // 4
 
@@ -111,7 +108,6 @@ class Meter:
         holdings = self._holdings(processes)
         reason = self._reason(processes, holdings)
         took = time.monotonic() - began
-        self._rested_at = began + REST * took
         ran = {(process.pid, process.cpu_ticks) for process in processes}
         quiet, self._ran = ran == self._ran, ran
         self._look_due = began + (SELDOM if quiet else min(max(INTERVAL, took * SHARE), SELDOM))
