@@ -105,6 +105,9 @@ class Meter:
         Whoever lets nobody see what it holds cannot be held to a limit.
         """
         began, self._tasks = time.monotonic(), _tasks_of_machine()
+        # What each of too many holds would take longer to look at than they need to double.
+        if sum(process.tasks for process in processes) > self.limits["processes"]:
+            return _killed(f"more than {self.limits['processes']} processes"), []
         holdings = self._holdings(processes)
         reason = self._reason(processes, holdings)
         took = time.monotonic() - began
@@ -129,7 +132,6 @@ class Meter:
     def _reason(self, processes: list[Process], holdings: Holdings) -> str:
         limits = self.limits
         for held, most, what in (
-            (sum(process.tasks for process in processes), limits["processes"], "processes"),
             (holdings.open_files, holdings.most_open, "open files"),
             (holdings.on_their_way, MOST_ON_THEIR_WAY, "files sent and not received"),
             (holdings.watched, MOST_WATCHED, "files waited for"),
