@@ -42,6 +42,8 @@ async def info_of(service: Service, sandbox_id: str) -> SandboxInfo:
     from e2b import SandboxNotFoundException
 
     told, _ = await _get(service, f"/sandboxes/{quote(sandbox_id, safe='')}", {})
+    if not _is_entry(told):
+        raise ValueError("a sandbox is an object with an id")
     info = _read(told)
     if info is None:
         raise SandboxNotFoundException(f"Sandbox {sandbox_id} has ended")
@@ -62,7 +64,10 @@ async def listed_at(
         token: str | None = ""
         while token is not None:
             page, token = await _get(service, path, {**query, "nextToken": token})
-            for told in page if isinstance(page, list) else []:
+            # Nothing is null to some servers. Anything else is no list: nothing is gone by it.
+            if not isinstance(page, list | None):
+                raise ValueError("sandboxes are an array")
+            for told in page or ():
                 if info := _read(told):
                     found = True
                     yield info
@@ -99,12 +104,13 @@ def _of_the_protocol(body: bytes) -> str:
     return str(told.get("message", "")) if isinstance(told, dict) else ""
 
 
+def _is_entry(told: Any) -> bool:
+    return isinstance(told, dict) and isinstance(told.get("sandboxID"), str)
+
+
 def _read(told: Any) -> SandboxInfo | None:
     """Read an entry; None for one that has ended, or that has no id."""
-    if not isinstance(told, dict) or not isinstance(told.get("sandboxID"), str):
-        return None
-    state = told.get("state")
-    if state in ENDED:
+    if not _is_entry(told) or str(told.get("state")) in ENDED:
         return None
     labels = told.get("metadata")
     started = _time(told.get("startedAt"))
@@ -113,7 +119,7 @@ def _read(told: Any) -> SandboxInfo | None:
         ends_at = None  # a time of zero stands for no end
     return SandboxInfo(
         id=told["sandboxID"],
-        state="paused" if state == "paused" else "running",
+        state="paused" if told.get("state") == "paused" else "running",
         started=started or datetime.now(UTC),
         ends_at=ends_at,
         metadata={k: v for k, v in labels.items() if isinstance(v, str)}

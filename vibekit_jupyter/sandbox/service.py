@@ -66,7 +66,7 @@ async def kill(service: Service, sandbox_id: str) -> bool:
 
 async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
     """Copy a sandbox's files into a new one; the original is left as it is."""
-    from e2b import SandboxNotFoundException
+    from e2b import SandboxException
 
     with sandbox_errors(service, sandbox_id):
         try:
@@ -74,7 +74,7 @@ async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
                 sandbox_id, timeout=int(timeout), count=1, **_slow(service)
             )
         except json.JSONDecodeError as error:  # a missing route, told in another form
-            raise SandboxNotFoundException("there is no such route") from error
+            raise SandboxException("405: it has no such route") from error
         if isinstance(copy, Exception):
             raise copy
     return Sandbox(service, copy, timeout)

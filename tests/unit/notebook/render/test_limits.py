@@ -188,7 +188,7 @@ def test_a_conversation_in_markdown_holds_no_picture_from_elsewhere(
 ) -> None:
     for second in SAYINGS:
         turns = [turn(first, first), turn(second, second)]
-        transcripts.written(turns, str(tmp_path / "talk.md"))
+        transcripts.written(turns, str(tmp_path / "talk.md"), force=True)
         text = (tmp_path / "talk.md").read_text()
         page = MarkdownIt("commonmark").enable("table").render(text)
         assert "<img" not in page
