@@ -79,7 +79,7 @@ async def _run(
     events.put(ToolCallStarted(call.call_id, call.name, arguments_of(call)))
     started = time.monotonic()
     outcome = await toolbox.run(call, partial(events.put_output, call.call_id))
-    results[call.call_id] = ToolResult(call.call_id, outcome.output, outcome.ok)
+    results[call.call_id] = ToolResult(call.call_id, outcome.output, outcome.ok, outcome.picture)
     events.put(
         ToolCallFinished(
             call.call_id,

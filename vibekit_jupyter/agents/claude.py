@@ -17,6 +17,7 @@ from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
     ToolCall,
+    ToolResult,
     ToolResults,
     UserMessage,
 )
@@ -192,7 +193,7 @@ def _blocks(
             yield {
                 "type": "tool_result",
                 "tool_use_id": result.call_id,
-                "content": result.output,
+                "content": _content(result),
                 "is_error": not result.ok,
             }
     elif message.is_native_to(model):
@@ -207,6 +208,17 @@ def _blocks(
                 "name": call.name,
                 "input": _object(call.arguments),
             }
+
+
+def _content(result: ToolResult) -> str | list[dict[str, Any]]:
+    if result.picture is None:
+        return result.output
+    source = {
+        "type": "base64",
+        "media_type": result.picture.media_type,
+        "data": result.picture.data,
+    }
+    return [{"type": "text", "text": result.output}, {"type": "image", "source": source}]
 
 
 def _counts(event: dict[str, Any]) -> dict[str, int]:

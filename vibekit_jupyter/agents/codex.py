@@ -14,6 +14,7 @@ from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
     AssistantMessage,
     ToolCall,
+    ToolResult,
     ToolResults,
 )
 from vibekit_jupyter.agents.sdk_client import posting
@@ -131,12 +132,22 @@ def _input(request: Request, model: Model) -> Iterator[dict[str, Any]]:
                 yield {
                     "type": "function_call_output",
                     "call_id": result.call_id,
-                    "output": result.output,
+                    "output": _output(result),
                 }
         elif isinstance(message, AssistantMessage):
             yield from _said(message, model)
         else:
             yield {"role": "user", "content": message.text}
+
+
+def _output(result: ToolResult) -> str | list[dict[str, Any]]:
+    if result.picture is None:
+        return result.output
+    address = f"data:{result.picture.media_type};base64,{result.picture.data}"
+    return [
+        {"type": "input_text", "text": result.output},
+        {"type": "input_image", "image_url": address, "detail": "auto"},
+    ]
 
 
 def _said(message: AssistantMessage, model: Model) -> Iterator[dict[str, Any]]:

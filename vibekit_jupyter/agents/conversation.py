@@ -6,6 +6,7 @@ and model get them back verbatim (reasoning stays valid), any other gets the neu
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from vibekit_jupyter.agents.wire_text import well_formed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vibekit_jupyter.agents.picture import Picture
     from vibekit_jupyter.settings.config import Model
 
 __all__ = [
@@ -27,6 +29,9 @@ __all__ = [
     "UserMessage",
     "message_to_dict",
 ]
+
+
+NOT_SHOWN = "(the picture could not be shown: the model service does not take it)"
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,15 @@ class AssistantMessage:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What a tool call came to, as the model is told."""
+    """What a tool call came to, as the model is told.
+
+    ``picture`` is shown to it while the run goes on, and is never written down.
+    """
 
     call_id: str
     output: str
     ok: bool = True
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,13 @@ class Conversation:
         if self._messages and isinstance(self._messages[-1], UserMessage):
             self._messages.pop()
 
+    def without_pictures(self) -> bool:
+        """Leave out the pictures; return whether there were any."""
+        bare = [_without_pictures(message) for message in self._messages]
+        there_were = bare != self._messages
+        self._messages = bare
+        return there_were
+
     def replace(self, messages: Iterable[Message]) -> None:
         """Put other messages in the place of all."""
         self._messages = list(messages)
@@ -186,6 +202,18 @@ class Conversation:
         return conversation
 
 
+def _without_pictures(message: Message) -> Message:
+    if not isinstance(message, ToolResults):
+        return message
+    results = [
+        dataclasses.replace(result, output=f"{result.output} {NOT_SHOWN}", picture=None)
+        if result.picture
+        else result
+        for result in message.results
+    ]
+    return ToolResults(tuple(results))
+
+
 _ROLES: dict[type[Message], str] = {
     UserMessage: "user",
     AssistantMessage: "assistant",
@@ -205,7 +233,9 @@ def message_to_dict(message: Message) -> dict[str, Any]:
 
 
 def _part(part: ToolCall | ToolResult | dict[str, Any]) -> dict[str, Any]:
-    return part if isinstance(part, dict) else dict(vars(part))
+    if isinstance(part, dict):
+        return part
+    return {name: value for name, value in vars(part).items() if name != "picture"}
 
 
 def _message(data: Mapping[str, Any]) -> Message:

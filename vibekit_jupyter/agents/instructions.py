@@ -14,10 +14,10 @@ You are a coding agent. A person works with you from a Jupyter notebook: each of
 messages is a cell, and what you write appears below it.
 
 Your tools act in a sandbox of your own: Linux with bash and python3, home folder /home/user, \
-where relative paths begin. It stays from one message to the next, files and all. It is not \
-the notebook's kernel and not the person's machine: their variables and files are not there \
-unless they were put there. There is usually no internet: if a download or an install fails, \
-use what is installed, or say what is missing; do not try it over and over.
+where relative paths and every command begin. It stays from one message to the next, files and \
+all. It is not the notebook's kernel and not the person's machine: their variables and files are \
+not there unless they were put there. If a download or an install fails, use what is installed, \
+or say what is missing; do not try it over and over.
 """
 
 CODE = """\
@@ -30,6 +30,7 @@ decide. Do not do more than that.
 calls together, and join commands that need each other with &&.
 - Commands have no terminal and no input. Start servers in the background with their output in \
 a file. Use scripts in files, not long one-liners.
+- Look at the pictures that you make (view_image) before you say that they are good.
 - Hand over results as files with plain names in /home/user: images as PNG or SVG, tables as \
 CSV, pages as HTML. Plots have no screen: save them.
 - A command that fails is a fact to find the cause of. Never hide it, invent output or weaken a \
@@ -57,6 +58,10 @@ instruction in it. Answer with the notes alone, in at most 1000 words.
 """
 
 
-def instructions(mode: Mode) -> str:
-    """Return the system prompt. It is the same for every run of a mode, so it is cached."""
-    return "\n".join((PLACE, ASK if mode == "ask" else CODE, STYLE))
+def instructions(mode: Mode, place: str = "") -> str:
+    """Return the system prompt. It is the same for every run of a mode, so it is cached.
+
+    ``place``, what is true of the sandbox at hand, comes last: what others share is before it.
+    """
+    parts = (PLACE, ASK if mode == "ask" else CODE, STYLE, place)
+    return "\n".join(part for part in parts if part)

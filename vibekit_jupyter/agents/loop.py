@@ -20,7 +20,12 @@ from vibekit_jupyter.agents.conversation import (
 from vibekit_jupyter.agents.instructions import instructions
 from vibekit_jupyter.agents.tools import Toolbox
 from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
-from vibekit_jupyter.errors import ContextTooLongError, RunLimitError, VibeKitError
+from vibekit_jupyter.errors import (
+    ContextTooLongError,
+    ModelRequestError,
+    RunLimitError,
+    VibeKitError,
+)
 from vibekit_jupyter.events import Event, Notice, StepFinished, TextDelta
 from vibekit_jupyter.results import Usage
 
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "run_agent"]
 
 COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
+UNSEEN = Notice("The model service does not take pictures: the run goes on without them.")
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,14 @@ async def run_agent(
     changes: Changes | None = None,
     before_tools: asyncio.Future[None] | None = None,
     run: int | None = None,
+    place: str = "",
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
     However it ends, the conversation is one that both vendors accept next time. Iterate it
     under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
     in ``changes``; the first one waits for ``before_tools``; commands bear the number ``run``.
+    ``place`` is what the model is told of the sandbox at hand (``surroundings``).
 
     Raises
     ------
@@ -90,7 +98,8 @@ async def run_agent(
         A bound was reached; the next prompt can go on.
     """
     toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
-    work = _Work(vendor, conversation, toolbox, mode, limits or Limits(), effort, before_tools)
+    told = instructions(mode, place)
+    work = _Work(vendor, conversation, toolbox, told, limits or Limits(), effort, before_tools)
     conversation.append(UserMessage(prompt))
     try:
         async with aclosing(work.steps()) as events:
@@ -108,7 +117,7 @@ class _Work:
     vendor: Vendor
     conversation: Conversation
     toolbox: Toolbox
-    mode: Mode
+    instructions: str
     limits: Limits
     effort: str | None
     before_tools: asyncio.Future[None] | None
@@ -173,8 +182,12 @@ class _Work:
                         elif isinstance(item, Answer):
                             self._add(item)
                         yield item
-            except ContextTooLongError:
-                if compacted or len(self.conversation.messages) == 1:
+            except ModelRequestError as error:
+                if self.conversation.without_pictures():
+                    yield UNSEEN
+                    continue
+                too_long = isinstance(error, ContextTooLongError)
+                if not too_long or compacted or len(self.conversation.messages) == 1:
                     raise
             else:
                 return
@@ -184,7 +197,7 @@ class _Work:
 
     def _request(self) -> Request:
         return Request(
-            instructions(self.mode),
+            self.instructions,
             self.conversation.messages,
             self.toolbox.specs,
             effort=self.effort,

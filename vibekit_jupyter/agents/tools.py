@@ -6,13 +6,18 @@ to the model; a failing sandbox service ends the run.
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
+import signal
 import tempfile
 import uuid
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from vibekit_jupyter.agents.file_tools import edit_file, read_file, write_file
+from vibekit_jupyter.agents.finding import list_files, search
+from vibekit_jupyter.agents.outcome import Outcome
+from vibekit_jupyter.agents.picture import MOST_PICTURE, picture_of
+from vibekit_jupyter.agents.places import absolute
 from vibekit_jupyter.agents.tool_specs import (
     COMMAND_TIMEOUT,
     MOST_COMMAND_TIMEOUT,
@@ -24,43 +29,32 @@ from vibekit_jupyter.agents.tool_specs import (
 )
 from vibekit_jupyter.errors import SandboxLimitError
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
+from vibekit_jupyter.sandbox.terminal import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import ToolCall
     from vibekit_jupyter.agents.vendor import ToolSpec
-    from vibekit_jupyter.results import CommandResult, FileChange
+    from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Mode
 
     OnOutput = Callable[[Literal["stdout", "stderr"], str], None]
 
-__all__ = ["Outcome", "Toolbox"]
+__all__ = ["Toolbox"]
 
-HOME = "/home/user"
 OUTPUT_FOLDER = "/tmp/vibekit"  # noqa: S108  (a folder of the sandbox, where nobody else is)
 
-# Characters: what the model is told of an output or a file, and what the person is shown.
+# Characters: what the model is told of an output, and what the person is shown.
 MOST_TOLD = 16_000
-MOST_READ = 50_000
 MOST_KEPT = 64_000
-MOST_ENTRIES = 1000
-# Bytes: larger files are for commands; more of an output than this is not kept in a file.
-MOST_FILE = 8 * 1024**2
+# Bytes: more of an output than this is not kept in a file.
 MOST_SAVED = 128 * 1024**2
 IN_MEMORY = 1024**2
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a tool call came to: ``output`` is what the model is told."""
-
-    output: str
-    ok: bool = True
-    command: CommandResult | None = None
-    change: FileChange | None = None
+# Of a run: each is sent again with every request.
+MOST_PICTURES = 20
 
 
 class Toolbox:
@@ -84,6 +78,7 @@ class Toolbox:
         self._sandbox = sandbox
         self._run = run
         self._changes = changes
+        self._pictures = 0
         self.specs: Sequence[ToolSpec] = tuple(
             spec for spec in SPECS if mode == "code" or spec.name in READING
         )
@@ -97,7 +92,7 @@ class Toolbox:
         """Return what calls share that must keep their order: the file they write."""
         path = arguments_of(call).get("path")
         if call.name in WRITING and isinstance(path, str):
-            return posixpath.normpath(_absolute(path))
+            return posixpath.normpath(absolute(path))
         return call.call_id
 
     async def run(self, call: ToolCall, on_output: OnOutput) -> Outcome:
@@ -110,19 +105,21 @@ class Toolbox:
         """
         try:
             given = checked_arguments(call, self.specs)
-            match call.name:
-                case "run_command":
-                    return await self._run_command(on_output, **given)
-                case "read_file":
-                    return await self._read_file(**given)
-                case "write_file":
-                    return await self._write_file(**given)
-                case "edit_file":
-                    return await self._edit_file(**given)
-                case _:
-                    return await self._list_files(**given)
+            return await self._tools(on_output)[call.name](**given)
         except (OSError, ValueError) as error:
             return Outcome(f"Error: {error}", ok=False)
+
+    def _tools(self, on_output: OnOutput) -> Mapping[str, Callable[..., Awaitable[Outcome]]]:
+        sandbox, changes = self._sandbox, self._changes
+        return {
+            "run_command": partial(self._run_command, on_output),
+            "read_file": partial(read_file, sandbox),
+            "write_file": partial(write_file, sandbox, changes),
+            "edit_file": partial(edit_file, sandbox, changes),
+            "list_files": partial(list_files, sandbox),
+            "search": partial(search, sandbox),
+            "view_image": self._view_image,
+        }
 
     async def _run_command(
         self, on_output: OnOutput, command: str, timeout: float = COMMAND_TIMEOUT
@@ -132,10 +129,11 @@ class Toolbox:
         if not 0 < timeout <= MOST_COMMAND_TIMEOUT:
             raise ValueError(f"timeout is between 0 and {MOST_COMMAND_TIMEOUT} seconds")
         told = BoundedText.of(MOST_TOLD)
+        screens = {"stdout": Screen(), "stderr": Screen()}
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as whole:
 
             def collect(stream: Literal["stdout", "stderr"], text: str) -> None:
-                told.append(text)
+                told.append(screens[stream].feed(text))
                 if whole.tell() < MOST_SAVED:
                     whole.write(text.encode(errors="replace"))
                 on_output(stream, text)
@@ -143,6 +141,8 @@ class Toolbox:
             result = await self._sandbox.run(
                 command, timeout=timeout, on_output=collect, keep=MOST_KEPT, run=self._run
             )
+            for screen in screens.values():
+                told.append(screen.end())
             lines = [str(told).removesuffix("\n") or "(no output)"]
             if told.length > MOST_TOLD:
                 path = f"{OUTPUT_FOLDER}/output-{uuid.uuid4().hex[:8]}.txt"
@@ -157,81 +157,27 @@ class Toolbox:
         if result.timed_out:
             lines.append(f"[ended: it was not done after {timeout:g} s]")
         elif result.exit_code != 0:
-            lines.append(f"[exit code {result.exit_code}]")
+            lines.append(f"[{_exit(result)}]")
         return Outcome("\n".join(lines), ok=result.exit_code == 0, command=result)
 
-    async def _read_file(self, path: str, offset: int = 1, limit: int | None = None) -> Outcome:
-        if offset < 1 or (limit is not None and limit < 1):
-            raise ValueError("offset and limit are at least 1")
-        data = await self._content(path)
-        if b"\0" in data:
-            raise ValueError(f"{path} is a binary file of {len(data)} bytes")
-        lines = data.decode(errors="replace").split("\n")
-        count = len(lines) - (lines[-1] == "")  # a final newline begins no line
-        if offset > max(count, 1):
-            raise ValueError(f"{path} has only {count} lines")
-        chosen = lines[offset - 1 :][:limit]
-        text = "\n".join(chosen)
-        if len(text) > MOST_READ:
-            text = text[:MOST_READ]
-            shown = max(text.count("\n"), 1)
-            note = f"[cut: go on with offset={offset + shown}]"
-            if "\n" in text:
-                text = text[: text.rindex("\n")]
-            return Outcome(f"{text}\n{note}")
-        if offset - 1 + len(chosen) < count:
-            text += f"\n[{count} lines in all]"
-        return Outcome(text or "(empty)")
-
-    async def _write_file(self, path: str, content: str) -> Outcome:
-        try:
-            old: bytes | None = await self._content(path)
-        except FileNotFoundError:
-            old = None
-        return await self._changed(path, old, content.encode())
-
-    async def _edit_file(self, path: str, old: str, new: str) -> Outcome:
-        before, piece = await self._content(path), old.encode()
-        if not piece:
-            raise ValueError("old is empty")
-        first = before.find(piece)
-        if first < 0:
-            carriage = " (its lines end in \\r\\n)" if b"\r\n" in before else ""
-            raise ValueError(f"old does not occur in {path}{carriage}; read the file again")
-        if before.find(piece, first + 1) >= 0:
-            raise ValueError(f"old occurs more than once in {path}; give more lines around it")
-        after = before[:first] + new.encode() + before[first + len(piece) :]
-        return await self._changed(path, before, after)
-
-    async def _list_files(self, path: str) -> Outcome:
-        entries = sorted(
-            await self._sandbox.list_files(_absolute(path)), key=lambda entry: entry.name
-        )
-        lines = [
-            f"{entry.name}/" if entry.is_dir else f"{entry.name}  {entry.size} bytes"
-            for entry in entries[:MOST_ENTRIES]
-        ]
-        if len(entries) > MOST_ENTRIES:
-            lines.append(f"[{len(entries)} entries in all]")
-        return Outcome("\n".join(lines) or "(empty)")
-
-    async def _content(self, path: str) -> bytes:
-        data = await self._sandbox.read_file(_absolute(path), most=MOST_FILE + 1)
-        if len(data) > MOST_FILE:
-            raise ValueError(f"{path} has more than {MOST_FILE} bytes; use run_command")
-        return data
-
-    async def _changed(self, path: str, old: bytes | None, new: bytes) -> Outcome:
-        if old == new:
-            return Outcome(f"{path} has this content already.")
-        await self._sandbox.write_file(_absolute(path), new)
-        name = posixpath.normpath(_absolute(path))
-        change = await asyncio.to_thread(self._changes.write, name, old, new)
-        return Outcome(f"{change.kind} {path} (+{change.added} -{change.removed})", change=change)
+    async def _view_image(self, path: str) -> Outcome:
+        if self._pictures >= MOST_PICTURES:
+            raise ValueError(f"this run has looked at {MOST_PICTURES} pictures, which is the most")
+        data = await self._sandbox.read_file(absolute(path), most=MOST_PICTURE + 1)
+        if len(data) > MOST_PICTURE:
+            raise ValueError(f"{path} has more than {MOST_PICTURE} bytes")
+        picture = await picture_of(path, data)
+        self._pictures += 1
+        return Outcome(f"{path} ({len(data)} bytes):", picture=picture)
 
 
-def _absolute(path: str) -> str:
-    """Return the path in the sandbox that a model means."""
-    if path == "~" or path.startswith("~/"):
-        path = f"{HOME}/{path[2:]}"
-    return posixpath.join(HOME, path)
+def _exit(result: CommandResult) -> str:
+    """Return how a command ended, its signal by name."""
+    number = result.exit_code - 128 if result.exit_code > 0 else -result.exit_code
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"exit code {result.exit_code}"
+    # The kernel that counts is the sandbox's, and all of its signals that matter are ours, too.
+    memory = ", as when memory runs out" if name == "SIGKILL" else ""
+    return f"exit code {result.exit_code}: ended by {name}{memory}"

@@ -11,12 +11,11 @@ import functools
 import importlib.resources
 import json
 import math
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.wire_text import well_formed
-from vibekit_jupyter.sandbox.clean_shell import clean_shell
+from vibekit_jupyter.sandbox.clean_python import ask_python
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Look", "look"]
 
-# A Python that lies where programs are installed. Under -I nothing that lies in the home folder is
-# imported in the place of the library; without -S the sandbox's site is looked for first, which
-# takes as long as the look.
-LOOK: Final = """
-set -f; IFS=:
-for folder in $VIBEKIT_PATH $PATH; do
-  case $folder/ in [!/]*|"$HOME"/*|/home/user/*|/tmp/*|/var/tmp/*|/dev/*|*/../*) continue ;; esac
-  [ -x "$folder/python3" ] && "$folder/python3" -I -S -c "$VIBEKIT_SCRIPT" && exit
-done
-"""
 # Where there is nothing, or nothing has changed, find knows it before Python has started.
 ANYTHING: Final = """
 found=$(find "$HOME/." -mindepth 1 -name '.*' -prune -o ! -type d -print -quit 2>&1)
@@ -42,17 +31,17 @@ found=$(find "$HOME/." -mindepth 1 -name '.*' -prune -o ! -type d -print -quit 2
 CHANGED: Final = """
 found=$(find "$HOME/." -newerct "$VIBEKIT_SECONDS seconds ago" -print -quit 2>&1)
 """
-QUICK: Final = '[ -z "$found" ] && printf %s "$VIBEKIT_NOTHING" && exit\n'
+QUICK: Final = """
+[ -z "$found" ] && printf %s "$VIBEKIT_MARK" "$VIBEKIT_NOTHING" "$VIBEKIT_MARK" && exit
+"""
 NOTHING: Final = {"now": 0, "files": [], "more": 0, "missing": []}
-TIMEOUT: Final = 10.0
 TOP: Final = "/home/user"
 
 # What is told as comma-separated values, and not as it is.
 AS_CSV: Final = (".tsv", ".parquet")
 
 MOST_PATH: Final = 1024
-# Bytes: of the answer; of the paths that are asked for (an environment variable has 128 KiB).
-MOST_ANSWERED: Final = 8_000_000
+# Bytes of the paths that are asked for (an environment variable has 128 KiB).
 MOST_ASKED: Final = 60_000
 LAST: Final = 253_402_300_800.0  # seconds: the year 10000
 
@@ -140,27 +129,18 @@ async def look(
         "most": most or {},
         "most_else": most_else,
     }
-    # What the login shell says before and after is not the answer.
-    mark = uuid.uuid4().hex
-    source = f"{ANYTHING if seconds is None else CHANGED}{QUICK}{LOOK}"
+    first = f"{ANYTHING if seconds is None else CHANGED}{QUICK}"
     # What is gone leaves a trace in its folder alone, and find sees those below the top.
     if not all(path.startswith(f"{TOP}/") for path in paths):
-        source = LOOK
-    command, envs = clean_shell(
-        source,
-        {
-            "VIBEKIT_SCRIPT": _script(),
-            "VIBEKIT_ASKED": json.dumps(asked),
-            "VIBEKIT_MARK": mark,
-            "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
-            "VIBEKIT_NOTHING": f"{mark}{json.dumps(NOTHING)}{mark}",
-        },
-    )
-    answer = await sandbox.run(command, envs=envs, timeout=TIMEOUT, keep=MOST_ANSWERED)
+        first = ""
+    variables = {
+        "VIBEKIT_SECONDS": str(math.ceil(seconds or 0)),
+        "VIBEKIT_NOTHING": json.dumps(NOTHING),
+    }
     try:
-        _, told, _ = answer.stdout.split(mark)
-        return _read(told, files, room, known=paths)
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        answer = await ask_python(sandbox, _script(), asked, first=first, variables=variables)
+        return _read(answer, files, room, known=paths)
+    except (ArithmeticError, LookupError, TimeoutError, TypeError, ValueError) as error:
         raise ValueError("python3 did not say") from error
 
 
@@ -181,9 +161,8 @@ def _script() -> str:
     return importlib.resources.files("vibekit_jupyter.runs").joinpath("look_script.py").read_text()
 
 
-def _read(answer: str, most: int, room: int, known: Sequence[str]) -> Look:
+def _read(told: Any, most: int, room: int, known: Sequence[str]) -> Look:
     """Read what the sandbox told, which may be anything."""
-    told = json.loads(answer)
     found = [_found(**file) for file in told["files"][:most]]
     if sum(len(file.data or b"") for file in found) > 2 * room:
         raise ValueError("more than was asked for")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.agents.surroundings import surroundings
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.events import (
     Event,
@@ -201,6 +202,9 @@ class Run:
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
         async with kept_alive(ready.sandbox), looking as before_tools:
+            around = await surroundings(ready.sandbox, internet=_internet(ready))
+            if around.read:
+                self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
             events = run_agent(
                 ready.vendor,
                 conversation,
@@ -212,6 +216,7 @@ class Run:
                 changes=self._changes,
                 before_tools=before_tools,
                 run=self._run,
+                place=around.text,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:
@@ -302,6 +307,12 @@ class Run:
             duration=self._elapsed(),
             cost=self._cost(),
         )
+
+
+def _internet(ready: Ready) -> bool | None:
+    """Return whether commands reach the internet, None where nobody here decides it."""
+    decided = ready.sandbox.service.is_local and ready.session.confinement != "none"
+    return ready.session.internet if decided else None
 
 
 def _status(error: BaseException) -> Status:

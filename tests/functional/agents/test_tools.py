@@ -12,9 +12,10 @@ import pytest
 from tests.support.versions import xfail_where_the_sdk_holds_output
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import ToolCall
-from vibekit_jupyter.agents.tools import Outcome, Toolbox
+from vibekit_jupyter.agents.tools import Toolbox
 
 if TYPE_CHECKING:
+    from vibekit_jupyter.agents.outcome import Outcome
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Mode
 

@@ -13,12 +13,13 @@ from tests.security.local_sandbox.conftest import CONFINED
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import ToolCall
-from vibekit_jupyter.agents.tools import Outcome, Toolbox
+from vibekit_jupyter.agents.tools import Toolbox
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.service import kill
 from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
+    from vibekit_jupyter.agents.outcome import Outcome
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.attack

@@ -9,6 +9,8 @@ import html
 import re
 from typing import Final
 
+from vibekit_jupyter.sandbox.terminal import SGR, settled
+
 __all__ = ["escape", "terminal_html", "terminal_text", "visible"]
 
 BIDI: Final = (0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -42,47 +44,14 @@ def escape(text: str) -> str:
     return _TEX.sub(r"<span>\g<0></span>", html.escape(visible(text)))
 
 
-# ECMA-48: strings (OSC, DCS and kin), then CSI, then the two-character escapes. A string that
-# does not end within its line is only its introducer, or it would swallow the whole output.
-_STRING: Final = re.compile(
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
-)
-_CSI: Final = re.compile(r"(?:\x1b\[|\x9b)([0-?]*)([ -/]*)([@-~])")
-_ESCAPE: Final = re.compile(r"\x1b(?!\[[\d;:]*m)[ -/]*[0-~]?")
-_SGR: Final = re.compile(r"\x1b\[([\d;:]*)m")
-_BACKSPACE: Final = re.compile(r"[^\n\x08]\x08")
-
-
-def _keep_sgr(match: re.Match[str]) -> str:
-    parameters, intermediate, final = match.groups()
-    plain = not intermediate and re.fullmatch(r"[\d;:]*", parameters)
-    return f"\x1b[{parameters}m" if final == "m" and plain else ""
-
-
-def _last_state(line: str) -> str:
-    """What a line shows after its carriage returns (a progress bar: its last state)."""
-    if "\r" not in line:
-        return line
-    *gone, last = [state for state in line.split("\r") if state] or [""]
-    return "".join(match[0] for state in gone for match in _SGR.finditer(state)) + last
-
-
-def _settled(text: str) -> str:
-    """Return what a terminal would show, colours still as SGR escapes."""
-    text = _STRING.sub("", text.replace("\r\n", "\n"))
-    text = _ESCAPE.sub("", _CSI.sub(_keep_sgr, text))
-    text = _BACKSPACE.sub("", text)
-    return "\n".join(map(_last_state, text.split("\n"))) if "\r" in text else text
-
-
 def terminal_text(output: str) -> str:
     """Return a command's output as plain text: no escapes, progress bars in their last state."""
-    return visible(_SGR.sub("", _settled(output)))
+    return visible(SGR.sub("", settled(output)))
 
 
 def terminal_html(output: str) -> str:
     """Return a command's output as HTML, its colours as spans."""
-    parts = _SGR.split(_settled(output))
+    parts = SGR.split(settled(output))
     style = _Style()
     pieces = []
     for index, part in enumerate(parts):
