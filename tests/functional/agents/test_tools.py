@@ -218,5 +218,90 @@ async def test_ask_mode_cannot_change_anything(sandbox: Sandbox, name: str) -> N
 
 async def test_ask_mode_offers_only_tools_that_read(sandbox: Sandbox) -> None:
     asking = Toolbox(sandbox, "ask", Changes())
-    assert [spec.name for spec in asking.specs] == ["read_file", "list_files"]
-    assert len(Toolbox(sandbox, "code", Changes()).specs) == 5
+    reading = ["read_file", "list_files", "search", "view_image"]
+    assert [spec.name for spec in asking.specs] == reading
+    assert len(Toolbox(sandbox, "code", Changes()).specs) == 7
+
+
+async def test_every_part_of_a_long_line_can_be_read(sandbox: Sandbox) -> None:
+    line = "".join(f"{number:07d}" for number in range(20_000))
+    await sandbox.write_file("/home/user/one.json", f"first\n{line}\nlast\n".encode())
+    read, offset, column = "", 1, 1
+    while True:
+        outcome = await run(sandbox, "read_file", path="one.json", offset=offset, column=column)
+        text, cut, where = outcome.output.rpartition("\n[cut: go on with offset=")
+        read += text if cut else outcome.output
+        if not cut:
+            break
+        place = re.fullmatch(r"(\d+)(?:, column=(\d+))?\]", where)
+        assert place is not None
+        offset, column = int(place[1]), int(place[2] or 1)
+        read += "" if place[2] else "\n"
+    assert read == f"first\n{line}\nlast"
+    beyond = await run(sandbox, "read_file", path="one.json", offset=2, column=140_001)
+    assert beyond.output == "Error: line 2 has only 140000 characters"
+
+
+async def test_a_file_of_any_size_is_written_over(sandbox: Sandbox) -> None:
+    await sandbox.write_file("/home/user/big.log", bytes(9 * 1024**2))
+    outcome = await run(sandbox, "write_file", path="big.log", content="small\n")
+    assert outcome.ok, outcome.output
+    assert outcome.change is not None
+    assert outcome.change.kind == "modified"
+    assert await sandbox.read_file("/home/user/big.log") == b"small\n"
+
+
+async def test_a_file_is_edited_in_several_places_or_in_none(sandbox: Sandbox) -> None:
+    await sandbox.write_file("/home/user/a.py", b"one\ntwo\ntwo\n")
+    edits = [{"old": "one", "new": "1"}, {"old": "two", "new": "2", "all": True}]
+    outcome = await run(sandbox, "edit_file", path="a.py", edits=edits)
+    assert outcome.ok, outcome.output
+    assert await sandbox.read_file("/home/user/a.py") == b"1\n2\n2\n"
+    edits = [{"old": "1", "new": "one"}, {"old": "three", "new": "3"}]
+    outcome = await run(sandbox, "edit_file", path="a.py", edits=edits)
+    assert outcome.output.startswith("Error: edit 2: old does not occur in a.py")
+    assert await sandbox.read_file("/home/user/a.py") == b"1\n2\n2\n"
+    outcome = await run(sandbox, "edit_file", path="a.py", old="2", new="two", all=True)
+    assert outcome.ok, outcome.output
+    assert await sandbox.read_file("/home/user/a.py") == b"1\ntwo\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "give either old and new, or edits"),
+        ({"old": "a", "new": "b", "edits": []}, "give either old and new, or edits"),
+        ({"edits": ["a"]}, "edits holds what is no object"),
+        ({"edits": [{"old": "a"}]}, "each of edits needs the argument 'new'"),
+        ({"edits": [{"old": "a", "new": "b", "why": "c"}]}, "each of edits has no argument 'why'"),
+        ({"old": "a", "new": "b", "all": "yes"}, "all is not of type boolean"),
+    ],
+)
+async def test_a_wrong_edit_is_told(
+    sandbox: Sandbox, arguments: dict[str, Any], words: str
+) -> None:
+    await sandbox.write_file("/home/user/a.py", b"a")
+    outcome = await run(sandbox, "edit_file", path="a.py", **arguments)
+    assert outcome.output == f"Error: {words}"
+    assert await sandbox.read_file("/home/user/a.py") == b"a"
+
+
+async def test_a_progress_bar_is_told_as_one_line(sandbox: Sandbox) -> None:
+    bar = "import sys\nfor i in range(2001): sys.stderr.write(f'\\r{i}/2000 \\x1b[32m#\\x1b[0m')"
+    await sandbox.write_file("/home/user/bar.py", bar.encode())
+    outcome = await run(sandbox, "run_command", command="python3 bar.py; printf 'a\\0b\\n'")
+    assert sorted(outcome.output.split("\n")) == ["2000/2000 #", "ab"]
+
+
+@pytest.mark.parametrize(("name", "number"), [("SIGKILL", 137), ("SIGSEGV", 139), ("SIGTERM", 143)])
+async def test_a_signal_is_told_by_name(sandbox: Sandbox, name: str, number: int) -> None:
+    outcome = await run(sandbox, "run_command", command=f"sh -c 'kill -{name[3:]} $$'; exit $?")
+    assert f"[exit code {number}: ended by {name}" in outcome.output
+
+
+async def test_commands_begin_anew_as_the_model_is_told(sandbox: Sandbox) -> None:
+    toolbox = Toolbox(sandbox, "code", Changes())
+    assert "Each command is a new bash in /home/user" in toolbox.specs[0].description
+    await run(sandbox, "run_command", command="cd /tmp; export SEEN=1; other=2")
+    outcome = await run(sandbox, "run_command", command='echo "$PWD ${SEEN-}${other-}"')
+    assert outcome.output == "/home/user "

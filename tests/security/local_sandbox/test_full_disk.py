@@ -19,8 +19,9 @@ from vibekit_jupyter.sandbox.service import kill
 from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.agents.outcome import Outcome
     from collections.abc import Iterator
+
+    from vibekit_jupyter.agents.outcome import Outcome
 
 pytestmark = pytest.mark.attack
 
