@@ -351,11 +351,13 @@ async def kept_alive(sandbox: Sandbox) -> AsyncIterator[None]:
 
     async def keep() -> None:
         while True:
-            left = sandbox.ends_at - datetime.now(UTC)
-            await asyncio.sleep(max(left.total_seconds() - MARGIN, 1))
+            left = (sandbox.ends_at - datetime.now(UTC)).total_seconds()
+            if left > MARGIN:
+                await asyncio.sleep(left - MARGIN)
             # A service that is down is told by the work itself, not by this.
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await sandbox.keep_alive(SPAN)
+            await asyncio.sleep(1)
 
     task = asyncio.create_task(keep())
     try:

@@ -66,7 +66,7 @@ async def listed_at(
             page, token = await _get(service, path, {**query, "nextToken": token})
             # Nothing is null to some servers. Anything else is no list: nothing is gone by it.
             if not isinstance(page, list | None):
-                raise ValueError("sandboxes are an array")
+                raise TypeError("sandboxes are an array")
             for told in page or ():
                 if info := _read(told):
                     found = True

@@ -137,8 +137,9 @@ async def test_a_file_that_is_wanted_whole_has_no_bound() -> None:
 
 
 async def test_others_who_use_the_sdk_in_this_process_have_no_bound() -> None:
-    body = json.dumps({"padding": "x" * 10 * MIB}).encode()
-    with RawServer(response(b"{}", status=404)) as server:
+    gone = {"code": 404, "message": "gone"}
+    body = json.dumps({**gone, "padding": "x" * 10 * MIB}).encode()
+    with RawServer(response(json.dumps(gone).encode(), status=404)) as server:
         await sandboxes.kill(service_at(server.url), "i1")
     with RawServer(response(body, status=404)) as server, pytest.raises(e2b.SandboxException):
         await e2b.AsyncSandbox.get_info("i1", api_key="e2b_0", api_url=server.url)
