@@ -26,6 +26,7 @@ from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from tests.support.replies import Reply
     from vibekit_jupyter.demo_model.wire import Request
     from vibekit_jupyter.sandbox.connection import Sandbox
