@@ -186,7 +186,7 @@ async def test_ask_mode_cannot_write_even_if_the_model_tries(
     calls = (command("touch made"), ToolCall("write_file", {"path": "made", "content": "x"}))
     async with scripted(agent, [Answer(tool_calls=calls), Answer("Oh.")]) as (server, vendor):
         await turn(vendor, Conversation(), "Go", sandbox, mode="ask")
-        assert server.requests[0].tools == ("read_file", "list_files")
+        assert server.requests[0].tools == ("read_file", "list_files", "search", "view_image")
     assert not await sandbox.list_files("/home/user")
 
 

@@ -237,7 +237,7 @@ async def test_every_part_of_a_long_line_can_be_read(sandbox: Sandbox) -> None:
         assert place is not None
         offset, column = int(place[1]), int(place[2] or 1)
         read += "" if place[2] else "\n"
-    assert read == f"first\n{line}\nlast"
+    assert read == f"first\n{line}\nlast\n"
     beyond = await run(sandbox, "read_file", path="one.json", offset=2, column=140_001)
     assert beyond.output == "Error: line 2 has only 140000 characters"
 

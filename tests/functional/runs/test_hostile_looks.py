@@ -134,12 +134,12 @@ async def test_a_shell_that_lies_breaks_neither_the_run_nor_its_record(
 )
 def test_an_answer_that_nobody_would_give_is_none(answer: str) -> None:
     with pytest.raises((ArithmeticError, LookupError, RecursionError, TypeError, ValueError)):
-        _read(answer, 100, 4_000_000, [])
+        _read(json.loads(answer), 100, 4_000_000, [])
 
 
 def test_only_what_was_asked_for_is_missing() -> None:
     answer = json.dumps({**NOTHING, "missing": ["/a", "/b"]})
-    assert _read(answer, 100, 0, ["/b", "/c"]).missing == {"/b"}
+    assert _read(json.loads(answer), 100, 0, ["/b", "/c"]).missing == {"/b"}
 
 
 NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1, max_size=40)
@@ -157,7 +157,7 @@ def test_whatever_is_read_of_an_answer_can_be_shown(
     path = f"{HOME}/{name}{suffix}"
     answer = told(path=path, size=size, data=base64.b64encode(data).decode())
     try:
-        look = _read(answer, 100, 4_000_000, [])
+        look = _read(json.loads(answer), 100, 4_000_000, [])
     except ValueError:
         assert "\0" in name
         return
