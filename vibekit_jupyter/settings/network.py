@@ -91,10 +91,10 @@ def _set(names: Iterable[str]) -> list[str]:
 
 def _proxy_of(url: str) -> str:
     """Return the name of the variable whose proxy a request goes through, if any."""
-    from urllib.request import proxy_bypass_environment
+    from urllib.request import proxy_bypass
 
     parts = urlsplit(url)
-    if proxy_bypass_environment(parts.netloc.rpartition("@")[2]):
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
     return next(iter(_set((f"{parts.scheme.upper()}_PROXY", "ALL_PROXY"))), "")
 

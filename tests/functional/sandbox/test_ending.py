@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.kernel import Kernel
 from tests.support.sandbox_server import SandboxServer, sandbox_server
+from tests.support.waiting import wait_for
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.ending import END_COMMAND, Mark
 from vibekit_jupyter.settings.choices import choose_e2b
@@ -17,7 +20,6 @@ from vibekit_jupyter.settings.config import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +146,61 @@ def test_what_a_killed_kernel_left_is_ended_by_the_next_one(tmp_path: Path) -> N
             history = other.run("%vibekit_session history").text
             assert "The kernel ended while the run went on." in history
             assert other.run("%vibekit_session kill").status == "ok"
+
+
+COMMANDS = {
+    "a command": (
+        "from vibekit_jupyter import get_client\n"
+        "get_client().sync.execute_command({command!r}, on_stdout=print)"
+    ),
+    "a set-up": (
+        "from vibekit_jupyter import get_client\nget_client().sync.new('cut', setup={command!r})"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_what_a_killed_kernels_own_command_left_is_ended_by_the_next_one(
+    kind: str, tmp_path: Path
+) -> None:
+    sleep = a_sleep()
+    command = f"(setsid env -i {sleep} &); echo begun; {sleep}"
+    with Kernel(tmp_path / "home", {"JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        kernel.begin(COMMANDS[kind].format(command=command))
+        wait_for(lambda: len(processes(sleep)) == 2)
+        kernel.kill()
+        with Kernel(kernel.home, {"JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}) as other:
+            other.run("%load_ext vibekit_jupyter")
+            assert len(processes(sleep)) == 2
+            assert other.run("%vibekit_session restore").status == "ok"
+            assert processes(sleep) == []
+            assert other.run("%vibekit_session kill").status == "ok"
+
+
+def processes(command: str) -> list[str]:
+    """Return the processes of a command, in whatever sandbox of this machine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == command.replace(" ", "\0").encode() + b"\0":
+                found.append(path.parent.name)
+    return found
+
+
+def test_a_command_that_another_live_kernel_runs_is_left_alone(tmp_path: Path) -> None:
+    sleep = a_sleep()
+    with Kernel(tmp_path / "home") as kernel, Kernel(tmp_path / "home") as other:
+        for one in (kernel, other):
+            one.run("%load_ext vibekit_jupyter\nfrom vibekit_jupyter import get_client")
+        kernel.run("%vibekit_session new shared")
+        kernel.begin(f"get_client().sync.execute_command('{sleep}')")
+        wait_for(lambda: processes(sleep))
+        assert other.run("%vibekit_session restore shared").status == "ok"
+        assert processes(sleep)
+        kernel.interrupt()
+        wait_for(lambda: not processes(sleep))
+        assert other.run("%vibekit_session kill").status == "ok"
 
 
 async def test_a_home_that_was_removed_is_made_anew_and_it_is_said(sandbox: Sandbox) -> None:
