@@ -45,7 +45,8 @@ WAYS = {
 
 
 # Each user sees their own processes alone.
-HIDEPID = ("unshare", "--mount", "sh", "-c", 'mount -o remount,hidepid=2 /proc && exec "$0" "$@"')
+REMOUNTED = 'mount -o remount,hidepid="$0" /proc && exec "$@"'
+SHOWN, HIDEPID = (("unshare", "--mount", "sh", "-c", REMOUNTED, hidden) for hidden in "02")
 LAUNCHERS = {"bubblewrap": (), "landlock": ()} | (
     {"landlock, hidepid": HIDEPID} if os.geteuid() == 0 else {}  # root alone mounts it so
 )
@@ -287,7 +288,7 @@ async def test_an_interrupt_before_a_command_has_begun_is_one_too(unseen: Sandbo
 def test_hidden_processes_are_not_taken_for_none() -> None:
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     asked = dict(Mark.of_command().asked())
-    for launcher, told in (((), ""), (HIDEPID, HIDDEN)):
+    for launcher, told in ((SHOWN, ""), (HIDEPID, HIDDEN)):
         look = [*launcher, *nobody, "/bin/bash", "--norc", "-c", END_COMMAND]
         found = subprocess.run(look, env=asked, capture_output=True, text=True, check=True)
         assert found.stdout.strip() == told
