@@ -45,8 +45,9 @@ WAYS = {
 
 
 # Each user sees their own processes alone.
-REMOUNTED = 'mount -o remount,hidepid="$0" /proc && exec "$@"'
-SHOWN, HIDEPID = (("unshare", "--mount", "sh", "-c", REMOUNTED, hidden) for hidden in "02")
+# A mount of its own, and no remount: that would change the machine's.
+MOUNTED = 'mount -t proc -o hidepid="$0" proc /proc && exec "$@"'
+SHOWN, HIDEPID = (("unshare", "--mount", "sh", "-c", MOUNTED, hidden) for hidden in "02")
 LAUNCHERS = {"bubblewrap": (), "landlock": ()} | (
     {"landlock, hidepid": HIDEPID} if os.geteuid() == 0 else {}  # root alone mounts it so
 )
