@@ -20,7 +20,6 @@ from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
-from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
@@ -268,8 +267,9 @@ class VibeKit(SessionVerbs, RunRecords):
         self._workspace.check_initialized()
         session_id, _ = await self._workspace.current_or_new()
         sandbox = await self._workspace.connect(session_id)
-        async with self._workspace.explained(), kept_alive(sandbox):
-            result = await sandbox.run(command, timeout=timeout, cwd=cwd, on_output=on_output)
+        result = await self._workspace.run(
+            sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
+        )
         if result.exit_code != 0:
             raise CommandError(result, session_id=session_id)
         return result

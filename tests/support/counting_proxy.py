@@ -57,6 +57,8 @@ class CountingProxy:
         A list's labels are read once, as most servers do, and not twice, as E2B's does.
     reword
         What is made of an answer's JSON before it is passed on.
+    rewrite
+        What is made of a request's body before it is passed on.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,7 @@ class CountingProxy:
         self.missing_text: str | None = None
         self.labels_read_once = False
         self.reword: Callable[[str, Any], Any] | None = None
+        self.rewrite: Callable[[str, bytes], bytes] = lambda _, body: body
         self._gates: dict[str, Gate] = {}
 
     def gate(self, end: str) -> Gate:
@@ -100,7 +103,7 @@ class CountingProxy:
             request.method,
             f"{target}{self._path(request)}",
             headers=headers,
-            data=await request.read(),
+            data=self.rewrite(asked, await request.read()),
             auto_decompress=False,
         ) as answer:
             passed = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}

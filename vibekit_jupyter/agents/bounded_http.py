@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 
 from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
+from vibekit_jupyter.settings.network import unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,11 +33,20 @@ def http_client(model: Model, default: type[httpx2.AsyncClient]) -> httpx2.Async
     ----------
     default
         The SDK's own class: it has the vendor's timeouts, and takes proxies from the environment.
+
+    Raises
+    ------
+    ConfigurationError
+        The environment names a proxy or certificates that cannot be used.
     """
     hooks: dict[str, list[Any]] = {"request": [_as_it_is], "response": [_bounded]}
     if model.is_local:
         return httpx2.AsyncClient(trust_env=False, event_hooks=hooks)
-    return default(event_hooks=hooks)
+    try:
+        return default(event_hooks=hooks)
+    except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
+        host = urlsplit(model.base_url).hostname
+        raise unusable(f"The model service at {host}", error) from error
 
 
 async def _as_it_is(request: httpx2.Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from urllib.parse import urlsplit
 
 import httpx2
@@ -20,6 +21,7 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.settings.config import AGENTS, VENDORS, Model
+from vibekit_jupyter.settings.network import certificate_hint
 
 __all__ = ["Failures", "status_of"]
 
@@ -80,10 +82,7 @@ class Failures:
             return self.stream_error(code, message)
         if streaming:
             return self.broken_off()
-        return ModelUnavailableError(
-            f"The model service at {self._host} cannot be reached.",
-            hint="Check the network and the base URL (%vibekit_config shows it).",
-        )
+        return self._unreachable(error)
 
     def stream_error(self, code: str | None, message: str | None) -> ModelError:
         """Return the error that a stream ended in, by the vendor's code and words."""
@@ -155,6 +154,17 @@ class Failures:
             hint="Choose another model with --model, or check the base URL.",
         )
 
+    def _unreachable(self, error: Exception) -> ModelUnavailableError:
+        if _is_untrusted(error):
+            return ModelUnavailableError(
+                f"The certificate of the model service at {self._host} is not trusted.",
+                hint=certificate_hint(),
+            )
+        return ModelUnavailableError(
+            f"The model service at {self._host} cannot be reached.",
+            hint="Check the network and the base URL (%vibekit_config shows it).",
+        )
+
     @property
     def _host(self) -> str:
         return urlsplit(self.model.base_url).netloc.rpartition("@")[2]
@@ -177,6 +187,12 @@ def _is_timeout(error: BaseException) -> bool:
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return not isinstance(error, httpx2.ConnectTimeout)
     return error.__cause__ is not None and _is_timeout(error.__cause__)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _retry_after(error: Exception) -> str:

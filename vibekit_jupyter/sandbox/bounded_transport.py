@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyqwest import Request, Response, Transport
 
-__all__ = ["bounded"]
+__all__ = ["bounded", "drop_pools"]
 
 # A page of sandboxes, a folder of 30,000 files, a piece of a command's output.
 MOST: Final = 8 * MIB
@@ -87,9 +87,22 @@ def _take_place() -> None:
         return
 
     def make_bounded(**options: Any) -> Any:
-        return _BoundedTransport(make(**options))
+        try:
+            return _BoundedTransport(make(**options))
+        except RuntimeError:
+            # It found no certificates to trust, and plain HTTP needs none.
+            return _BoundedTransport(make(**options | {"tls_include_system_certs": False}))
 
     vars(client_async)["HTTPTransport"] = make_bounded  # there is no other way in
-    # Whoever has one of the pools that the SDK made before goes on with it.
+    drop_pools()
+
+
+def drop_pools() -> None:
+    """Let the SDK connect anew from now on, with the certificates that are trusted then.
+
+    Whoever has one of the pools that the SDK made before goes on with it.
+    """
+    from e2b.api import client_async
+
     for pools in ("_transports", "_httpx_transports", "_pools"):
         getattr(client_async, pools, {}).clear()

@@ -20,7 +20,7 @@ from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
-from vibekit_jupyter.sandbox.ending import END_COMMAND, Mark
+from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox.routes import connected, created
 
@@ -287,6 +287,7 @@ class Sandbox:
             unknown = contextlib.suppress(SandboxError, SessionNotFoundError)
             with unknown, sandbox_errors(self.service, self.id):
                 left = str((await end(user="root")).stdout).split()
+        left = [one for one in left if one != HIDDEN]
         return f"could not be ended: process {', '.join(left[:10])}" if left else ""
 
     async def read_file(self, path: str, *, most: int | None = None) -> bytes:

@@ -12,9 +12,11 @@ from vibekit_jupyter.errors import (
     SandboxLimitError,
     SandboxUnreachableError,
     SessionNotFoundError,
+    VibeKitError,
 )
 from vibekit_jupyter.sandbox.bounded_answer import too_long
-from vibekit_jupyter.sandbox.bounded_transport import bounded
+from vibekit_jupyter.sandbox.bounded_transport import bounded, drop_pools
+from vibekit_jupyter.settings.network import certificate_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +93,8 @@ def _protocol_errors(service: Service, session_id: str | None) -> Iterator[None]
     """Raise what an answer means that is too long, or something else than what was asked for."""
     try:
         yield
+    except VibeKitError:
+        raise
     except Exception as error:
         if long := too_long(error):
             raise SandboxError(
@@ -139,6 +143,13 @@ def _unanswered(
 
     if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
         return _not_there(error, session_id)
+    if "certificate" in str(error):
+        drop_pools()  # what a person corrects is read the next time
+        return SandboxUnreachableError(
+            f"The certificate of the sandbox service ({service.title}) is not trusted.",
+            hint=certificate_hint(),
+            session_id=session_id,
+        )
     silent = isinstance(error, httpx.TimeoutException) or "request_timeout" in str(error)
     how = f"did not answer within {service.request_timeout:g} s" if silent else "does not answer"
     return SandboxUnreachableError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service
 
 __all__ = [
+    "UNREAD",
     "connect",
     "create",
     "has_only_first",
@@ -27,6 +28,8 @@ __all__ = [
     "note",
     "note_list",
 ]
+
+UNREAD = (json.JSONDecodeError, KeyError)
 
 _only_first: set[str] = set()
 _lists_only_first: set[str] = set()
@@ -55,12 +58,15 @@ def note_list(service: Service) -> None:
 def is_missing_route(error: Exception) -> bool:
     """Whether a service's refusal may be that it does not know the route: 404 or 405.
 
-    The SDK cannot read a 404 that is told as text or as a page, as routers do by themselves.
+    The SDK cannot read a 404 that is told as text, as a page or as another JSON, as routers do by
+    themselves: it breaks (``UNREAD``).
     """
     from e2b import SandboxNotFoundException
 
     if isinstance(error, json.JSONDecodeError):
         return True
+    if isinstance(error, KeyError):
+        return error.args[0] in {"code", "message"}
     return isinstance(error, SandboxNotFoundException) or str(error).startswith(("404:", "405:"))
 
 

@@ -7,6 +7,7 @@ servers that are not E2B's have such: a state ``dead``, a start ``<unknown>``, n
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,8 @@ __all__ = ["SandboxInfo", "info_of", "listed_at"]
 PAGE = 100
 # A sandbox that has ended is no session, though some servers go on listing it for a while.
 ENDED = frozenset({"dead", "killed", "deleted", "terminated", "failed", "expired"})
+# Gateways' words for a route that they do not know.
+ROUTE = re.compile(r"\b(route|endpoint|page|url)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,15 @@ async def _get(service: Service, path: str, query: Mapping[str, str]) -> tuple[A
 
 
 def _of_the_protocol(body: bytes) -> str:
-    """Return what a service says of an error; a gateway's page is no word on a sandbox."""
+    """Return what a service says of an error; a gateway's own answer is no word on a sandbox."""
     try:
         told = json.loads(body)
     except ValueError:
         return ""
-    return str(told.get("message", "")) if isinstance(told, dict) else ""
+    if not isinstance(told, dict) or not {"code", "message"} <= told.keys():
+        return ""
+    message = str(told["message"])
+    return "" if ROUTE.search(message) else message
 
 
 def _is_entry(told: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ async def created(
                 lifecycle={"on_timeout": "pause", "auto_resume": True},
                 **sdk_options(service),
             )
-        except (SandboxException, json.JSONDecodeError) as error:
+        except (SandboxException, *first_routes.UNREAD) as error:
             if not first_routes.is_missing_route(error):
                 raise
             refused = error
@@ -51,7 +50,7 @@ async def created(
         sandbox = await first_routes.create(
             service, template=template, timeout=timeout, metadata=metadata, internet=internet
         )
-    except (SandboxException, json.JSONDecodeError) as error:
+    except (SandboxException, *first_routes.UNREAD) as error:
         # Where neither route is there, the first refusal says more.
         raise (refused or error) from None
     first_routes.note(service)
@@ -66,14 +65,14 @@ async def connected(service: Service, sandbox_id: str, *, timeout: float) -> e2b
         return await first_routes.connect(service, sandbox_id, timeout=timeout)
     try:
         return await sdk_class().connect(sandbox_id, timeout=int(timeout), **sdk_options(service))
-    except (SandboxException, json.JSONDecodeError) as error:
+    except (SandboxException, *first_routes.UNREAD) as error:
         if not first_routes.is_missing_route(error):
             raise
         # A missing route and a missing sandbox look alike: the sandbox itself is asked for.
         await info_of(service, sandbox_id)
         try:
             sandbox = await first_routes.connect(service, sandbox_id, timeout=timeout)
-        except (SandboxException, json.JSONDecodeError):
+        except (SandboxException, *first_routes.UNREAD):
             raise error from None
     first_routes.note(service)
     return sandbox

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.settings.network import check_proxies
+
 if TYPE_CHECKING:
     import e2b
 
@@ -36,9 +38,17 @@ def sdk_class() -> type[e2b.AsyncSandbox]:
 
 
 def sdk_options(service: Service) -> dict[str, Any]:
-    """Return where the SDK connects and with which key."""
+    """Return where the SDK connects and with which key.
+
+    Raises
+    ------
+    ConfigurationError
+        The environment names a proxy that the SDK would go around without a word.
+    """
     if service.is_local:
         _bypass_proxies()
+    urls = filter(None, (service.api_url, service.sandbox_url))
+    check_proxies(f"The sandbox service ({service.title})", urls)
     options = {
         "api_key": Key(service.api_key),
         "api_url": service.api_url,

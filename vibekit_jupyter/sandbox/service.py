@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.errors import SandboxError
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.first_routes import UNREAD, is_missing_route
 from vibekit_jupyter.sandbox.infos import SandboxInfo, info_of
-from vibekit_jupyter.sandbox.routes import listed
+from vibekit_jupyter.sandbox.routes import created, listed
 from vibekit_jupyter.sandbox.sdk import sdk_class, sdk_options
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def list_sandboxes(
         How many; they come in pages of a hundred.
     """
     left = math.inf if most is None else most
-    async with aclosing(listed(service, metadata)) as items:
+    async with contextlib.aclosing(listed(service, metadata)) as items:
         while left > 0:
             # Whoever takes what is yielded raises errors of their own.
             with sandbox_errors(service):
@@ -60,12 +61,34 @@ async def list_sandboxes(
 
 async def kill(service: Service, sandbox_id: str) -> bool:
     """End a sandbox for good; False when it was gone already."""
+    from e2b import SandboxNotFoundException
+
     with sandbox_errors(service, sandbox_id):
-        return bool(await sdk_class().kill(sandbox_id, **sdk_options(service)))
+        if await sdk_class().kill(sandbox_id, **sdk_options(service)):
+            return True
+        # A missing route and a missing sandbox look alike.
+        try:
+            info = await info_of(service, sandbox_id)
+        except SandboxNotFoundException:
+            return False
+    raise SandboxError(
+        f"The sandbox service ({service.title}) cannot end the session: it is still {info.state}.",
+        session_id=sandbox_id,
+    )
 
 
-async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
-    """Copy a sandbox's files into a new one; the original is left as it is."""
+async def fork(
+    service: Service, sandbox_id: str, *, timeout: float, internet: bool = True
+) -> Sandbox:
+    """Copy a sandbox's files into a new one; the original is left as it is.
+
+    Parameters
+    ----------
+    timeout
+        Seconds until the copy pauses.
+    internet
+        Whether its commands reach the internet, where a service asks for that anew.
+    """
     from e2b import SandboxException
 
     with sandbox_errors(service, sandbox_id):
@@ -73,11 +96,43 @@ async def fork(service: Service, sandbox_id: str, *, timeout: float) -> Sandbox:
             (copy,) = await sdk_class().fork(
                 sandbox_id, timeout=int(timeout), count=1, **_slow(service)
             )
-        except json.JSONDecodeError as error:  # a missing route, told in another form
-            raise SandboxException("405: it has no such route") from error
+        except (SandboxException, *UNREAD) as error:
+            if not is_missing_route(error):
+                raise
+            copy = await _from_snapshot(
+                service, sandbox_id, error, timeout=timeout, internet=internet
+            )
         if isinstance(copy, Exception):
             raise copy
     return Sandbox(service, copy, timeout)
+
+
+async def _from_snapshot(
+    service: Service, sandbox_id: str, refused: Exception, *, timeout: float, internet: bool
+) -> Any:
+    """Copy a sandbox on a service that cannot fork and has snapshots, which is not left behind."""
+    from e2b import SandboxException, SandboxNotFoundException
+
+    try:
+        snapshot = await sdk_class().create_snapshot(sandbox_id, **_slow(service))
+    except (SandboxException, *UNREAD) as error:
+        if not is_missing_route(error):
+            raise
+        if isinstance(refused, UNREAD):  # a missing route, told in another form
+            raise SandboxNotFoundException("there is no such route") from refused
+        raise refused from None
+    try:
+        info = await info_of(service, sandbox_id)
+        return await created(
+            service,
+            template=snapshot.snapshot_id,
+            timeout=timeout,
+            metadata=info.metadata,
+            internet=internet,
+        )
+    finally:
+        with contextlib.suppress(SandboxException, *UNREAD):
+            await sdk_class().delete_snapshot(snapshot.snapshot_id, **sdk_options(service))
 
 
 async def pause(service: Service, sandbox_id: str) -> None:

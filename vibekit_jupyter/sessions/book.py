@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import (
-    SandboxError,
     SandboxUnreachableError,
     SessionElsewhereError,
     SessionNameError,
@@ -237,7 +236,7 @@ class SessionBook:
             info = await self._ask(text, service)
         except SandboxUnreachableError:
             return Session(id=text, name=text, service=service.title, state="unreachable")
-        except (SessionNotFoundError, SandboxError) as error:
+        except SessionNotFoundError as error:
             raise self.not_found(text) from error
         if info is None:
             raise self.not_found(text)

@@ -1,4 +1,4 @@
-"""Runs that a kernel took along when it was killed: what they left running is ended, and said."""
+"""What a kernel that was killed left running is ended, and of runs it is said."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ CUT_OFF: Final = "The kernel ended while the run went on."
 
 
 async def end_cut_off(sandbox: Sandbox, registry: Registry) -> None:
-    """End what runs of kernels that are no more left running in a sandbox, and close their turns.
+    """End what kernels that are no more left running in a sandbox, and close their runs' turns.
 
     What the turns hold stays, and is a part of the conversation.
     """
     service_id = sandbox.service.id
+    for owner, run in registry.commanders(service_id, sandbox.id):
+        if not was_running(owner):
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                await sandbox.end_run(run)
+                registry.drop_commander(run)
     for turn, owner, run in registry.running_turns(service_id, sandbox.id):
         if was_running(owner):
             continue

@@ -86,6 +86,15 @@ MIGRATIONS: Sequence[Migration] = (
     CREATE INDEX turn_prompt ON turn (service, substr(prompt, 1, 100));
     """,
     identify_without_keys,
+    """
+    CREATE TABLE commander (
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        PRIMARY KEY (service, session, run)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

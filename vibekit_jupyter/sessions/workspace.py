@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vibekit_jupyter.errors import (
     SandboxError,
@@ -21,7 +21,9 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive, missing_files
+from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
+from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
@@ -65,6 +67,9 @@ class Workspace:
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
         self._creating = asyncio.Lock()
+        self._run = new_run()
+        self._commanded: set[tuple[str, str]] = set()
+        self._commands = 0
 
     def check_initialized(self) -> str:
         """Return the id of the sandbox service in use, without a request.
@@ -180,8 +185,23 @@ class Workspace:
         if not session.setup:
             return None
         sandbox = await self.connect(session.id)
-        async with self.explained(), kept_alive(sandbox):
-            return await sandbox.run(session.setup, keep=SETUP_KEPT)
+        return await self.run(sandbox, session.setup, keep=SETUP_KEPT)
+
+    async def run(self, sandbox: Sandbox, command: str, **options: Any) -> CommandResult:
+        """Run a command in a sandbox: its options are those of :meth:`.Sandbox.run`.
+
+        Should this process be killed meanwhile, the next one that connects the sandbox ends it.
+        """
+        place = (sandbox.service.id, sandbox.id)
+        if place not in self._commanded:
+            self.book.registry.add_commander(*place, owner=own_mark(), run=self._run)
+            self._commanded.add(place)
+        self._commands += 1
+        try:
+            async with self.explained(), kept_alive(sandbox):
+                return await sandbox.run(command, run=self._run, **options)
+        finally:
+            self._commands -= 1
 
     async def fork(self, source: Session, name: str | None) -> Session:
         """Copy a session's files and conversation into a new one."""
@@ -192,7 +212,12 @@ class Workspace:
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
-            sandbox = await fork(service, source.id, timeout=timeout)
+            sandbox = await fork(
+                service,
+                source.id,
+                timeout=timeout,
+                internet=source.internet or not service.is_local,
+            )
         book = self.book
         copy = dataclasses.replace(
             source,
@@ -306,19 +331,23 @@ class Workspace:
             self.book.explain(told, session, service)
             return told
         except (VibeKitError, TimeoutError):
-            return error
-        self.book.learn(info, service, began=began)
+            became = f"it does not say what became of the session {session.name}"
+        else:
+            self.book.learn(info, service, began=began)
+            became = f"the session {session.name} is {info.state}"
         if isinstance(error, SandboxUnreachableError):
             return error
         return SandboxError(
             f"The sandbox service ({service.title}) cannot do that: it refused the request, though "
-            f"the session {session.name} is {info.state} ({error.__cause__ or error}).",
+            f"{became} ({error.__cause__ or error}).",
             session_id=session.id,
         )
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
+        if self._commanded and not self._commands:
+            self.book.registry.drop_commander(self._run)
         self.book.registry.close()
 
 

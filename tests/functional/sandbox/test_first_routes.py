@@ -72,7 +72,7 @@ async def test_a_kernel_that_only_connects_finds_it_out(
 
 
 async def test_what_it_cannot_do_is_said(new_client: NewClient, old_server: CountingProxy) -> None:
-    old_server.missing = ("/fork",)
+    old_server.missing = ("/fork", "/snapshots")
     client = new_client()
     made = await client.new("source")
     with pytest.raises(SandboxError, match="cannot do that"):

@@ -32,13 +32,19 @@ def no_second_version(proxy: CountingProxy, *methods: str) -> None:
     proxy.missing_below, proxy.missing_methods = "/v2/", methods
 
 
-@pytest.mark.parametrize("told", ["404 page not found\n", "", "<html>Not Found</html>"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        *("404 page not found\n", "", "<html>Not Found</html>"),
+        *('{"detail": "Not Found"}', '{"message": "Not Found"}'),
+    ],
+)
 async def test_a_missing_route_is_known_however_it_is_told(
     new_client: NewClient, server: CountingProxy, told: str
 ) -> None:
     no_second_version(server)
     server.missing_text = told
-    server.missing = ("/fork",)
+    server.missing = ("/fork", "/snapshots")
     client = new_client()
     made = await client.new()
     first_routes._only_first.clear()  # as in another kernel, which only connects

@@ -333,7 +333,7 @@ async def test_a_missing_route_is_no_missing_session(
 ) -> None:
     client = clients()
     made = await client.new("whole")
-    proxy.missing = (FORKED,)
+    proxy.missing = (FORKED, "/snapshots")
     with pytest.raises(SandboxError, match="refused the request, though the session whole"):
         await client.fork("copy")
     assert [one.state for one in client.known_sessions()] == ["running"]

@@ -54,10 +54,16 @@ def join_namespaces(pid: int) -> None:
     For an ordinary user, bubblewrap nests two user namespaces: an outer one that owns the
     others, and an inner one in which the sandbox's user is not root. Both are entered, in this
     order. For root there is neither (see :func:`become_nobody`).
+
+    Raises
+    ------
+    OSError
+        Whoever enters does not get the root that ``pid`` has.
     """
     doors = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in NAMESPACES]
     inner = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     outer = fcntl.ioctl(doors[0], NS_GET_USERNS)
+    root = os.stat(f"/proc/{pid}/root")
     here = os.stat("/proc/self/ns/user").st_ino
     between, within = os.fstat(outer).st_ino, os.fstat(inner).st_ino
     if between != here:
@@ -65,6 +71,9 @@ def join_namespaces(pid: int) -> None:
         _bound_watches()
     for door in doors:
         kernel_call("setns", door, 0)
+    if not os.path.samestat(root, os.stat("/")):
+        # bubblewrap has another root, and the namespace's is still the one outside of a chroot.
+        raise OSError("this is a chroot, and what is outside of it could be seen")
     if within != between:
         kernel_call("setns", inner, 0)
     for door in (*doors, inner, outer):
