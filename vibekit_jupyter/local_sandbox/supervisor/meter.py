@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,7 @@ class Meter:
         Whoever lets nobody see what it holds cannot be held to a limit.
         """
         began, self._tasks = time.monotonic(), _tasks_of_machine()
+        self._look_due = began + INTERVAL
         # What each of too many holds would take longer to look at than they need to double.
         if sum(process.tasks for process in processes) > self.limits["processes"]:
             return _killed(f"more than {self.limits['processes']} processes"), []
@@ -163,6 +165,13 @@ class Meter:
         if self._above_shared_memory is None:
             return tree.Usage(0, 0)
         return tree.measure(*self._above_shared_memory, most=self.limits["files"])
+
+    def forget_shared_memory(self) -> None:
+        """Remove what is held in memory without a process that holds it."""
+        if self._above_shared_memory is not None:
+            ipc.remove_all()
+            with contextlib.suppress(OSError):
+                tree.clear(*self._above_shared_memory)
 
     def refusal(self, *, fresh: bool = False) -> str:
         """Return why nothing may be added to the sandbox's disk, or nothing.

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-__all__ = ["BEGIN", "END", "ENTRY", "Identity", "Tally", "Usage", "enter", "leave", "make_path"]
-__all__ += ["measure", "open_above", "open_file", "open_folder", "remove", "unlock", "walk"]
+__all__ = ["BEGIN", "END", "ENTRY", "Identity", "Tally", "Usage", "clear", "enter", "leave"]
+__all__ += ["make_path", "measure", "open_above", "open_file", "open_folder", "remove", "unlock"]
+__all__ += ["walk"]
 
 # What a walk tells: a folder begins or ends, or there is something else.
 BEGIN, END, ENTRY = "begin", "end", "entry"
@@ -336,6 +337,19 @@ def remove(parent: int, name: str, *, rounds: int = ROUNDS) -> None:
         failure = failed or failure
     if failure is not None:
         raise failure
+
+
+def clear(parent: int, name: str) -> None:
+    """Remove all that is in a folder, as far as it can be removed; the folder stays."""
+    inside, level = _look_into(parent, name, CHANGE)
+    try:
+        for entry in level.names:
+            with contextlib.suppress(OSError):
+                remove(inside, entry)
+        if level.unlocked:
+            os.fchmod(inside, stat.S_IMODE(level.found.st_mode))
+    finally:
+        os.close(inside)
 
 
 def _remove_once(parent: int, top: str, waiting: list[str]) -> OSError | None:
