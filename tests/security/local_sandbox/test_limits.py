@@ -158,6 +158,40 @@ def test_what_outlives_its_processes_is_measured_with_them_and_removed(sandbox: 
         assert time.monotonic() < deadline
 
 
+@pytest.mark.parametrize("server", ["bubblewrap"], indirect=True)
+def test_shared_memory_that_its_owner_shut_is_measured_and_removed(sandbox: Sandbox) -> None:
+    from e2b import CommandExitException
+
+    # Where root runs the server, the folder is not the sandbox's to shut.
+    shut = "(chmod 0 /dev/shm || true)"
+    supervisor = sandbox.commands.run("echo $PPID").stdout
+    for _attempt in range(2):
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run(
+                f"mkdir -p /dev/shm/a/b && head -c 200M /dev/zero > /dev/shm/a/b/c && {shut}"
+                " && python3 -c 'held = bytes(100_000_000).replace(bytes(1), b\"x\"); input()'"
+                " < <(sleep 60)",
+                timeout=60,
+            )
+        assert "memory" in (raised.value.error or "")
+        opened = "(chmod 1777 /dev/shm || true) && ls -A /dev/shm && echo $PPID"
+        assert sandbox.commands.run(opened).stdout == supervisor
+
+
+@pytest.mark.parametrize("server", ["bubblewrap"], indirect=True)
+def test_empty_files_in_shared_memory_are_counted(sandbox: Sandbox) -> None:
+    from e2b import CommandExitException
+
+    with pytest.raises(CommandExitException) as raised:
+        sandbox.commands.run(
+            "cd /dev/shm && python3 -c 'import os, time\n"
+            'for number in range(400_000): os.close(os.open(f"{number}", os.O_CREAT))\n'
+            "time.sleep(60)'",
+            timeout=60,
+        )
+    assert "limit" in (raised.value.error or "")
+
+
 def test_what_processes_share_counts_once(sandbox: Sandbox) -> None:
     shared = (
         "import os, time; held = bytearray(b'x') * 150_000_000\n"
