@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -223,6 +225,50 @@ def test_who_lets_nobody_see_what_it_holds_is_killed(sandbox: Sandbox) -> None:
     hide = f"cp $(readlink -f $(which sleep)) {mark} && chmod 111 {mark} && (./{mark} 600 &)"
     sandbox.commands.run(f"{hide} >err 2>&1")
     wait_until_killed(mark)
+
+
+def test_more_files_than_there_may_be_are_noticed_and_named(tmp_path: Path) -> None:
+    from e2b import CommandExitException, Sandbox
+
+    make = "for number in range(30_000): open(str(number), 'w').close()"
+    with sandbox_server(tmp_path, "--limit", "files=20000") as server:
+        sandbox = Sandbox.create(timeout=600, **server.where)
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run(f'python3 -c "{make}"; sleep 60')
+    assert "more than 20000 files" in (raised.value.error or "")
+
+
+SPIN = "while True: pass"
+
+
+def test_what_runs_in_sandboxes_leaves_most_of_a_processor_to_others(sandbox: Sandbox) -> None:
+    mark = f"spin-{secrets.token_hex(6)}"
+    pinned = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})\n{SPIN}"
+    sandbox.files.write(mark, pinned)
+    for _spinner in range(3):
+        sandbox.commands.run(f"python3 ~/{mark}", background=True, timeout=0)
+    deadline = time.monotonic() + SECONDS
+    while len(living(mark)) < 3 or not all(stands_back(pid) for pid in living(mark)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    inside = living(mark)
+    with subprocess.Popen([sys.executable, "-c", pinned], start_new_session=True) as notebook:
+        try:
+            before = sum(map(processor_seconds, inside))
+            while processor_seconds(notebook.pid) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            spent = sum(map(processor_seconds, inside)) - before
+        finally:
+            notebook.kill()
+    # Each has a ninth of what the notebook has, where nothing else wants that processor.
+    assert spent < 2
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has had a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_what_runs_in_sessions_of_its_own_stands_back_like_the_rest(sandbox: Sandbox) -> None:

@@ -196,11 +196,19 @@ class Zygote:
         if inside >= 0:
             # It ends after all others in there: nobody of this life is left in the sandbox's
             # folders when they are made ready for the next one, or removed.
-            select.select([inside], [], [], GRACE_SECONDS)
+            self._await_last(inside)
             os.close(inside)
         if room.group:
             self.groups_to_leave.add(room.group)
         self._reap()
+
+    def _await_last(self, inside: int) -> None:
+        """Wait for a first process to end, and take the ends of others that it waits for itself."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            if inside in select.select([inside, self.wake.fileno()], [], [], left)[0]:
+                return
+            self._reap()
 
     def _share(self) -> None:
         """Let what runs in sandboxes stand back."""
