@@ -21,7 +21,7 @@ from vibekit_jupyter.local_sandbox.sandbox import USERS
 from vibekit_jupyter.local_sandbox.shapes import text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from vibekit_jupyter.local_sandbox.commands import Command, Listener
     from vibekit_jupyter.local_sandbox.sandbox import Sandbox
@@ -241,6 +241,7 @@ class Interpreter:
         context = Context(name, sandbox, command, cwd)
         listener = command.listen()
         command.begin()
+        self._keep(sandbox.forget_later(command))
         try:
             async with asyncio.timeout(START_SECONDS):
                 await anext(context.lines(listener, 0))
@@ -252,10 +253,13 @@ class Interpreter:
         finally:
             listener.close()
         self._contexts[sandbox.id, name] = context
-        watching = asyncio.create_task(self._forget(context))
-        self._watching.add(watching)
-        watching.add_done_callback(self._watching.discard)
+        self._keep(self._forget(context))
         return context
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
     async def _forget(self, context: Context) -> None:
         """Let go of a context, and so of its sandbox, once its bridge has ended."""

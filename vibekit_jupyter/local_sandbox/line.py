@@ -74,6 +74,8 @@ class Line:
             self._waiting.pop(number, None)
         if failure := reply.get("error"):
             raise ProtocolError(failure["code"], failure["message"])
+        if reply.get("lost"):
+            raise ProtocolError("resource_exhausted", "The server has too many files open.")
         return reply["ok"], reply["fds"]
 
     async def _send(self, message: Message, descriptors: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.local_sandbox.bubblewrap import sandbox_uid
 from vibekit_jupyter.local_sandbox.commands import Command, Pipes
 from vibekit_jupyter.local_sandbox.egress import (
     PROXY_PORT,
@@ -77,6 +78,8 @@ class Sandbox:
         self._nursery = nursery
         self._line: Line | None = None
         self._numbers = itertools.count(1)
+        # Of commands that end before their starter hears that they have begun.
+        self._starting = 0
         self._early_exits: dict[int, int] = {}
         self._ended_at: deque[tuple[float, Command]] = deque()
         self.changing = asyncio.Lock()
@@ -218,7 +221,7 @@ class Sandbox:
             case "exit":
                 if command := self.commands.get(message["pid"]):
                     command.exited(message["status"])
-                else:
+                elif self._starting:
                     self._early_exits[message["pid"]] = message["status"]
             case "limit":
                 log.warning("sandbox %s: %s", self.id, message["message"])
@@ -227,6 +230,8 @@ class Sandbox:
             case "watch":
                 if report := self.watchers.get(message["watch"]):
                     report(message["events"])
+                if message["events"] is None:
+                    self.watchers.pop(message["watch"], None)
 
     # -- commands ----------------------------------------------------------------------------
 
@@ -249,6 +254,9 @@ class Sandbox:
             Columns and rows of its terminal, where it gets one.
         """
         pipes = Pipes.terminal(*terminal) if terminal else Pipes.plain(stdin=stdin)
+        if self.confinement.level == "bubblewrap" and (owner := sandbox_uid()) is not None:
+            pipes.give_to(owner)
+        self._starting += 1
         try:
             answer, _none = await self.request(
                 "spawn",
@@ -259,14 +267,18 @@ class Sandbox:
                 user=user,
                 mark=f"{self.id}-{next(self._numbers)}",
             )
+            pid = answer["pid"]
+            command = self.commands[pid] = Command(pid, config, pipes, tag)
+            if pid in self._early_exits:
+                command.exited(self._early_exits.pop(pid))
         except BaseException:
             pipes.close()
             raise
+        finally:
+            self._starting -= 1
+            if not self._starting:
+                self._early_exits.clear()  # their starters have left
         pipes.close_theirs()
-        pid = answer["pid"]
-        command = self.commands[pid] = Command(pid, config, pipes, tag)
-        if pid in self._early_exits:
-            command.exited(self._early_exits.pop(pid))
         return command
 
     def _way_out(self) -> dict[str, str]:

@@ -27,6 +27,11 @@ def test_a_command_gives_its_output_and_exit_code(make_at_level: MakeSandbox) ->
     assert raised.value.exit_code == 3
 
 
+def test_a_command_opens_its_streams_by_name(make_at_level: MakeSandbox) -> None:
+    done = make_at_level().commands.run("echo out >/dev/stdout; echo late >/dev/stderr")
+    assert (done.stdout, done.stderr) == ("out\n", "late\n")
+
+
 def test_a_command_finds_the_tools_it_needs(make_at_level: MakeSandbox) -> None:
     shown = make_at_level().commands.run("command -v python python3 bash git sudo").stdout
     assert len(shown.split()) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -289,3 +290,14 @@ def test_two_servers_never_share_a_root(tmp_path: Path) -> None:
         assert second.returncode != 0
         assert f"pid {server.process.pid}" in json.loads(second.stdout)["error"]
         assert not (tmp_path / "other.json").exists()
+
+
+def test_whoever_ends_holds_up_nobody_who_begins(make_at_level: MakeSandbox) -> None:
+    def one_after_another() -> float:
+        ending = make_at_level()
+        begun = time.monotonic()
+        assert ending.kill()
+        make_at_level()
+        return time.monotonic() - begun
+
+    assert min(one_after_another() for _attempt in range(3)) < 1

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -309,7 +310,46 @@ def use_up_the_users_inotify_instances(_bait: Bait) -> object:
     held = 0
     while libc.inotify_init1(0) >= 0:
         held += 1
-    return held > 64
+    return held > 32
+
+
+@attack
+def use_up_the_users_inotify_watches(_bait: Bait) -> object:
+    instance, held = libc.inotify_init1(0), 0
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        for number in range(20_000):
+            file = f"{folder}/{number}".encode()
+            os.close(os.open(file, os.O_CREAT))
+            held += libc.inotify_add_watch(instance, file, 2) >= 0
+    return held > 16_384
+
+
+@attack
+def lock_much_memory(_bait: Bait) -> object:
+    held = []
+    for _mebibyte in range(64):
+        held.append(mmap.mmap(-1, 2**20))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(held[-1]))
+        if libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(2**20)) == -1:
+            break
+    return len(held) - 1 > 8
+
+
+@attack
+def have_a_message_queue(_bait: Bait) -> object:
+    return libc.mq_open(b"/planted", os.O_CREAT | os.O_RDWR, 0o600, None) != -1
+
+
+@attack
+def have_memory_that_is_told_nowhere(_bait: Bait) -> object:
+    return call(447, 0) >= 0  # memfd_secret
+
+
+@attack
+def hold_much_in_shared_memory(_bait: Bait) -> object:
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        os.posix_fallocate(file.fileno(), 0, 257 * 2**20)
+    return True
 
 
 @attack

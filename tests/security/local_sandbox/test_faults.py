@@ -81,6 +81,45 @@ def test_an_endless_printer_disturbs_nobody(machine: Machine) -> None:
         other.kill()
 
 
+SENDER = """
+import contextlib, os, socket, time
+# The kernel counts them for the user: they keep others from sending any.
+pairs = [socket.socketpair() for _pair in range(10)]
+until = time.monotonic() + 10
+while time.monotonic() < until:
+    for ours, theirs in pairs:
+        ours.setblocking(False)
+        with contextlib.suppress(OSError):
+            while True:
+                socket.send_fds(ours, [b"x"], [0] * 250)
+"""
+
+
+def test_files_on_their_way_end_no_supervisor(machine: Machine) -> None:
+    from e2b import CommandExitException, SandboxException
+
+    greedy, other = machine.create(timeout=600), machine.create(timeout=600)
+    try:
+        greedy.files.write("sender.py", SENDER)
+        other.files.write("here.txt", "here")
+        before = [sandbox.commands.run("echo $PPID").stdout for sandbox in (greedy, other)]
+        for _attempt in range(3):
+            sending = greedy.commands.run("python3 ~/sender.py", background=True, timeout=20)
+            for _look in range(200):
+                with contextlib.suppress(SandboxException):
+                    assert other.files.read("here.txt") == "here"
+                with contextlib.suppress(SandboxException):
+                    assert greedy.files.read("sender.py") == SENDER
+            with pytest.raises(CommandExitException) as raised:
+                sending.wait()
+            assert "limit" in (raised.value.error or "")
+        after = [sandbox.commands.run("echo $PPID").stdout for sandbox in (greedy, other)]
+        assert after == before
+    finally:
+        greedy.kill()
+        other.kill()
+
+
 def test_a_writer_over_its_disk_is_stopped_and_told_why(machine: Machine) -> None:
     from e2b import CommandExitException
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,6 +160,40 @@ def test_what_outlives_its_processes_is_measured_with_them_and_removed(sandbox: 
         assert time.monotonic() < deadline
 
 
+@pytest.mark.parametrize("server", ["bubblewrap"], indirect=True)
+def test_shared_memory_that_its_owner_shut_is_measured_and_removed(sandbox: Sandbox) -> None:
+    from e2b import CommandExitException
+
+    # Where root runs the server, the folder is not the sandbox's to shut.
+    shut = "(chmod 0 /dev/shm || true)"
+    supervisor = sandbox.commands.run("echo $PPID").stdout
+    for _attempt in range(2):
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run(
+                f"mkdir -p /dev/shm/a/b && head -c 200M /dev/zero > /dev/shm/a/b/c && {shut}"
+                " && python3 -c 'held = bytes(100_000_000).replace(bytes(1), b\"x\"); input()'"
+                " < <(sleep 60)",
+                timeout=60,
+            )
+        assert "memory" in (raised.value.error or "")
+        opened = "(chmod 1777 /dev/shm || true) && ls -A /dev/shm && echo $PPID"
+        assert sandbox.commands.run(opened).stdout == supervisor
+
+
+@pytest.mark.parametrize("server", ["bubblewrap"], indirect=True)
+def test_empty_files_in_shared_memory_are_counted(sandbox: Sandbox) -> None:
+    from e2b import CommandExitException
+
+    with pytest.raises(CommandExitException) as raised:
+        sandbox.commands.run(
+            "cd /dev/shm && python3 -c 'import os, time\n"
+            'for number in range(400_000): os.close(os.open(f"{number}", os.O_CREAT))\n'
+            "time.sleep(60)'",
+            timeout=60,
+        )
+    assert "limit" in (raised.value.error or "")
+
+
 def test_what_processes_share_counts_once(sandbox: Sandbox) -> None:
     shared = (
         "import os, time; held = bytearray(b'x') * 150_000_000\n"
@@ -189,6 +225,50 @@ def test_who_lets_nobody_see_what_it_holds_is_killed(sandbox: Sandbox) -> None:
     hide = f"cp $(readlink -f $(which sleep)) {mark} && chmod 111 {mark} && (./{mark} 600 &)"
     sandbox.commands.run(f"{hide} >err 2>&1")
     wait_until_killed(mark)
+
+
+def test_more_files_than_there_may_be_are_noticed_and_named(tmp_path: Path) -> None:
+    from e2b import CommandExitException, Sandbox
+
+    make = "for number in range(30_000): open(str(number), 'w').close()"
+    with sandbox_server(tmp_path, "--limit", "files=20000") as server:
+        sandbox = Sandbox.create(timeout=600, **server.where)
+        with pytest.raises(CommandExitException) as raised:
+            sandbox.commands.run(f'python3 -c "{make}"; sleep 60')
+    assert "more than 20000 files" in (raised.value.error or "")
+
+
+SPIN = "while True: pass"
+
+
+def test_what_runs_in_sandboxes_leaves_most_of_a_processor_to_others(sandbox: Sandbox) -> None:
+    mark = f"spin-{secrets.token_hex(6)}"
+    pinned = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})\n{SPIN}"
+    sandbox.files.write(mark, pinned)
+    for _spinner in range(3):
+        sandbox.commands.run(f"python3 ~/{mark}", background=True, timeout=0)
+    deadline = time.monotonic() + SECONDS
+    while len(living(mark)) < 3 or not all(stands_back(pid) for pid in living(mark)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    inside = living(mark)
+    with subprocess.Popen([sys.executable, "-c", pinned], start_new_session=True) as notebook:
+        try:
+            before = sum(map(processor_seconds, inside))
+            while processor_seconds(notebook.pid) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            spent = sum(map(processor_seconds, inside)) - before
+        finally:
+            notebook.kill()
+    # Each has a ninth of what the notebook has, where nothing else wants that processor.
+    assert spent < 2
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has had a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_what_runs_in_sessions_of_its_own_stands_back_like_the_rest(sandbox: Sandbox) -> None:

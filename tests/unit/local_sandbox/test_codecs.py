@@ -17,7 +17,7 @@ from vibekit_jupyter.local_sandbox import connect
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
 from vibekit_jupyter.local_sandbox.interpreter import Lines
 from vibekit_jupyter.local_sandbox.ports import renamed_cookie
-from vibekit_jupyter.local_sandbox.supervisor.frames import FrameBuffer, encode
+from vibekit_jupyter.local_sandbox.supervisor.frames import LOST, FrameBuffer, encode
 from vibekit_jupyter.local_sandbox.supervisor.paths import View
 
 values = st.recursive(
@@ -61,6 +61,19 @@ def test_a_frame_takes_its_own_descriptors_and_no_other() -> None:
     got = list(buffer.feed(data, ends))
     assert [message["fds"] for message in got] == [ends[:3], [], ends[3:]]
     for end in ends:
+        os.close(end)
+
+
+def test_a_frame_whose_descriptors_are_lost_says_so_and_takes_no_others() -> None:
+    ends = [*os.pipe(), *os.pipe()]
+    buffer = FrameBuffer()
+    first, second = encode({"a": 1}, 2), encode({"b": 2}, 3)
+    assert list(buffer.feed(first[:5], [ends[0], LOST])) == []
+    got = list(buffer.feed(first[5:] + second, ends[1:]))
+    assert got == [{"a": 1, "fds": [], "lost": True}, {"b": 2, "fds": ends[1:]}]
+    with pytest.raises(OSError, match="Bad file"):
+        os.close(ends[0])
+    for end in ends[1:]:
         os.close(end)
 
 

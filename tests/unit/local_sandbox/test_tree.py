@@ -125,17 +125,28 @@ def test_a_folder_that_is_swapped_for_a_link_is_not_followed(top: int, place: Pa
     assert seen == [(tree.BEGIN, "d"), (tree.ENTRY, "inside"), (tree.END, "d")]
 
 
-def test_the_way_up_leads_nowhere_else(top: int, place: Path) -> None:
-    folder = place / "top" / "d"
-    (folder / "a" / "b").mkdir(parents=True)
-    elsewhere = place / "elsewhere"
-    elsewhere.mkdir()
+def move_away_within(top: int, place: Path, *, depth: int) -> Iterator[tree.Step]:
+    """Begin to walk folders that are so deep; move the innermost away once the walk is there."""
+    dig(top, "d", depth)
     walk = tree.walk(top, "d")
-    while next(walk)[::2] != (tree.BEGIN, "b"):
-        pass
-    (folder / "a" / "b").rename(elsewhere / "b")
+    for _level in range(depth):
+        assert next(walk)[0] is tree.BEGIN
+    (place / "elsewhere").mkdir()
+    place.joinpath("top", *["d"] * depth).rename(place / "elsewhere" / "d")
+    return walk
+
+
+def test_the_way_up_leads_nowhere_else(top: int, place: Path) -> None:
+    walk = move_away_within(top, place, depth=tree.KEPT + 2)
     with pytest.raises(OSError, match="moved about"):
         next(walk)
+
+
+def test_a_folder_that_is_moved_away_does_not_end_a_walk_that_is_not_deep(
+    top: int, place: Path
+) -> None:
+    walk = move_away_within(top, place, depth=tree.KEPT)
+    assert [what for what, *_rest in walk] == [tree.END] * tree.KEPT
 
 
 def test_a_path_is_made_through_no_link(top: int, place: Path) -> None:

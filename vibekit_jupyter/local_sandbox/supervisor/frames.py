@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Channel", "FrameBuffer", "Message", "encode", "receive_some"]
 
@@ -22,6 +22,7 @@ LENGTH = struct.Struct(">I")
 LARGEST_FRAME = 64 * 1024 * 1024
 MOST_DESCRIPTORS = 8
 CHUNK = 65_536
+LOST = -1
 CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
@@ -51,7 +52,8 @@ class FrameBuffer:
     def feed(self, data: bytes, descriptors: Sequence[int] = ()) -> Iterator[Message]:
         """Add what arrived; yield each message that is complete now.
 
-        A message's descriptors stand in its ``fds``, as a list.
+        A message's descriptors stand in its ``fds``, as a list; where this process had no room for
+        them, ``lost`` says so.
 
         Raises
         ------
@@ -71,28 +73,49 @@ class FrameBuffer:
             if not isinstance(message, dict):
                 raise TypeError("a message must be an object")
             del self._bytes[:end]
-            count = message.get("fds", 0)
-            if not isinstance(count, int) or count > len(self._descriptors):
+            claimed = self._claim(message.pop("fds", 0))
+            if claimed is None:
+                message["lost"] = True
+            yield {**message, "fds": claimed or []}
+
+    def _claim(self, count: int) -> list[int] | None:
+        """Take the next message's descriptors; ``None`` where some of them are lost."""
+        claimed: list[int] = []
+        while len(claimed) < count:
+            if not self._descriptors:
                 raise ValueError("a message without its descriptors")
-            message["fds"] = [self._descriptors.popleft() for _ in range(count)]
-            yield message
+            descriptor = self._descriptors.popleft()
+            if descriptor == LOST:
+                _close_all(claimed)
+                return None
+            claimed.append(descriptor)
+        return claimed
 
     def close(self) -> None:
         """Close the descriptors that no message has claimed."""
-        while self._descriptors:
-            os.close(self._descriptors.popleft())
+        _close_all(self._descriptors)
+        self._descriptors.clear()
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor != LOST:
+            os.close(descriptor)
 
 
 def receive_some(sock: socket.socket) -> tuple[bytes, list[int]]:
-    """Read what has arrived on ``sock``: bytes (none at its end) and descriptors."""
+    """Read what has arrived on ``sock``: bytes (none at its end) and descriptors.
+
+    ``LOST`` stands for those that this process has no room for.
+    """
     room = array.array("i")
-    data, ancillary, _flags, _address = sock.recvmsg(
+    data, ancillary, flags, _address = sock.recvmsg(
         CHUNK, socket.CMSG_SPACE(MOST_DESCRIPTORS * room.itemsize), CLOSE_ON_EXEC
     )
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             room.frombytes(payload[: len(payload) - len(payload) % room.itemsize])
-    return data, list(room)
+    return data, [*room, *([LOST] if flags & socket.MSG_CTRUNC else [])]
 
 
 class Channel:

@@ -106,8 +106,11 @@ class Group:
 
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel killed for its memory since this was last asked."""
-        fields = os.pread(self._memory_events, 4096, 0).split()
-        kills = int(fields[fields.index(b"oom_kill") + 1])
+        try:
+            fields = os.pread(self._memory_events, 4096, 0).split()
+            kills = int(fields[fields.index(b"oom_kill") + 1])
+        except (OSError, ValueError, IndexError):  # somebody has removed the group
+            return False
         before, self._kills = self._kills, kills
         return kills > before
 

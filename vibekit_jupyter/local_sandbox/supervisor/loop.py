@@ -10,9 +10,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.local_sandbox.supervisor import ipc
 from vibekit_jupyter.local_sandbox.supervisor.files import Files, OperationError
-from vibekit_jupyter.local_sandbox.supervisor.holdings import SHARED_MEMORY
 from vibekit_jupyter.local_sandbox.supervisor.meter import SLICE, Meter
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES, View
 from vibekit_jupyter.local_sandbox.supervisor.processes import Processes, send_each
@@ -28,6 +26,7 @@ __all__ = ["Supervisor"]
 
 Answer = tuple[dict[str, Any], list[int]]
 MOST_WATCHERS = 32
+UNMEASURED = "killed: what the sandbox holds cannot be measured"
 # What the kernel refused, in the protocol's words.
 CODES = {
     errno.ENOENT: "not_found",
@@ -118,12 +117,22 @@ class Supervisor:
         try:
             while True:
                 for key, _mask in self.selector.select(self._patience()):
-                    key.data()
-                self._hold_to_limits()
-        except (EOFError, OSError):
+                    self._take(key.data)
+                self._take(self._hold_to_limits)
+        except (EOFError, ConnectionError):
             return
         finally:
             self.processes.kill_all()
+
+    @staticmethod
+    def _take(step: Callable[[], None]) -> None:
+        """Take one step; only that of a server that is gone is the last one."""
+        try:
+            step()
+        except ConnectionError:
+            raise
+        except OSError:
+            pass  # the fault of one step, not of the sandbox
 
     def _patience(self) -> float | None:
         """Return how long to wait for a request: for ever where nothing lives or changes."""
@@ -140,7 +149,10 @@ class Supervisor:
         if self.told >= 0:
             with contextlib.suppress(OSError):
                 os.write(self.told, b"\0")
-        exceeded, hidden = self.meter.exceeded(self.processes.descendants())
+        try:
+            exceeded, hidden = self.meter.exceeded(self.processes.descendants())
+        except Exception:  # noqa: BLE001  the fault of one look, not of the sandbox
+            exceeded, hidden = UNMEASURED, []
         send_each(hidden, signal.SIGKILL)
         if exceeded:
             self._end_all(exceeded)
@@ -155,25 +167,22 @@ class Supervisor:
 
     def _end_all(self, reason: str) -> None:
         self.processes.kill_all()
-        if self.meter.own_memory:
-            self._forget_shared_memory()
+        self.meter.forget_shared_memory()
         self.channel.send({"event": "limit", "message": reason})
 
-    def _forget_shared_memory(self) -> None:
-        """Remove what is held in memory without a process that holds it."""
-        ipc.remove_all()
-        for name in os.listdir(SHARED_MEMORY):
-            with contextlib.suppress(OSError, OperationError, RecursionError):
-                self.files.remove(f"{SHARED_MEMORY}/{name}", "user")
-
     def _requests(self) -> None:
-        for message in self.channel.receive():
-            self._answer(message)
+        try:
+            for message in self.channel.receive():
+                self._answer(message)
+        except (TypeError, ValueError) as error:
+            raise EOFError from error  # whoever does not speak our language is not our server
 
     def _answer(self, message: Message) -> None:
         reply: Message = {"id": message["id"]}
         descriptors: list[int] = []
         try:
+            if message.get("lost"):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             answer = self.operations[message["op"]](message)
             reply["ok"], descriptors = answer if isinstance(answer, tuple) else (answer, [])
         except OperationError as error:
@@ -200,10 +209,13 @@ class Supervisor:
     def _send(self, reply: Message, descriptors: list[int]) -> None:
         try:
             self.channel.send(reply, descriptors)
-        except ValueError as error:
+        except ConnectionError:
+            raise  # the server is gone
+        except (OSError, ValueError) as error:
+            # It is too large, or too many files of this user are on their way through sockets.
             message = f"The answer cannot be told: {error}."
-            too_large = {"code": "resource_exhausted", "message": message}
-            self.channel.send({"id": reply["id"], "error": too_large})
+            untold = {"code": "resource_exhausted", "message": message}
+            self.channel.send({"id": reply["id"], "error": untold})
 
     def _explain(self, error: OSError) -> dict[str, str]:
         name = self.view.to_seen(os.fsdecode(error.filename)) if error.filename else ""
@@ -220,7 +232,8 @@ class Supervisor:
         for pid, status in ended:
             self.channel.send({"event": "exit", "pid": pid, "status": status})
         if more:
-            self.ring.send(b"\0")
+            with contextlib.suppress(BlockingIOError):  # it rings already
+                self.ring.send(b"\0")
 
     def spawn(self, message: Message) -> dict[str, Any]:
         """Start a command on the descriptors that came along."""
@@ -301,10 +314,11 @@ class Supervisor:
         try:
             if events := list(watcher.events()):
                 self.channel.send({"event": "watch", "watch": number, "events": events})
-        except (EOFError, ConnectionError):
+        except ConnectionError:
             raise  # the server is gone
         except Exception:  # noqa: BLE001  the fault of one watcher, not of the sandbox
             self.unwatch({"watch": number})
+            self.channel.send({"event": "watch", "watch": number, "events": None})
 
     def unwatch(self, message: Message) -> dict[str, Any]:
         """End a watcher."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.local_sandbox.supervisor import ipc
+from vibekit_jupyter.local_sandbox.supervisor import ipc, tree
 from vibekit_jupyter.local_sandbox.supervisor.holdings import SHARED_MEMORY, Holdings
-from vibekit_jupyter.local_sandbox.supervisor.trees import Disk, Tree
+from vibekit_jupyter.local_sandbox.supervisor.usage import DiskUsage
 
 if TYPE_CHECKING:
     from vibekit_jupyter.local_sandbox.supervisor.proc import Process
@@ -58,10 +59,11 @@ class Meter:
         self.limits = limits
         self.counted = counted
         self.own_memory = own_memory
-        self.disk = Disk(
+        self.disk = DiskUsage(
             folders, foreign, most_files=limits["files"], most_bytes=limits["disk_mib"] * MIB
         )
         self._shared_memory = os.stat(SHARED_MEMORY).st_dev if own_memory else -1
+        self._above_shared_memory = tree.open_above(SHARED_MEMORY) if own_memory else None
         self._changed_at = float("-inf")
         self._look_due = 0.0
         self._tasks = 0
@@ -105,6 +107,7 @@ class Meter:
         Whoever lets nobody see what it holds cannot be held to a limit.
         """
         began, self._tasks = time.monotonic(), _tasks_of_machine()
+        self._look_due = began + INTERVAL
         # What each of too many holds would take longer to look at than they need to double.
         if sum(process.tasks for process in processes) > self.limits["processes"]:
             return _killed(f"more than {self.limits['processes']} processes"), []
@@ -130,16 +133,16 @@ class Meter:
         return holdings
 
     def _reason(self, processes: list[Process], holdings: Holdings) -> str:
-        limits = self.limits
+        limits, listed = self.limits, self._listed()
         for held, most, what in (
             (holdings.open_files, holdings.most_open, "open files"),
             (holdings.on_their_way, MOST_ON_THEIR_WAY, "files sent and not received"),
             (holdings.watched, MOST_WATCHED, "files waited for"),
-            (self.disk.files, limits["files"], "files"),
+            (max(self.disk.files, listed.entries), limits["files"], "files"),
         ):
             if held > most:
                 return f"more than {most} {what}"
-        if self._memory(processes, holdings) > limits["memory_mib"] * MIB:
+        if self._memory(processes, holdings, listed.bytes) > limits["memory_mib"] * MIB:
             return f"more than {limits['memory_mib']} MiB of memory"
         if self.disk.bytes + holdings.disk > limits["disk_mib"] * MIB:
             return f"more than {limits['disk_mib']} MiB on disk"
@@ -147,21 +150,28 @@ class Meter:
             return "folders that move too fast to be measured"
         return ""
 
-    def _memory(self, processes: list[Process], holdings: Holdings) -> int:
+    def _memory(self, processes: list[Process], holdings: Holdings, listed: int) -> int:
         """Return the bytes of memory that are held; exactly only where it matters."""
-        beside = holdings.memory
+        beside = holdings.memory + listed
         if self.own_memory:
-            beside += self._listed_memory() + ipc.held_bytes()
+            beside += ipc.held_bytes()
         if holdings.mapped + beside <= self.limits["memory_mib"] * MIB:
             return holdings.mapped + beside
         segments = ipc.segments() if self.own_memory else []
         return beside + sum(holdings.proportional_bytes(process, segments) for process in processes)
 
-    def _listed_memory(self) -> int:
-        tree = Tree([SHARED_MEMORY], frozenset(), self.limits["files"])
-        for _step in tree.steps():
-            pass
-        return tree.bytes
+    def _listed(self) -> tree.Usage:
+        """Return what is held in memory under a name."""
+        if self._above_shared_memory is None:
+            return tree.Usage(0, 0)
+        return tree.measure(*self._above_shared_memory, most=self.limits["files"])
+
+    def forget_shared_memory(self) -> None:
+        """Remove what is held in memory without a process that holds it."""
+        if self._above_shared_memory is not None:
+            ipc.remove_all()
+            with contextlib.suppress(OSError):
+                tree.clear(*self._above_shared_memory)
 
     def refusal(self, *, fresh: bool = False) -> str:
         """Return why nothing may be added to the sandbox's disk, or nothing.
@@ -182,7 +192,7 @@ class Meter:
             self.disk.measure()
         holdings = self._holdings(processes)
         return {
-            "memory": self._memory(processes, holdings),
+            "memory": self._memory(processes, holdings, self._listed().bytes),
             "disk": self.disk.bytes + holdings.disk,
             "cpu": sum(process.cpu_seconds for process in processes),
             "processes": len(processes),

@@ -1,7 +1,7 @@
 """The ways into a sandbox's confinement, one per level.
 
-Each runs in a fresh fork of the zygote, before the supervisor's loop begins, and does not come
-back from an error: a sandbox that cannot be confined as asked does not start.
+All but the first two run in a fresh fork of the zygote, before the supervisor's loop begins, and
+do not come back from an error: a sandbox that cannot be confined as asked does not start.
 """
 
 from __future__ import annotations
@@ -9,11 +9,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
+import subprocess
 import sys
+from io import FileIO
 from typing import Any
 
-__all__ = ["adopt_orphans", "become_nobody", "drop_privileges", "join_namespaces", "kernel_call"]
+__all__ = [
+    "adopt_orphans",
+    "become_nobody",
+    "drop_privileges",
+    "join_namespaces",
+    "kernel_call",
+    "read_child_pid",
+    "start_keeper",
+]
 
 NS_GET_USERNS = 0xB701
 CLONE_NEWUSER = 0x10000000
@@ -46,6 +57,69 @@ def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends."""
     if sys.platform == "linux":
         kernel_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def start_keeper(
+    argv: list[str], allowed: bytes
+) -> tuple[subprocess.Popen[bytes], FileIO, int, int]:
+    """Start bubblewrap, which makes the namespaces and keeps them.
+
+    Parameters
+    ----------
+    allowed
+        The seccomp filter of process 1: without Landlock, a program inside may write to its memory.
+
+    Returns
+    -------
+    tuple
+        Its process; where it tells the pid of the first process inside (see
+        :func:`read_child_pid`); and the descriptors on which that one says that all is ready, and
+        bubblewrap complains.
+    """
+    with contextlib.ExitStack() as ends:
+        said, said_writer = _pipe(ends)
+        complaint, complaint_writer = _pipe(ends)
+        information, information_writer = _pipe(ends)
+        # Through a pipe: what is on a command line can be read inside the sandbox.
+        arguments = _pipe_of(ends, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
+        filtering = _pipe_of(ends, allowed)
+        keeper = subprocess.Popen(
+            [
+                *(argv[0], "--args", str(arguments), "--seccomp", str(filtering)),
+                *("--info-fd", str(information_writer.fileno())),
+                # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
+                *("--as-pid-1", "/bin/sh", "-c", "echo ready && exec sleep infinity >/dev/null"),
+            ],
+            pass_fds=(arguments, filtering, information_writer.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=said_writer,
+            stderr=complaint_writer,
+            env={"PATH": os.defpath},
+        )
+        kept = [os.dup(end.fileno()) for end in (information, said, complaint)]
+    return keeper, FileIO(kept[0]), kept[1], kept[2]
+
+
+def _pipe(ends: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    """Make a pipe whose ends are closed with all others."""
+    reader, writer = os.pipe()
+    return ends.enter_context(FileIO(reader)), ends.enter_context(FileIO(writer, "w"))
+
+
+def _pipe_of(ends: contextlib.ExitStack, data: bytes) -> int:
+    """Make a pipe that holds some bytes, and no more; return its descriptor."""
+    reader, writer = _pipe(ends)
+    writer.write(data)
+    writer.close()
+    return reader.fileno()
+
+
+def read_child_pid(information: FileIO) -> int:
+    """Read the pid that bubblewrap reports; 0 where it failed before it could."""
+    text = b""
+    while b"}" not in text and (more := information.read(4096)):
+        text += more
+    return int(json.loads(text)["child-pid"]) if text else 0
 
 
 def join_namespaces(pid: int) -> None:

@@ -81,6 +81,11 @@ ALWAYS_REFUSED = {
     "open_tree_attr": (467, 467),
     # A page in a pipe holds all of the huge page that it is a part of, and no measure sees it.
     "vmsplice": (278, 75),
+    # Memory that is told nowhere.
+    "memfd_secret": (447, 447),
+    # What they hold is told nowhere, either.
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
 }
 X86_ONLY_REFUSED = {"iopl": 172, "ioperm": 173, "modify_ldt": 154}
 # Namespaces make these harmless; Landlock does not cover them.
@@ -96,8 +101,6 @@ REFUSED_WITHOUT_NAMESPACES = {
     "msgsnd": (69, 189),
     "msgrcv": (70, 188),
     "msgctl": (71, 187),
-    "mq_open": (240, 180),
-    "mq_unlink": (241, 181),
     # The user has few of these (128), and they tell the names in folders of theirs.
     "inotify_init1": (294, 26),
 }

@@ -21,18 +21,25 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-__all__ = ["BEGIN", "END", "ENTRY", "Usage", "enter", "leave", "make_path", "measure"]
-__all__ += ["open_file", "open_folder", "remove", "unlock", "walk"]
+__all__ = ["BEGIN", "END", "ENTRY", "Identity", "Tally", "Usage", "clear", "enter", "leave"]
+__all__ += ["make_path", "measure", "open_above", "open_file", "open_folder", "remove", "unlock"]
+__all__ += ["walk"]
 
 # What a walk tells: a folder begins or ends, or there is something else.
 BEGIN, END, ENTRY = "begin", "end", "entry"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# A folder that is searched for one name, and not read.
+SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 512
+# What a file takes though it is empty: its inode, its name.
+LEAST_BYTES = 4096
 READ, CHANGE = 0o500, 0o700
 # Whoever still writes into a tree that is removed has been killed, and is about to end.
 ROUNDS, ROUND_SECONDS = 20, 0.05
 DEEPEST = 200
+# So many folders above the one at hand are kept open: the way back into them cannot be lost.
+KEPT = 64
 
 Identity = tuple[int, int]
 Step = tuple[str, int, str, os.stat_result]
@@ -43,6 +50,27 @@ class Usage(NamedTuple):
 
     bytes: int
     entries: int
+
+
+class Tally:
+    """What a walk has come across so far."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.entries = 0
+        self._linked: set[Identity] = set()
+
+    def add(self, what: str, found: os.stat_result) -> None:
+        """Count one step of :func:`walk`: a file with several names once."""
+        if what is END:
+            return
+        if found.st_nlink > 1 and what is ENTRY:
+            identity = (found.st_dev, found.st_ino)
+            if identity in self._linked:
+                return
+            self._linked.add(identity)
+        self.bytes += max(found.st_blocks * BLOCK, LEAST_BYTES)
+        self.entries += 1
 
 
 class _Level(NamedTuple):
@@ -78,41 +106,69 @@ def walk(
     Raises
     ------
     OSError
-        ``ESTALE``: the tree was moved about, and the way up is lost.
+        ``ESTALE``: the tree was moved about, deep below, and the way up is lost.
     """
-    here = os.dup(parent)
+    way = _Way(parent)
     levels = [_Level("", os.fstat(parent), [name], unlocked=False)]
     try:
         while True:
             if levels[-1].names:
                 name = levels[-1].names.pop()
                 try:
-                    found = os.stat(name, dir_fd=here, follow_symlinks=False)
+                    found = os.stat(name, dir_fd=way.here, follow_symlinks=False)
                 except OSError:
                     continue  # gone, or its folder was closed again
                 if not stat.S_ISDIR(found.st_mode) or len(levels) - 1 == deepest:
-                    yield ENTRY, here, name, found
+                    yield ENTRY, way.here, name, found
                 elif (found.st_dev, found.st_ino) not in foreign:
                     try:
-                        inside, level = _look_into(here, name, rights)
+                        inside, level = _look_into(way.here, name, rights)
                     except PermissionError:
-                        yield ENTRY, here, name, found
+                        yield ENTRY, way.here, name, found
                         continue
                     except (FileNotFoundError, NotADirectoryError):
                         continue  # it is something else by now
-                    os.close(here)
-                    here = inside
+                    way.down(inside)
                     levels.append(level)
-                    yield BEGIN, here, name, level.found
+                    yield BEGIN, inside, name, level.found
             elif len(levels) == 1:
                 return
             else:
                 done = levels.pop()
-                above = parent if len(levels) == 1 else None
-                here = leave(here, levels[-1].found, above, done.found if done.unlocked else None)
-                yield END, here, done.name, done.found
+                way.up(levels[-1].found, done.found if done.unlocked else None)
+                yield END, way.here, done.name, done.found
     finally:
-        os.close(here)
+        way.close()
+
+
+class _Way:
+    """The way down to the folder at hand; of those above it, the uppermost are kept open."""
+
+    def __init__(self, top: int) -> None:
+        self.here = os.dup(top)
+        self._kept: list[int] = []
+        self._depth = 0
+
+    def down(self, inside: int) -> None:
+        if self._depth < KEPT:
+            self._kept.append(self.here)
+        else:
+            os.close(self.here)
+        self.here = inside
+        self._depth += 1
+
+    def up(self, found: os.stat_result, locked: os.stat_result | None) -> None:
+        self._depth -= 1
+        above = self._kept.pop() if self._depth < KEPT else None
+        try:
+            self.here = leave(self.here, found, above, locked)
+        finally:
+            if above is not None:
+                os.close(above)
+
+    def close(self) -> None:
+        for folder in (*self._kept, self.here):
+            os.close(folder)
 
 
 def _look_into(folder: int, name: str, rights: int) -> tuple[int, _Level]:
@@ -189,6 +245,12 @@ def open_folder(path: str) -> int:
     return os.open(path, FOLDER)
 
 
+def open_above(path: str) -> tuple[int, str]:
+    """Open the folder above one whose path no sandbox can change; return it, and the last name."""
+    above, name = os.path.split(path)
+    return os.open(above, SEARCH), name
+
+
 def open_file(folder: int, name: str) -> int:
     """Open something to be read, neither waiting for it nor following it."""
     try:
@@ -229,30 +291,26 @@ def _make_folder(folder: int, name: str, owner: int | None) -> int:
     raise OSError(errno.ESTALE, "The files were moved about meanwhile", name)
 
 
-def measure(parent: int, name: str, foreign: Container[Identity] = ()) -> Usage:
-    """Return what the tree called ``name`` in ``parent`` holds.
+def measure(
+    parent: int, name: str, foreign: Container[Identity] = (), most: int = sys.maxsize
+) -> Usage:
+    """Return what the tree called ``name`` in ``parent`` holds, or the first ``most`` of it.
 
     Where it keeps moving, that is the most that was seen of it.
     """
-    most = Usage(0, 0)
+    seen = Usage(0, 0)
     for _round in range(3):
-        size, entries = 0, 0
-        linked: set[Identity] = set()
+        tally = Tally()
         try:
             for what, _folder, _name, found in walk(parent, name, foreign=foreign):
-                if what is END:
-                    continue
-                if found.st_nlink > 1 and what is ENTRY:
-                    if (found.st_dev, found.st_ino) in linked:
-                        continue
-                    linked.add((found.st_dev, found.st_ino))
-                size += found.st_blocks * BLOCK
-                entries += 1
+                tally.add(what, found)
+                if tally.entries > most:
+                    break
         except OSError:
-            most = max(most, Usage(size, entries))
+            seen = max(seen, Usage(tally.bytes, tally.entries))
         else:
-            return Usage(size, entries)
-    return most
+            return Usage(tally.bytes, tally.entries)
+    return seen
 
 
 def remove(parent: int, name: str, *, rounds: int = ROUNDS) -> None:
@@ -279,6 +337,19 @@ def remove(parent: int, name: str, *, rounds: int = ROUNDS) -> None:
         failure = failed or failure
     if failure is not None:
         raise failure
+
+
+def clear(parent: int, name: str) -> None:
+    """Remove all that is in a folder, as far as it can be removed; the folder stays."""
+    inside, level = _look_into(parent, name, CHANGE)
+    try:
+        for entry in level.names:
+            with contextlib.suppress(OSError):
+                remove(inside, entry)
+        if level.unlocked:
+            os.fchmod(inside, stat.S_IMODE(level.found.st_mode))
+    finally:
+        os.close(inside)
 
 
 def _remove_once(parent: int, top: str, waiting: list[str]) -> OSError | None:

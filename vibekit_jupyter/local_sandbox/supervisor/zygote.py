@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import select
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -47,6 +45,7 @@ from vibekit_jupyter.local_sandbox.supervisor.share import (
 from vibekit_jupyter.local_sandbox.supervisor.worker import become_worker
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
 __all__ = ["main"]
@@ -108,7 +107,7 @@ class Zygote:
             while True:
                 for key, _mask in selector.select():
                     key.data()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         finally:
             for name in list(self.rooms):
@@ -122,12 +121,30 @@ class Zygote:
 
     def _requests(self) -> None:
         for message in self.channel.receive():
-            if message["op"] == "create":
-                self._create(message)
-            elif message["op"] == "end":
-                self._end(message["sandbox"])
-            elif message["op"] == "work":
-                self._work(message)
+            if message.get("lost"):
+                continue  # with the way to whoever asked: it is closed, and so it hears of it
+            try:
+                if message["op"] == "create":
+                    self._create(message)
+                elif message["op"] == "end":
+                    self._end(message["sandbox"])
+                elif message["op"] == "work":
+                    self._work(message)
+            except (OSError, ValueError) as error:  # no room for more processes or files, say
+                self._refuse(message, str(error))
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        """Tell whoever asked that it cannot be done, and leave nothing of it."""
+        line, *others = message["fds"] or [-1]
+        for descriptor in others:
+            os.close(descriptor)
+        if line >= 0:
+            channel = Channel(socket.socket(fileno=line))
+            with contextlib.suppress(OSError):
+                channel.send({"event": "failed", "code": "resource_exhausted", "message": reason})
+            channel.close()
+        if message["op"] == "create":
+            self._end(message["sandbox"])
 
     def _work(self, message: Message) -> None:
         pid = os.fork()
@@ -142,53 +159,22 @@ class Zygote:
         (line,) = message["fds"]
         plan = message["plan"]
         room = self.rooms[message["sandbox"]] = Room()
-        said, complaint = self._furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
+        said, complaint = _furnish(room, plan) if plan["bubblewrap"] else (-1, -1)
         if plan["groups"]:
             with contextlib.suppress(OSError):  # what it holds is measured nevertheless
                 room.group = make_group(plan["groups"], message["sandbox"], plan["limits"])
-        room.supervisor = os.fork()
+        try:
+            room.supervisor = os.fork()
+        except OSError:
+            for descriptor in {said, complaint} - {-1}:
+                os.close(descriptor)
+            raise
         if room.supervisor == 0:
             plan["told"] = self.told.fileno() if divided_by_session() else -1
             _become_supervisor(line, plan, room, (said, complaint), self._forget_all)
         for descriptor in (line, said, complaint):
             if descriptor >= 0:
                 os.close(descriptor)
-
-    @staticmethod
-    def _furnish(room: Room, plan: dict[str, Any]) -> tuple[int, int]:
-        """Start bubblewrap; return where it says that all is ready, and where it complains."""
-        argv = plan["bubblewrap"]
-        said, said_writer = os.pipe()
-        complaint, complaint_writer = os.pipe()
-        information, information_writer = os.pipe()
-        arguments, arguments_writer = os.pipe()
-        # Through a pipe: what is on a command line can be read inside the sandbox.
-        os.write(arguments_writer, b"\0".join(map(os.fsencode, argv[1:])) + b"\0")
-        os.close(arguments_writer)
-        # A program inside may, without Landlock, write to the memory of process 1.
-        filtering, filter_writer = os.pipe()
-        with contextlib.suppress(OSError):  # no table for this machine: the supervisor says so
-            os.write(filter_writer, seccomp_filter(plan))
-        os.close(filter_writer)
-        room.keeper = subprocess.Popen(
-            [
-                *(argv[0], "--args", str(arguments), "--info-fd", str(information_writer)),
-                *("--seccomp", str(filtering)),
-                # Whoever is process 1 cannot be killed from inside, by kill(-1) either.
-                *("--as-pid-1", "/bin/sh", "-c", "echo ready && exec sleep infinity >/dev/null"),
-            ],
-            pass_fds=(arguments, information_writer, filtering),
-            stdin=subprocess.DEVNULL,
-            stdout=said_writer,
-            stderr=complaint_writer,
-            env={"PATH": os.defpath},
-        )
-        for descriptor in (
-            *(said_writer, complaint_writer, information_writer, arguments, filtering),
-        ):
-            os.close(descriptor)
-        room.inside = _child_pid(information)
-        return said, complaint
 
     def _forget_all(self) -> None:
         """Close, in a fork, what belongs to the zygote alone."""
@@ -210,11 +196,19 @@ class Zygote:
         if inside >= 0:
             # It ends after all others in there: nobody of this life is left in the sandbox's
             # folders when they are made ready for the next one, or removed.
-            select.select([inside], [], [], GRACE_SECONDS)
+            self._await_last(inside)
             os.close(inside)
         if room.group:
             self.groups_to_leave.add(room.group)
         self._reap()
+
+    def _await_last(self, inside: int) -> None:
+        """Wait for a first process to end, and take the ends of others that it waits for itself."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            if inside in select.select([inside, self.wake.fileno()], [], [], left)[0]:
+                return
+            self._reap()
 
     def _share(self) -> None:
         """Let what runs in sandboxes stand back."""
@@ -246,6 +240,17 @@ class Zygote:
             send_each(left, signal.SIGKILL)
 
 
+def _furnish(room: Room, plan: dict[str, Any]) -> tuple[int, int]:
+    """Start bubblewrap; return where it says that all is ready, and where it complains."""
+    allowed = b""
+    with contextlib.suppress(OSError):  # no table for this machine: the supervisor says so
+        allowed = seccomp_filter(plan)
+    room.keeper, information, said, complaint = rooms.start_keeper(plan["bubblewrap"], allowed)
+    with information:
+        room.inside = rooms.read_child_pid(information)
+    return said, complaint
+
+
 def _await_end(room: Room) -> None:
     """Wait for a supervisor whose line is closed: it ends all its processes at one stroke.
 
@@ -266,15 +271,6 @@ def _handle_of(pid: int) -> int:
         return os.pidfd_open(pid) if pid and sys.platform == "linux" else -1
     except OSError:
         return -1  # it has ended, or the kernel is too old
-
-
-def _child_pid(information: int) -> int:
-    """Read the pid that bubblewrap reports; 0 where it failed before it could."""
-    text = b""
-    while b"}" not in text and (more := os.read(information, 4096)):
-        text += more
-    os.close(information)
-    return int(json.loads(text)["child-pid"]) if text else 0
 
 
 def _become_supervisor(
