@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.runs import beginning, command, end, written
+from tests.unit.notebook.render.test_limits import turn
+from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.events import Event, FileShown, Notice, TextDelta, ThinkingDelta
+from vibekit_jupyter.notebook import transcripts
 from vibekit_jupyter.notebook.render import Transcript, rendered, to_html
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.sessions.session import Turn
 
 LINE = "total = sum(values) if values else 0.0  # of all of them"
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(900_000)).decode()
@@ -72,6 +80,43 @@ def test_a_card_takes_no_more_room_than_it_is_given(room: int) -> None:
     html = to_html(Transcript.of([*beginning(), *writes(60), end()]), room=room)
     assert len(html.encode()) < room + 2_000
     assert "12 s" in html
+
+
+def conversation(number: int, events: list[Event]) -> list[Turn]:
+    return [
+        dataclasses.replace(
+            turn(f"prompt {n}", "words"), number=n, events=[event.to_dict() for event in events]
+        )
+        for n in range(1, number + 1)
+    ]
+
+
+def test_a_conversation_shows_its_last_turns_and_how_many_more_there_are() -> None:
+    turns = conversation(250, [*beginning(), TextDelta("words"), end()])
+    shown = transcripts.shown(turns, last=20)
+    for form in (shown.plain, text_of(shown.html)):
+        assert form.startswith("230 earlier turns: %vibekit_session history --all, or --turn N")
+        assert form.count("prompt") == 20
+        assert form.index("prompt 231") < form.index("prompt 250")
+    assert transcripts.shown(turns).plain.count("prompt") == 250
+    assert "earlier" not in transcripts.shown(turns[:20], last=20).plain
+
+
+def test_a_conversation_of_any_length_stays_below_two_megabytes() -> None:
+    turns = conversation(60, [*beginning(), *writes(3), TextDelta("x" * 60_000), end()])
+    shown = transcripts.shown(turns)
+    assert len(shown.html.encode()) < 2_000_000
+    assert "prompt 60" in shown.html
+    assert "earlier turns" in shown.html
+
+
+def test_one_turn_of_a_conversation_is_shown_by_its_number() -> None:
+    turns = conversation(250, [*beginning(), end()])
+    assert "> prompt 7\n" in transcripts.one(turns, 7).plain
+    assert "> prompt 250\n" in transcripts.one(turns, -1).plain
+    for missing in (0, 251, -251):
+        with pytest.raises(ConfigurationError, match="the conversation has 250 turns"):
+            transcripts.one(turns, missing)
 
 
 def test_a_failed_group_says_how_many_failed() -> None:
