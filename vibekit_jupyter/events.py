@@ -110,12 +110,14 @@ class ThinkingDelta(Event):
 
 @dataclass(frozen=True)
 class RetryScheduled(Event):
-    """The model service could not answer, and is asked again in so many ``seconds``.
+    """The model service could not answer, and is asked again.
 
     Attributes
     ----------
+    seconds
+        When, if the service said so, else 0.
     reason
-        Why, in short: an HTTP status, or ``connection``.
+        Why, in short: an HTTP status.
     """
 
     recorded: ClassVar[bool] = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
+from vibekit_jupyter.agents.progress import tell_of_retry
 from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ async def _as_it_is(request: httpx2.Request) -> None:
 
 
 async def _bounded(response: httpx2.Response) -> None:
+    tell_of_retry(response.status_code, response.headers)
     if isinstance(response.stream, httpx2.AsyncByteStream):
         response.stream = _Bounded(response, response.stream)
 

@@ -52,8 +52,9 @@ class Waiting:
         if any(isinstance(block, ToolCall) and not block.closed for block in latest):
             return ""  # its row says so
         match self._last:
-            case RetryScheduled(seconds=seconds, reason=reason) if seconds > waited:
-                return f"retrying in {seconds - waited:.0f} s ({reason})"
+            case RetryScheduled(seconds=seconds, reason=reason) if seconds > waited or not seconds:
+                when = f" in {seconds - waited:.0f} s" if seconds else ""
+                return f"retrying{when} ({reason})"
             case ToolCallDelta(tool=tool, path=path, size=size):
                 return _writing(tool, path, size)
         speaks = any(isinstance(block, Text | Thinking) and not block.closed for block in latest)
