@@ -28,12 +28,14 @@ __all__ = [
     "FileShown",
     "Notice",
     "RawEvent",
+    "RetryScheduled",
     "RunFinished",
     "RunStarted",
     "SessionReady",
     "StepFinished",
     "TextDelta",
     "ThinkingDelta",
+    "ToolCallDelta",
     "ToolCallFinished",
     "ToolCallStarted",
     "event_from_dict",
@@ -46,9 +48,16 @@ _EVENTS: dict[str, type[Event]] = {}
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened during a run."""
+    """Something that happened during a run.
+
+    Attributes
+    ----------
+    recorded
+        It is written down; not what is of interest only until the next one.
+    """
 
     type: ClassVar[str] = "event"
+    recorded: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         cls.type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
@@ -97,6 +106,43 @@ class ThinkingDelta(Event):
     """Some of the model's thinking, or of the summary it gives of it."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class RetryScheduled(Event):
+    """The model service could not answer, and is asked again.
+
+    Attributes
+    ----------
+    seconds
+        When, if the service said so, else 0.
+    reason
+        Why, in short: an HTTP status.
+    """
+
+    recorded: ClassVar[bool] = False
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class ToolCallDelta(Event):
+    """The model goes on writing a tool call; it does not run yet.
+
+    Attributes
+    ----------
+    path
+        The file that it is about, as far as that is known.
+    size
+        How many characters of its arguments there are so far.
+    """
+
+    recorded: ClassVar[bool] = False
+
+    tool: str
+    path: str
+    size: int
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from vibekit_jupyter.agents.progress import tell_of_retry
 from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
 from vibekit_jupyter.settings.network import unusable
 
@@ -54,6 +55,7 @@ async def _as_it_is(request: httpx2.Request) -> None:
 
 
 async def _bounded(response: httpx2.Response) -> None:
+    tell_of_retry(response.status_code, response.headers)
     if isinstance(response.stream, httpx2.AsyncByteStream):
         response.stream = _Bounded(response, response.stream)
 

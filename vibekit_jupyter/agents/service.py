@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from vibekit_jupyter.agents.failures import Failures, status_of
+from vibekit_jupyter.agents.progress import ToolCallProgress
 from vibekit_jupyter.agents.wire_text import is_deep
 from vibekit_jupyter.sandbox.bounded_answer import (
     MIB,
@@ -127,7 +128,9 @@ class Service:
 async def _bounded(events: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """Yield an answer's events; those that are kept whole are bounded together, and not deep."""
     kept = values = 0
+    progress = ToolCallProgress()
     async for event in events:
+        progress.see(event)
         if not str(event["type"]).endswith("delta"):
             spelled = json.dumps(event).encode()
             kept += len(spelled)

@@ -50,6 +50,8 @@ NAME = "%vibekit_session"
 LEFT = "It was the current session; now there is none."
 # How many sessions a list shows unasked.
 SHOWN = 50
+# How many turns of a conversation.
+TURNS = 20
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,8 @@ def kill(client: SyncClient, *, session: str | None, force: bool) -> Sequence[Sh
 
 @verb(
     session_argument(nargs="?"),
+    argument("--turn", type=int, metavar="N", help="only this one; -1 is the last"),
+    argument("--all", action="store_true", help=f"show more than the last {TURNS}"),
     argument("--to", metavar="FILE", help="write it to a file: .md, .ipynb or .json"),
     argument(
         "--save",
@@ -300,6 +304,8 @@ def history(
     client: SyncClient,
     *,
     session: str | None,
+    turn: int | None,
+    all: bool,  # noqa: A002  # as it is typed
     to: str | None,
     save: str | None,
     force: bool,
@@ -310,8 +316,10 @@ def history(
     turns = client.history(session)
     if save is not None:
         return [transcripts.saved(turns, save, force=force)]
+    if turn is not None:
+        return [transcripts.one(turns, turn)]
     if to is None:
-        return [transcripts.shown(turns)]
+        return [transcripts.shown(turns, last=None if all else TURNS)]
     return [transcripts.written(turns, to, force=force)]
 
 

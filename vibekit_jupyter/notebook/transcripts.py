@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered
+from vibekit_jupyter.notebook.render import Rendered, Transcript, message, rendered, style
 from vibekit_jupyter.notebook.render.exported import inert, to_markdown
+from vibekit_jupyter.notebook.render.folded import size
+from vibekit_jupyter.notebook.render.html import ROOM
 from vibekit_jupyter.notebook.render.limits import drawing_time
 from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.notebook.render.words import plural
 from vibekit_jupyter.runs.lesson import ENDING, lesson
 from vibekit_jupyter.runs.records import events_of
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
 from vibekit_jupyter.settings.home import write_private
 
 if TYPE_CHECKING:
@@ -23,27 +26,72 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sessions.session import Turn
 
-__all__ = ["saved", "shown", "written"]
+__all__ = ["one", "saved", "shown", "written"]
 
 MOST_TIME = 10.0  # seconds of drawing
-PROMPT_STYLE = "white-space:pre-wrap;font-weight:600;margin:10px 0 4px"
+MOST_PROMPT = 20_000  # characters
+MARGIN = 200_000  # bytes, for the turn that has no room any more
+PROMPT_STYLE = (
+    f"{style.SANS};white-space:pre-wrap;overflow-wrap:anywhere;font-weight:600;margin:10px 0 4px"
+)
 
 
-def shown(turns: Sequence[Turn]) -> Rendered:
-    """Return a session's conversation to show in a cell: each prompt, and its run below."""
+def shown(turns: Sequence[Turn], last: int | None = None) -> Rendered:
+    """Return a session's conversation to show in a cell: each prompt, and its run below.
+
+    What is shown is small enough for a notebook: the last turns get their room first.
+
+    Parameters
+    ----------
+    last
+        How many turns to show; without it, all of them.
+    """
     if not turns:
         return message("Nothing was said in this session yet.")
+    first = 0 if last is None else max(0, len(turns) - last)
+    room = ROOM - MARGIN
+    parts: list[Rendered] = []
     with drawing_time(MOST_TIME):
-        runs = [_run(turn) for turn in turns]
+        for number, turn in reversed([*enumerate(turns, 1)][first:]):
+            part = _turn(number, turn, room)
+            room = max(0, room - size(part.html) - size(part.plain))
+            parts.append(part)
+            if not room:
+                first = number - 1
+                break
+    if first:
+        earlier = f"{plural(first, 'earlier turn')}: %vibekit_session history --all, or --turn N"
+        parts.append(Rendered(earlier, f'<div style="{style.SANS};{style.QUIET}">{earlier}</div>'))
+    parts.reverse()
+    return Rendered("\n\n".join(part.plain for part in parts), "".join(part.html for part in parts))
+
+
+def one(turns: Sequence[Turn], number: int) -> Rendered:
+    """Return one turn of a conversation, counted from 1; a negative number counts from its end.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such turn.
+    """
+    place = number - 1 if number > 0 else len(turns) + number
+    if number == 0 or not 0 <= place < len(turns):
+        raise ConfigurationError(
+            f"There is no turn {number}: the conversation has {plural(len(turns), 'turn')}.",
+            hint="%vibekit_session history shows the last of them.",
+        )
+    return _turn(place + 1, turns[place], None)
+
+
+def _turn(number: int, turn: Turn, room: int | None) -> Rendered:
+    """Return a prompt, with its number, and the run below."""
+    prompt = BoundedText.of(MOST_PROMPT)
+    prompt.append(turn.prompt)
+    run = _run(turn, room)
+    count = style.span(f"{style.DIM};font-weight:400", f"{number} · ")
     return Rendered(
-        "\n\n".join(
-            f"> {_indented(visible(turn.prompt))}\n\n{run.plain}"
-            for turn, run in zip(turns, runs, strict=True)
-        ),
-        "".join(
-            f'<div style="{PROMPT_STYLE}">{escape(turn.prompt)}</div>{run.html}'
-            for turn, run in zip(turns, runs, strict=True)
-        ),
+        f"> {_indented(visible(str(prompt)))}\n\n{run.plain}",
+        f'<div style="{PROMPT_STYLE}">{count}{escape(str(prompt))}</div>{run.html}',
     )
 
 
@@ -103,8 +151,8 @@ def _write(path: Path, text: str, *, force: bool, mode: int = 0o600) -> None:
         ) from error
 
 
-def _run(turn: Turn) -> Rendered:
-    return rendered(Transcript.of(events_of(turn)))
+def _run(turn: Turn, room: int | None = None) -> Rendered:
+    return rendered(Transcript.of(events_of(turn)), room=room)
 
 
 def _indented(text: str) -> str:

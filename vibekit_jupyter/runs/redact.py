@@ -97,6 +97,8 @@ class Redactor:
         """
         if self._whole is None:
             yield event
+        elif not event.recorded:
+            yield self._value(event)  # it ends no stream
         elif isinstance(event, TextDelta | ThinkingDelta | CommandOutput):
             yield from self._piece(event)
         else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
 from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.events import (
@@ -156,7 +157,8 @@ class Run:
             ready = await prepare()
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
-            await self._turn(ready, limits or Limits(), effort=effort)
+            with telling(self._note):
+                await self._turn(ready, limits or Limits(), effort=effort)
         except BaseException as raised:
             status = _status(raised)
             error = raised
@@ -268,7 +270,8 @@ class Run:
 
     def _note(self, event: Event) -> None:
         for told in self._redactor.event(event):
-            self._events.add(told)
+            if told.recorded:
+                self._events.add(told)
             self._collect(told)
             self._tell(told)
 

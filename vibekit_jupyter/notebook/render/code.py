@@ -36,17 +36,19 @@ COLORED: Final = frozenset(
     }
 )
 
+SIGN: Final = "-webkit-user-select:none;user-select:none"
+
 _COLORS: Final[dict[_TokenType, str]] = {
-    Comment: "color:#7d858e;font-style:italic",
-    Keyword: "color:#b457c9",
-    Name.Builtin: "color:#2f7de1",
-    Name.Class: "color:#2f7de1",
-    Name.Decorator: "color:#b457c9",
-    Name.Function: "color:#2f7de1",
-    Name.Tag: "color:#b457c9",
-    Number: "color:#1a8a9a",
-    Operator.Word: "color:#b457c9",
-    String: "color:#a8701a",
+    Comment: f"{style.words('#7d858e')};font-style:italic",
+    Keyword: style.words("#b457c9"),
+    Name.Builtin: style.words("#2f7de1"),
+    Name.Class: style.words("#2f7de1"),
+    Name.Decorator: style.words("#b457c9"),
+    Name.Function: style.words("#2f7de1"),
+    Name.Tag: style.words("#b457c9"),
+    Number: style.words("#1a8a9a"),
+    Operator.Word: style.words("#b457c9"),
+    String: style.words("#a8701a"),
 }
 
 
@@ -112,7 +114,8 @@ def _diff_line(line: str, body: str) -> str:
     if background:
         css += f"background-color:{background}"
     sign = {"-": "−"}.get(line[:1], escape(line[:1]) or " ")  # noqa: RUF001  # as wide as a plus
-    return style.span(css, f"{sign} {body}")
+    # Who copies the code does not copy the signs.
+    return style.span(css, style.span(SIGN, f"{sign} ") + (body or "<br>"))
 
 
 def _color(kind: _TokenType) -> str:

@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import uuid4
 
 from vibekit_jupyter.errors import ConfigurationError, RunInterruptedError
-from vibekit_jupyter.events import RunFinished
-from vibekit_jupyter.notebook.render.html import block_html, card, head_html, to_html
+from vibekit_jupyter.events import RunFinished, TextDelta, ToolCallStarted
+from vibekit_jupyter.notebook.render.growing import GrowingText
+from vibekit_jupyter.notebook.render.html import (
+    block_html,
+    card,
+    head_html,
+    piece,
+    plain_html,
+    to_html,
+    waiting_html,
+)
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
+from vibekit_jupyter.notebook.render.live import LiveOutputs
 from vibekit_jupyter.notebook.render.plain import (
     block_plain,
     foot_plain,
@@ -25,7 +35,9 @@ from vibekit_jupyter.notebook.render.plain import (
 )
 from vibekit_jupyter.notebook.render.record import output_record
 from vibekit_jupyter.notebook.render.rendered import Rendered
-from vibekit_jupyter.notebook.render.transcript import Transcript
+from vibekit_jupyter.notebook.render.transcript import Text, Transcript
+from vibekit_jupyter.notebook.render.waiting import Waiting
+from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,20 +46,21 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.events import Event
+    from vibekit_jupyter.notebook.render.transcript import Block
 
 __all__ = ["PlainDisplay", "RichDisplay", "RunDisplay", "display_mode", "rendered", "run_display"]
 
 Mode = Literal["rich", "plain"]
 
 INTERVAL: Final = 0.1
-# A piece beyond this is drawn no more. Each may be larger than the one before:
-# JupyterLab shows the first 50 outputs of a cell.
-PIECE_LIMIT: Final = 4_000
 LARGE: Final = 16_000
 LARGE_INTERVAL: Final = 0.25
+# Drawing may take one part in so many of the time.
+SHARE: Final = 20
 LIVE_LIMIT: Final = 4_000
 # Not no data at all: nbconvert warns of an output that it cannot represent.
 EMPTY: Final = {"text/html": "", "text/plain": ""}
+MOST_PLAIN: Final = 500_000
 METADATA_KEY: Final = "vibekit"
 
 
@@ -116,11 +129,27 @@ def run_display(
     )
 
 
-def rendered(transcript: Transcript, *, private: bool = False) -> Rendered:
-    """Return the static output of a run: both forms, and its record as metadata."""
+def rendered(
+    transcript: Transcript,
+    *,
+    private: bool = False,
+    failure: bool = True,
+    room: int | None = None,
+) -> Rendered:
+    """Return the static output of a run: both forms, and its record as metadata.
+
+    Parameters
+    ----------
+    private
+        Leave the prompt out of the record.
+    failure, room
+        See :func:`~vibekit_jupyter.notebook.render.html.to_html`.
+    """
+    plain = BoundedText.of(None if transcript.full else MOST_PLAIN)
+    plain.append(to_plain(transcript))
     return Rendered(
-        plain=to_plain(transcript),
-        html=to_html(transcript),
+        plain=str(plain),
+        html=to_html(transcript, room=room, failure=failure),
         metadata={METADATA_KEY: output_record(transcript, private=private)},
     )
 
@@ -186,11 +215,10 @@ class PlainDisplay:
 class RichDisplay:
     """Draws a run in a notebook's cell.
 
-    While it runs, the card is several outputs: the head, whose clock moves, pieces of what is
-    complete, the last of which takes in more, and below them what is still growing. In the end
-    there is one static output. It replaces everything in a cell that holds nothing else; next to
-    other output of the cell, which must stay, it takes the place of the first piece, and the
-    rest become empty.
+    While it runs, the card is several outputs: the head, whose clock moves, what is finished, and
+    below it what is still growing or waited for. In the end there is one static output, and the
+    others are taken away in a cell that holds nothing else; next to other output of the cell,
+    which must stay, they become empty.
 
     Parameters
     ----------
@@ -220,80 +248,92 @@ class RichDisplay:
         self._private = private
         self._clock = clock
         self._began = clock()
-        self._heard = self._began
         self._due_at = self._began
+        self._waiting = Waiting(self._began)
         self._running: dict[int, float] = {}
+        self._texts: dict[int, GrowingText] = {}
         self._shown: dict[int, tuple[str, int]] = {}
-        self._piece = 1
-        self._complete = ""
+        self._outputs = LiveOutputs(lambda number, body: self._show(number + 1, body))
         self._number = 0
 
     def feed(self, event: Event) -> None:
         """Take an event in."""
+        now = self._clock()
         self.transcript.add(event)
-        self._heard = self._clock()
+        self._waiting.add(event, now)
+        number = self.transcript.blocks[-1].number if self.transcript.blocks else 0
+        if isinstance(event, ToolCallStarted):
+            self._running[number] = now
+        elif isinstance(event, TextDelta) and self._live:
+            self._texts.setdefault(number, GrowingText()).add(event.text)
 
     def tick(self) -> None:
         """Draw what is due, and move the clock."""
         now = self._clock()
         if not self._live or self.transcript.started is None or now < self._due_at:
             return
+        began = time.thread_time()
         with drawing_time(CARD_TIME):
-            self._redraw(now)
-
-    def _redraw(self, now: float) -> None:
-        head = head_html(self.transcript, elapsed=now - self._began, silent=now - self._heard)
-        self._show(0, head)
-        size = self._draw(now)
-        self._due_at = now + (INTERVAL if size < LARGE else LARGE_INTERVAL)
+            self._show(0, head_html(self.transcript, elapsed=now - self._began))
+            size = self._draw(now)
+        pause = INTERVAL if size < LARGE else LARGE_INTERVAL
+        self._due_at = now + max(pause, SHARE * (time.thread_time() - began))
 
     def finish(self, error: BaseException | None = None) -> None:
         """Put the static card in the place of the live one."""
         if self.transcript.started is None:
             return
         _close(self.transcript, self._clock() - self._began, error)
-        final = rendered(self.transcript, private=self._private)
+        # What ended it is raised, and said below.
+        final = rendered(self.transcript, private=self._private, failure=error is None)
         if self._owns_cell:
             self._publisher.clear_output(wait=True)  # type: ignore[no-untyped-call]  # IPython's own
-            self._publish(final.bundle(), final.metadata)
-            return
-        ids = [display_id for display_id, _ in self._shown.values()]
-        self._publish(
-            final.bundle(), final.metadata, display_id=next(iter(ids), None), update=bool(ids)
-        )
-        for display_id in ids[1:]:
-            self._publish(EMPTY, {}, display_id=display_id, update=True)
+        else:
+            for display_id, _ in self._shown.values():
+                self._publish(EMPTY, {}, display_id=display_id, update=True)
+        # Not as an update: jupyter console shows none.
+        self._publish(final.bundle(), final.metadata)
 
     def _draw(self, now: float) -> int:
-        """Draw what is new of the pieces; return how many characters that was."""
+        """Draw what is new; return how many characters that was."""
         growing: list[str] = []
         for block in self.transcript.since(self._number):
-            began = self._running.setdefault(block.number, now)
-            html = block_html(block, LIVE_LIMIT, elapsed=now - began)
+            html = self._html(block, now, alone=not growing)
             if block.closed and not growing:
-                self._complete += html
+                self._outputs.finish(html, block)
                 self._number = block.number + 1
-                del self._running[block.number]
+                self._running.pop(block.number, None)
+                self._texts.pop(block.number, None)
             else:
                 growing.append(html)
-        size = self._show(self._piece, self._complete) if self._complete else 0
-        if len(self._complete) > PIECE_LIMIT * self._piece:
-            self._piece += 1
-            self._complete = ""
-        return size + self._show(self._piece + bool(self._complete), "".join(growing))
+        if waited := self._waiting.words(self.transcript, now):
+            growing.append(waiting_html(waited))
+        return self._outputs.draw("".join(growing))
 
-    def _show(self, piece: int, body: str) -> int:
-        """Display a piece, or update it if it changed; return how many characters were sent."""
-        display_id, before = self._shown.get(piece, ("", hash("")))
+    def _html(self, block: Block, now: float, *, alone: bool) -> str:
+        """Return a block as it is now; of words only what is not finished."""
+        if isinstance(block, Text) and (words := self._texts.get(block.number)):
+            if not alone:  # it waits for its turn
+                return plain_html(str(block.text.cut(LIVE_LIMIT)))
+            for part in words.finished(whole=block.closed):
+                self._outputs.finish(_markdown(part), block)
+            return _markdown(words.rest)
+        began = self._running.get(block.number, now)
+        return block_html(block, LIVE_LIMIT, elapsed=now - began)
+
+    def _show(self, number: int, body: str) -> int:
+        """Display an output, or update it if it changed; return how many characters were sent."""
+        display_id, before = self._shown.get(number, ("", hash("")))
         if hash(body) == before:
             return 0
-        data = {"text/html": card(self.transcript, body), "text/plain": ""} if body else EMPTY
+        draw = piece if number else card
+        data = {"text/html": draw(self.transcript, body), "text/plain": ""} if body else EMPTY
         if display_id:
             self._publish(data, {}, display_id=display_id, update=True)
         else:
             display_id = uuid4().hex
             self._publish(data, {}, display_id=display_id)
-        self._shown[piece] = (display_id, hash(body))
+        self._shown[number] = (display_id, hash(body))
         return len(body)
 
     def _publish(
@@ -306,6 +346,12 @@ class RichDisplay:
     ) -> None:
         transient = {"display_id": display_id} if display_id else {}
         self._publisher.publish(data, metadata, transient=transient, update=update)
+
+
+def _markdown(source: str) -> str:
+    from vibekit_jupyter.notebook.render.markdown import markdown_html
+
+    return markdown_html(source) if source.strip() else ""
 
 
 def _close(transcript: Transcript, elapsed: float, error: BaseException | None) -> None:

@@ -7,17 +7,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.change import change_html
+from vibekit_jupyter.notebook.render.folded import fold_html, size
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
+from vibekit_jupyter.notebook.render.output import call_html, details
 from vibekit_jupyter.notebook.render.plain import block_plain
 from vibekit_jupyter.notebook.render.summary import (
-    awaited,
     facts,
     kept_sentence,
     outcome,
-    short_path,
     who,
 )
-from vibekit_jupyter.notebook.render.text import escape, terminal_html
+from vibekit_jupyter.notebook.render.text import escape
 from vibekit_jupyter.notebook.render.transcript import (
     Artifact,
     Block,
@@ -33,43 +34,109 @@ from vibekit_jupyter.notebook.render.words import clock, plural, seconds
 from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-__all__ = ["block_html", "card", "foot_html", "head_html", "to_html"]
+__all__ = [
+    "block_html",
+    "card",
+    "foot_html",
+    "head_html",
+    "piece",
+    "plain_html",
+    "to_html",
+    "waiting_html",
+]
 
-# What all commands' outputs of one card may hold together; each gets its share of it.
+NEWLINE: Final = "\n"
+WAITING: Final = f"flex:1 1 auto;min-width:0;overflow-wrap:anywhere;{style.DIM}"
+THOUGHT: Final = 200  # characters of what is being thought
+
+# Characters: what all outputs and differences of one card may hold together; each gets its share.
 OUTPUT_BUDGET: Final = 200_000
 OUTPUT_SHARE: Final = (1_000, 16_000)
-LIVE_LIMIT: Final = 8_000
-DIFF_SHOWN: Final = 12
-# Seconds without an event after which a person would like to know what is going on.
-LONG_SILENCE: Final = 20.0
+# Bytes of a whole card, so that a notebook stays one that can be opened.
+ROOM: Final = 1_900_000
+FULL_ROOM: Final = 20_000_000
+# What a reader still scrolls through: of a longer run the older parts are folded.
+MOST_PARTS: Final = 40
+# Of the room, for the lines of what is folded.
+FOLDED_SHARE: Final = 10
 
 
-def to_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
-    """Return the whole run as one card; ``elapsed`` seconds are shown while it runs."""
+def to_html(
+    transcript: Transcript,
+    *,
+    elapsed: float | None = None,
+    room: int | None = None,
+    failure: bool = True,
+) -> str:
+    """Return the whole run as one card.
+
+    Parameters
+    ----------
+    elapsed
+        Seconds that are shown while it runs.
+    room
+        How many bytes it may take; what is older is folded for it.
+    failure
+        Say what ended a run that failed; not where it is about to be raised.
+    """
     with drawing_time(CARD_TIME):
-        return _whole(transcript, elapsed)
+        return _whole(transcript, elapsed, room, failure=failure)
 
 
-def _whole(transcript: Transcript, elapsed: float | None) -> str:
+def _whole(
+    transcript: Transcript, elapsed: float | None, room: int | None, *, failure: bool
+) -> str:
     blocks = [block for block in transcript.blocks if not isinstance(block, Step)]
-    calls = sum(isinstance(block, ToolCall) for block in blocks)
+    shares = sum(isinstance(block, ToolCall | Changed) for block in blocks)
     low, high = OUTPUT_SHARE
-    budget = OUTPUT_BUDGET // max(1, calls)
+    budget = OUTPUT_BUDGET // max(1, shares)
     limit = sys.maxsize if transcript.full else max(low, min(high, budget))
-    parts = [_guarded(lambda: head_html(transcript, elapsed=elapsed), "")]
+    head = _guarded(lambda: head_html(transcript, elapsed=elapsed), "")
     if transcript.omitted:
-        parts.append(_aside(f"{plural(transcript.omitted, 'earlier part')} left out"))
-    for folded, group in groupby(blocks, key=_folds):
-        members = list(group)
-        quiet = [block for block in members if isinstance(block, ToolCall)]
-        if folded and len(quiet) > 1:
-            parts.append(_group(quiet, members, limit))
-        else:
-            parts.extend(block_html(block, limit) for block in members)
-    parts.append(_guarded(lambda: foot_html(transcript), ""))
-    return card(transcript, "".join(parts))
+        head += _aside(f"{plural(transcript.omitted, 'earlier part')} left out")
+    foot = _guarded(lambda: foot_html(transcript, failure=failure), "")
+    if room is None:
+        room = FULL_ROOM if transcript.full else ROOM
+    body = _body(blocks, limit, room - size(head) - size(foot), full=transcript.full)
+    return card(transcript, "".join([head, *body, foot]))
+
+
+def _body(blocks: list[Block], limit: int, room: int, *, full: bool) -> list[str]:
+    """Return the blocks drawn, within so many bytes: the newest first get their room."""
+    parts: list[str] = []
+    folded: list[Block] = []
+    left = room - room // FOLDED_SHARE
+    for number, members in enumerate(reversed(_groups(blocks))):
+        if number >= MOST_PARTS and not full:
+            left = 0
+        drawn = _group(members, limit) if left > 0 else ""
+        if drawn and size(drawn) <= left:
+            if folded:
+                parts.append(fold_html(folded[::-1], room // FOLDED_SHARE))
+                folded = []
+            parts.append(drawn)
+            left -= size(drawn)
+        elif drawn or left <= 0:
+            folded.extend(reversed(members))
+    if folded:
+        parts.append(fold_html(folded[::-1], room // FOLDED_SHARE))
+    return parts[::-1]
+
+
+def _groups(blocks: list[Block]) -> list[list[Block]]:
+    """Return the blocks, in one group those that go into a row like "3 commands, all fine"."""
+    groups: list[list[Block]] = []
+    for folds, each in groupby(blocks, key=_folds):
+        members = list(each)
+        together = folds and sum(isinstance(block, ToolCall) for block in members) > 1
+        groups += [members] if together else [[block] for block in members]
+    return groups
+
+
+def _group(members: list[Block], limit: int) -> str:
+    return fine_calls(members, limit) if len(members) > 1 else block_html(members[0], limit)
 
 
 def card(transcript: Transcript, body: str) -> str:
@@ -78,11 +145,14 @@ def card(transcript: Transcript, body: str) -> str:
     return f'<div style="{style.CARD.format(color=color)}">{body}</div>'
 
 
-def head_html(transcript: Transcript, *, elapsed: float | None = None, silent: float = 0.0) -> str:
-    """Return the line that says who works where, and for how long or how it ended.
+def piece(transcript: Transcript, body: str) -> str:
+    """Return a piece of a card that is still growing."""
+    css = style.PIECE.format(color=style.ACCENT if transcript.status is None else style.NEUTRAL)
+    return f'<div style="{css}"><div style="{style.INSIDE}">{body}</div></div>'
 
-    Where nothing was heard of the run for a while (``silent`` seconds), it says what for.
-    """
+
+def head_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
+    """Return the line that says who works where, and for how long or how it ended."""
     names = who(transcript)
     parts = [f'<b style="font-weight:600">{escape(names.agent)}</b>']
     if names.demo:
@@ -98,22 +168,28 @@ def head_html(transcript: Transcript, *, elapsed: float | None = None, silent: f
         )
     if ended := outcome(transcript):
         color = {"failed": style.BAD}.get(transcript.status or "", style.WARN)
-        parts.append(style.span(f"color:{color}", escape(ended)))
+        parts.append(style.span(style.words(color), escape(ended)))
     elif elapsed is not None:
         parts.append(style.span(style.DIM, clock(elapsed)))
-        if silent >= LONG_SILENCE:
-            words = f"{awaited(transcript)}, {clock(silent)}"
-            parts.append(style.span(style.DIM, escape(words)))
     separator = style.span(style.DIM, " · ")
-    return f'<div style="font-size:12px">{separator.join(parts)}</div>'
+    return f'<div style="font-size:12px;overflow-wrap:anywhere">{separator.join(parts)}</div>'
 
 
-def foot_html(transcript: Transcript) -> str:
+def waiting_html(words: str) -> str:
+    """Return the line that says what the run waits for."""
+    row = (
+        "display:flex;gap:8px;align-items:center;padding:2px 8px;margin:6px 0 0;"
+        "font-family:system-ui,sans-serif;font-size:12px"
+    )
+    return f'<div style="{row}">{style.ring(style.WARN)} {style.span(WAITING, escape(words))}</div>'
+
+
+def foot_html(transcript: Transcript, *, failure: bool = True) -> str:
     """Return what stands below: what went wrong and what is kept, then the sums."""
     finished = transcript.finished
     if finished is None:
         return ""
-    sentences = [finished.error, kept_sentence(transcript)]
+    sentences = [finished.error if failure else "", kept_sentence(transcript)]
     said = " ".join(escape(sentence) for sentence in sentences if sentence)
     parts = [f'<div style="{style.SPEECH}">{said}</div>'] if said else []
     if line := facts(transcript, tokens=True):
@@ -124,14 +200,12 @@ def foot_html(transcript: Transcript) -> str:
 def block_html(block: Block, limit: int = OUTPUT_SHARE[1], *, elapsed: float | None = None) -> str:
     """Return one block.
 
-    One that is still growing is drawn without Markdown, and its ends only.
-
     Parameters
     ----------
     block
         What to draw.
     limit
-        How many characters of a long output are shown.
+        How many characters of a long output or difference are shown.
     elapsed
         For how many seconds a tool has been running.
     """
@@ -144,7 +218,13 @@ def _guarded(draw: Callable[[], str], instead: Block | str) -> str:
         return draw()
     except Exception:  # noqa: BLE001  (whatever it is, the run is not lost to it)
         words = instead if isinstance(instead, str) else block_plain(instead)
-        return f'<div style="{style.SPEECH};white-space:pre-wrap">{escape(words.strip())}</div>'
+        return plain_html(words)
+
+
+def plain_html(words: str) -> str:
+    """Return words as they are."""
+    css = f"{style.SPEECH};white-space:pre-wrap;overflow-wrap:anywhere"
+    return f'<div style="{css}">{escape(words.strip())}</div>'
 
 
 def _block(block: Block, limit: int, elapsed: float | None) -> str:
@@ -155,13 +235,13 @@ def _block(block: Block, limit: int, elapsed: float | None) -> str:
         case Thinking():
             drawn = _thinking(block, limit)
         case ToolCall(change=FileChange() as change) if block.fine:
-            drawn = _change(change)
+            drawn = change_html(change, limit)
         case ToolCall():
-            drawn = _call(block, limit, elapsed)
+            drawn = call_html(block, limit, elapsed)
         case Warned():
             drawn = _aside(block.text)
         case Changed() if block.change.diff:
-            drawn = _change(block.change)
+            drawn = change_html(block.change, limit)
         case Artifact():
             from vibekit_jupyter.notebook.render.artifact import artifact_html
 
@@ -170,107 +250,27 @@ def _block(block: Block, limit: int, elapsed: float | None) -> str:
 
 
 def _text(block: Text) -> str:
-    if block.closed:
-        from vibekit_jupyter.notebook.render.markdown import markdown_html
+    from vibekit_jupyter.notebook.render.markdown import markdown_html
 
-        head, omitted, tail = block.text.cut()
-        if not omitted:
-            return markdown_html(head + tail)
-        gap = _aside(f"… {omitted:,} characters left out …")
-        return markdown_html(head) + gap + markdown_html(tail)
-    css = f"{style.SPEECH};white-space:pre-wrap;overflow-wrap:anywhere"
-    return f'<div style="{css}">{escape(str(block.text.cut(LIVE_LIMIT)).strip())}</div>'
+    head, omitted, tail = block.text.cut()
+    if not omitted:
+        return markdown_html(head + tail)
+    gap = _aside(f"… {omitted:,} characters left out …")
+    return markdown_html(head) + gap + markdown_html(tail)
 
 
 def _thinking(block: Thinking, limit: int) -> str:
     text = str(block.text.cut(limit)).strip()
     if not text:
         return ""
-    if block.closed:
-        label = style.span(style.DIM, "▸ thinking")
-    else:
-        last_line = text.rsplit("\n", 1)[-1][-200:]
-        label = style.span(style.DIM, f"▸ thinking … {escape(last_line)}")
-    body = f'<div style="{style.OUTPUT};{style.DIM}">{escape(text)}</div>'
-    return _details(style.span(style.LABEL, label), body)
-
-
-def _call(block: ToolCall, limit: int, elapsed: float | None) -> str:
-    first, *rest = block.label.split("\n", 1)
-    label = escape(first[:300] + (" …" if rest or len(first) > 300 else ""))
-    failed = block.finished is not None and not block.finished.ok
-    color, aside = _state(block, elapsed)
-    summary = (
-        style.dot(color)
-        + style.span(style.LABEL, label)
-        + style.span(f"color:{style.BAD};white-space:nowrap" if failed else style.ASIDE, aside)
-    )
-    body = [_source(block.label)] if rest else []
-    share = limit if block.closed else LIVE_LIMIT
-    for stream, css in ((block.stdout, ""), (block.stderr, f";{style.DIM}")):
-        if stream:
-            text = terminal_html(str(stream.cut(share)).rstrip("\n"))
-            body.append(f'<pre style="{style.OUTPUT}{css}">{text}</pre>')
-    if not body:
-        quiet = "no output" if block.closed else "…"
-        body.append(f'<div style="{style.OUTPUT};{style.DIM}">{quiet}</div>')
-    return _details(summary, "".join(body), opened=not block.fine)
-
-
-def _state(block: ToolCall, elapsed: float | None) -> tuple[str, str]:
-    """Return the colour of a call's dot, and the words at the end of its row."""
-    if block.finished is None:
-        if block.closed:
-            return style.NEUTRAL, "stopped"
-        return style.WARN, f"{clock(elapsed)} …" if elapsed and elapsed >= 1 else "…"
-    time = seconds(block.finished.duration)
-    if block.finished.ok:
-        return style.OK, time
-    command = block.finished.command
-    if command is None:
-        return style.BAD, f"failed · {time}"
-    if command.timed_out:
-        return style.BAD, f"out of time · {time}"
-    return style.BAD, f"exit {command.exit_code} · {time}"
-
-
-def _source(command: str) -> str:
-    from vibekit_jupyter.notebook.render.code import code_html
-
+    label = "thinking"
+    if not block.closed:
+        label += f" … {escape(text.rsplit(NEWLINE, 1)[-1][-THOUGHT:])}"
     return (
-        f'<pre style="{style.OUTPUT};border-bottom:{style.LINE}">{code_html(command, "bash")}</pre>'
+        f'<details style="{style.SPEECH}"><summary style="{style.PLAIN_ROW}">'
+        f"{style.span(style.DIM, label)}</summary>"
+        f'<div style="{style.OUTPUT};{style.DIM}">{escape(text)}</div></details>'
     )
-
-
-def _change(change: FileChange) -> str:
-    from vibekit_jupyter.notebook.render.code import diff_lines
-
-    kind = {"created": "new", "modified": "changed", "deleted": "deleted"}[change.kind]
-    sums = [style.span(style.DIM, kind)]
-    if change.added:
-        sums.append(style.span(f"color:{style.OK}", f"+{change.added}"))
-    if change.removed:
-        sums.append(style.span(f"color:{style.BAD}", f"−{change.removed}"))  # noqa: RUF001  # as wide as a plus
-    head = (
-        f'<div style="display:flex;gap:8px;justify-content:space-between;padding:3px 8px;'
-        f'background-color:{style.SOFT};{style.MONO};line-height:1.5">'
-        f"{style.span(style.LABEL, escape(short_path(change.path)))}"
-        f"{style.span('white-space:nowrap', ' · '.join(sums))}</div>"
-    )
-    lines = diff_lines(change.diff, change.path) if change.diff else []
-    shown, folded = lines[:DIFF_SHOWN], lines[DIFF_SHOWN:]
-    if len(folded) == 1:
-        shown, folded = lines, []
-    parts = [head, f'<pre style="{style.DIFF}">{"".join(shown)}</pre>' if shown else ""]
-    if folded:
-        more = f'<span style="{style.QUIET}">… {plural(len(folded), "more line")}</span>'
-        parts.append(
-            '<details style="margin:0"><summary style="cursor:pointer;padding:1px 8px">'
-            f"{more}</summary>"
-            f'<pre style="{style.DIFF}">{"".join(folded)}</pre></details>'
-        )
-    box = f"border:{style.LINE};border-radius:4px;overflow:hidden;margin:6px 0"
-    return f'<div style="{box}">{"".join(parts)}</div>'
 
 
 def _folds(block: Block) -> bool:
@@ -280,20 +280,15 @@ def _folds(block: Block) -> bool:
     )
 
 
-def _group(calls: list[ToolCall], members: Iterable[Block], limit: int) -> str:
+def fine_calls(members: list[Block], limit: int) -> str:
+    """Return calls that all went well, and the thoughts between them, in one row."""
+    calls = [block for block in members if isinstance(block, ToolCall)]
     only_commands = all(call.started.tool == "run_command" for call in calls)
     title = f"{plural(len(calls), 'command' if only_commands else 'tool call')}, all fine"
     time = seconds(sum(call.finished.duration for call in calls if call.finished))
-    summary = style.dot(style.OK) + style.span(style.LABEL, title) + style.span(style.ASIDE, time)
+    words = f"{style.span(style.SENTENCE, title)} {style.span(style.ASIDE, time)}"
     body = "".join(block_html(block, limit) for block in members)
-    return _details(summary, f'<div style="padding-left:16px">{body}</div>')
-
-
-def _details(summary: str, body: str, *, opened: bool = False) -> str:
-    return (
-        f'<details{" open" if opened else ""} style="{style.SPEECH}">'
-        f'<summary style="{style.ROW}">{summary}</summary>{body}</details>'
-    )
+    return details(f"{style.dot(style.OK)} {words}", f'<div style="padding-left:16px">{body}</div>')
 
 
 def _aside(text: str) -> str:

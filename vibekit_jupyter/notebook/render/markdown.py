@@ -15,9 +15,10 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 
-from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render import style, tex
 from vibekit_jupyter.notebook.render.code import code_html
 from vibekit_jupyter.notebook.render.limits import check_time, drawn, is_deep
+from vibekit_jupyter.notebook.render.tex import math_html, with_math
 from vibekit_jupyter.notebook.render.text import escape, visible
 
 if TYPE_CHECKING:
@@ -67,10 +68,20 @@ _PROPERTIES: Final = frozenset(
         *("background-color", "border", "border-bottom", "border-collapse", "border-left"),
         *("border-radius", "border-right", "border-top", "color", "font-family", "font-size"),
         *("font-style", "font-weight", "line-height", "margin", "opacity", "overflow-wrap"),
-        *("padding", "padding-left", "table-layout", "text-align", "white-space"),
+        *("list-style", "max-width", "overflow-x", "padding", "padding-left", "table-layout"),
+        *("text-align", "white-space"),
     }
 )
-_ATTRIBUTES: Final = {"*": {"style"}, "a": {"href", "title"}, "ol": {"start"}}
+_ATTRIBUTES: Final = {
+    **tex.ATTRIBUTES,
+    "*": {"style"},
+    "a": {"href", "title"},
+    "ol": {"start"},
+    "pre": {"tabindex"},
+    "div": {"tabindex"},
+}
+_FORMULAS: Final = f"{style.OUTPUT};padding:2px 0"
+_CHECKS: Final = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
 
 
 class _Parser(MarkdownIt):
@@ -92,6 +103,9 @@ class _Renderer(RendererHTML):
         language = tokens[idx].info.split(maxsplit=1)[0] if tokens[idx].info.strip() else ""
         return f'<pre style="{_PRE}">{code_html(tokens[idx].content, language)}</pre>\n'
 
+    def math(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return math_html(tokens[idx].content, display=tokens[idx].info == "block")
+
     def code_block(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
         return f'<pre style="{_PRE}">{code_html(tokens[idx].content)}</pre>\n'
 
@@ -110,7 +124,25 @@ class _Renderer(RendererHTML):
             token.attrSet("style", f"{_STYLES[token.tag]};{alignment or ''}")
         if re.fullmatch("h[1-6]", token.tag):
             token.tag = "div"
-        return super().renderToken(tokens, idx, options, env)
+        if token.type == "list_item_open" and _check(tokens, idx):
+            token.attrSet("style", "list-style:none")
+        html = super().renderToken(tokens, idx, options, env)
+        # A wide table scrolls by itself; it can be reached with the keyboard.
+        if token.type == "table_open":
+            return f'<div tabindex="0" style="overflow-x:auto;max-width:100%">{html}'
+        return f"{html}</div>" if token.type == "table_close" else html
+
+
+def _check(tokens: Sequence[Token], item: int) -> bool:
+    """Turn the beginning of a list's item into a box, ticked or not, if it stands for one."""
+    for token in tokens[item + 1 : item + 3]:
+        first = token.children[0] if token.children else None
+        if token.type == "inline" and first and first.type == "text":
+            box = _CHECKS.get(first.content[:4])
+            if box:
+                first.content = box + first.content[4:]
+            return box is not None
+    return False
 
 
 def _in_time(_state: StateInline, _silent: bool) -> bool:  # noqa: FBT001  # as markdown-it calls it
@@ -126,7 +158,7 @@ def _block_in_time(_state: StateBlock, _line: int, _end: int, _silent: bool) -> 
 @cache
 def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", {"html": False}, renderer_cls=_Renderer)
-    return in_time(parser.enable(["table", "strikethrough"]))
+    return with_math(in_time(parser.enable(["table", "strikethrough"])))
 
 
 def in_time(parser: MarkdownIt) -> MarkdownIt:
@@ -153,14 +185,32 @@ def _rendered(source: str) -> str:
     page = _parser().renderer.render(tokens, _parser().options, {})
     if is_deep(page):
         raise ValueError("nested too deeply")
-    return nh3.clean(
+    safe = nh3.clean(
         page,
-        tags=set(_TAGS),
+        tags={*_TAGS, *tex.TAGS},
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         filter_style_properties=set(_PROPERTIES),
         url_schemes=set(SCHEMES),
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+    return safe + _as_tex(tokens)
+
+
+def _as_tex(tokens: Sequence[Token]) -> str:
+    """Return the formulas that stand by themselves as TeX: some front ends draw no MathML."""
+    formulas = [
+        token.content.strip()
+        for outer in tokens
+        for token in (outer, *(outer.children or ()))
+        if token.type == "math" and token.info == "block"
+    ]
+    if not formulas:
+        return ""
+    text = escape("\n\n".join(formulas))
+    return (
+        f'<details style="margin:0"><summary style="cursor:pointer;{style.QUIET}">as TeX</summary>'
+        f'<pre style="{_FORMULAS}">{text}</pre></details>'
     )
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vibekit_jupyter.notebook.render.transcript import ToolCall
 from vibekit_jupyter.notebook.render.words import count, dollars, plural, seconds
 
 if TYPE_CHECKING:
     from vibekit_jupyter.notebook.render.transcript import Transcript
 
-__all__ = ["Who", "awaited", "facts", "kept_sentence", "outcome", "short_path", "who"]
+__all__ = ["Who", "facts", "kept_sentence", "outcome", "short_path", "who"]
 
 HOME: Final = "/home/user/"
 FILES_NAMED: Final = 8
-LABEL_SHOWN: Final = 40
 
 
 class Who(NamedTuple):
@@ -39,21 +37,6 @@ def who(transcript: Transcript) -> Who:
         session=transcript.session_name or transcript.session_id or "",
         demo=started.demo,
     )
-
-
-def awaited(transcript: Transcript) -> str:
-    """Return what a run waits for: ``waiting for the model``, ``running python plot.py``."""
-    if transcript.ready is None:
-        return "waiting for the sandbox"
-    running = [
-        block for block in transcript.blocks if isinstance(block, ToolCall) and not block.closed
-    ]
-    if not running:
-        return "waiting for the model"
-    if len(running) > 1:
-        return f"running {len(running)} tools"
-    label = running[0].label.partition("\n")[0]
-    return f"running {label if len(label) <= LABEL_SHOWN else label[: LABEL_SHOWN - 1] + '…'}"
 
 
 def outcome(transcript: Transcript) -> str:

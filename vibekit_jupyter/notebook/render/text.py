@@ -9,6 +9,7 @@ import html
 import re
 from typing import Final
 
+from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.sandbox.terminal import SGR, settled
 
 __all__ = ["escape", "terminal_html", "terminal_text", "visible"]
@@ -52,13 +53,13 @@ def terminal_text(output: str) -> str:
 def terminal_html(output: str) -> str:
     """Return a command's output as HTML, its colours as spans."""
     parts = SGR.split(settled(output))
-    style = _Style()
+    pen = _Style()
     pieces = []
     for index, part in enumerate(parts):
         if index % 2:
-            style.apply(part)
+            pen.apply(part)
         elif part:
-            css = style.css()
+            css = pen.css()
             text = escape(part)
             pieces.append(f'<span style="{css}">{text}</span>' if css else text)
     return "".join(pieces)
@@ -88,7 +89,7 @@ class _Style:
     def css(self) -> str:
         parts = [*self.marks.values()]
         if self.color:
-            parts.append(f"color:{self.color}")
+            parts.append(style.words(self.color))
         if self.background:
             parts.append(f"background-color:{self.background}")
         return ";".join(parts)

@@ -40,6 +40,7 @@ __all__ = [
     "Artifact",
     "Block",
     "Changed",
+    "CountedText",
     "Step",
     "Text",
     "Thinking",
@@ -89,13 +90,34 @@ class Thinking(Block):
     text: BoundedText = field(kw_only=True)
 
 
+class CountedText(BoundedText):
+    """Bounded text that knows how many lines it had.
+
+    Attributes
+    ----------
+    newlines
+        How many were appended.
+    """
+
+    __slots__ = ("newlines",)
+
+    def __init__(self, head: int, tail: int) -> None:
+        super().__init__(head, tail)
+        self.newlines = 0
+
+    def append(self, text: str) -> None:
+        """Add some text at the end."""
+        self.newlines += text.count("\n")
+        super().append(text)
+
+
 @dataclass
 class ToolCall(Block):
     """A tool at work; ``finished`` stays None when the run ended before it did."""
 
     started: ToolCallStarted = field(kw_only=True)
-    stdout: BoundedText = field(kw_only=True)
-    stderr: BoundedText = field(kw_only=True)
+    stdout: CountedText = field(kw_only=True)
+    stderr: CountedText = field(kw_only=True)
     finished: ToolCallFinished | None = None
 
     @property
@@ -272,8 +294,8 @@ class Transcript:
         call = ToolCall(
             self._count,
             started=dataclasses.replace(event, arguments=arguments),
-            stdout=BoundedText(*self._limits.output),
-            stderr=BoundedText(*self._limits.output),
+            stdout=CountedText(*self._limits.output),
+            stderr=CountedText(*self._limits.output),
         )
         self._append(call)
         self._calls[event.call_id] = call

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,10 @@ from vibekit_jupyter.errors import ConfigurationError, ModelError
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
+    RetryScheduled,
     RunStarted,
     TextDelta,
+    ToolCallDelta,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -93,14 +96,15 @@ def test_there_are_at_most_ten_redraws_a_second(
 ) -> None:
     display = RichDisplay(publisher, clock=clock)
     display.feed(beginning()[0])
-    for _ in range(1_000):
-        clock.now += 0.001
+    display.feed(beginning()[1])
+    for _ in range(300):
+        clock.now += 0.003
         display.feed(TextDelta("word "))
         display.tick()
-    clock.now += 0.2
+    clock.now += 0.05
     display.tick()
     assert len(publisher.outputs) <= 1 + 1 + 11
-    assert publisher.outputs[-1]["data"]["text/html"].count("word") == 1_000
+    assert publisher.outputs[-1]["data"]["text/html"].count("word") == 300
 
 
 def test_what_comes_together_is_drawn_together(
@@ -116,26 +120,34 @@ def test_what_comes_together_is_drawn_together(
     assert "the first of two words, and the second" in publisher.outputs[-1]["data"]["text/html"]
 
 
-def test_a_silent_run_says_what_it_waits_for(
+def test_a_run_says_what_it_waits_for_from_the_first_second(
     publisher: CapturingDisplayPublisher, clock: Clock
 ) -> None:
-    def head_after(seconds: float, *events: Event) -> str:
+    def seen_after(seconds: float, *events: Event) -> str:
         for event in events:
             display.feed(event)
         clock.now += seconds
         display.tick()
-        heads = [output for output in publisher.outputs if "codex" in output["data"]["text/html"]]
-        return str(heads[-1]["data"]["text/html"])
+        shown = left_in_the_cell(publisher)
+        return re.sub("<[^>]*>", "", "".join(output["data"]["text/html"] for output in shown))
 
     display = RichDisplay(publisher, clock=clock)
     started, ready = beginning()
     call, *_, result = command("python plot.py\n--all", "done\n")
-    assert "waiting" not in head_after(15, started)
-    assert "waiting for the sandbox, 0:25" in head_after(10)
-    assert "waiting for the model, 0:20" in head_after(20, ready)
-    assert "running python plot.py, 1:00" in head_after(60, call)
-    assert "waiting for the model, 0:30" in head_after(30, result)
-    assert "waiting" not in head_after(1, TextDelta("Done."))
+    assert "starting the sandbox" in seen_after(0, started)
+    assert "starting the sandbox · 9 s" in seen_after(9)
+    assert "waiting for gpt-6-astra · 4 s" in seen_after(4, ready)
+    assert "retrying in 12 s (429)" in seen_after(0.5, RetryScheduled(12.4, "429"))
+    assert "retrying in 3 s (429)" in seen_after(9)
+    assert "waiting for gpt-6-astra · 14 s" in seen_after(5)
+    writing = ToolCallDelta("write_file", "/home/user/report.py", 14_000)
+    assert "writing report.py (14.0 kB)" in seen_after(0.5, writing)
+    assert "waiting" not in (seen := seen_after(60, call))
+    assert "1:00 …" in seen
+    assert "waiting for gpt-6-astra · 1 min 30 s" in seen_after(90, result)
+    assert "waiting" not in seen_after(1, TextDelta("Done."))
+    assert "waiting for gpt-6-astra" in seen_after(2)
+    assert "waiting" not in seen_after(1, TextDelta(" And more."))
 
 
 def draw_a_long_run(display: RichDisplay, clock: Clock) -> None:

@@ -65,7 +65,8 @@ def test_what_a_terminal_would_show_is_shown(output: str, shown: str) -> None:
     ],
 )
 def test_colours_become_spans(output: str, css: str) -> None:
-    assert terminal_html(output).startswith(f'<span style="{css}">')
+    # Not only: the colour is mixed with the page's own where a front end can do that.
+    assert terminal_html(output).startswith(f'<span style="{css}')
 
 
 def test_a_colour_that_one_of_the_themes_would_swallow_is_left_out() -> None:
