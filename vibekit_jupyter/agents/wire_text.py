@@ -20,8 +20,8 @@ __all__ = [
 
 # What is nested deeper cannot be walked through, drawn or written down everywhere.
 MOST_DEEP = 64
-# More tokens than anybody counts; all JSON readers and SQLite hold it exactly.
-MOST_COUNTED = 2**53
+# More tokens than any answer costs.
+MOST_COUNTED = 10**12
 
 
 def well_formed(text: str) -> str:
@@ -83,11 +83,12 @@ def tool_name(given: object) -> str:
 
 
 def count(given: object) -> int:
-    """Return a number of tokens; none where a server gives something else, or a text."""
+    """Return a number of tokens; none where a server gives what cannot be one."""
     try:
-        return min(max(int(given), 0), MOST_COUNTED)  # type: ignore[call-overload, no-any-return]  # that is what is tried
+        number = int(given)  # type: ignore[call-overload]  # that is what is tried
     except (OverflowError, TypeError, ValueError):
         return 0
+    return number if 0 <= number <= MOST_COUNTED else 0
 
 
 def is_deep(value: Any) -> bool:

@@ -8,36 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.functional.agents.support import model_at
 from tests.support.model_server import (
     Cut,
     Disturbed,
     ErrorEvent,
     Garbage,
     HttpError,
-    ModelServer,
     Pace,
 )
-from vibekit_jupyter import agents
 from vibekit_jupyter.agents.conversation import AssistantMessage, Conversation
-from vibekit_jupyter.agents.loop import run_agent
 from vibekit_jupyter.demo_model.wire import WIRES, Answer, Request, ToolCall
-from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
+    from tests.functional.agents.place import Place
     from tests.support.model_server import Fault, Reply
-    from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.demo_model.wire.neutral import StopReason
-    from vibekit_jupyter.events import Event
-    from vibekit_jupyter.sandbox.connection import Sandbox
 
 
 When = Literal["first", "later"]
@@ -63,62 +55,6 @@ ANSWERS = {
     "words": Answer("I look"),
     "nothing": Answer(),
 }
-
-
-class Place:
-    """Both vendors at one server whose script can be changed; every request follows the rules."""
-
-    def __init__(self, server: ModelServer, sandbox: Sandbox) -> None:
-        self.server = server
-        self.sandbox = sandbox
-        self.vendors: dict[AgentName, Vendor] = {
-            agent: agents.load(model_at(server, agent)) for agent in AGENTS
-        }
-        self.replies: list[Reply] = []
-        self.script: Callable[[Request], Reply] = self.next
-
-    def next(self, _: Request) -> Reply:
-        return self.replies.pop(0) if self.replies else Answer("Done.", thinking="So it is.")
-
-    async def turn(
-        self, agent: AgentName, conversation: Conversation, *replies: Reply, most: int | None = None
-    ) -> list[Event]:
-        """Run a turn, of which so many events are taken; an error of ours may end it."""
-        self.replies = list(replies)
-        taken: list[Event] = []
-        events = run_agent(self.vendors[agent], conversation, "Look at it", sandbox=self.sandbox)
-        try:
-            async with aclosing(events):
-                async for event in events:
-                    taken.append(event)
-                    if most is not None and len(taken) >= most:
-                        break
-        except VibeKitError:
-            pass
-        self.replies = []
-        return taken
-
-    async def goes_on(self, conversation: Conversation) -> None:
-        """The next prompt is accepted by both vendors."""
-        for agent in AGENTS:
-            again = Conversation.from_dict(conversation.to_dict())
-            await self.turn(agent, again)
-            assert self.server.violations == []
-            last = again.messages[-1]
-            assert isinstance(last, AssistantMessage)
-            assert last.text == "Done."
-
-
-@pytest.fixture
-async def place(sandbox: Sandbox) -> AsyncIterator[Place]:
-    def script(request: Request) -> Reply:
-        return here.script(request)
-
-    with ModelServer(script) as server:
-        here = Place(server, sandbox)
-        yield here
-        for vendor in here.vendors.values():
-            await vendor.aclose()
 
 
 def before(when: When) -> list[Reply]:
