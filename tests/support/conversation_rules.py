@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from vibekit_jupyter.demo_model.wire import Request
 
 TOOL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+SEALED = ("thinking", "redacted_thinking")
 
 
 def violation(request: Request) -> str | None:
@@ -31,6 +34,7 @@ def _openai(body: dict[str, Any]) -> Iterator[str]:
     for index, item in enumerate(items):
         yield from _openai_item(body, index, item)
     yield from _openai_calls(items)
+    yield from _openai_order(items)
     yield from _openai_tools(body)
 
 
@@ -43,8 +47,31 @@ def _openai_item(body: dict[str, Any], index: int, item: dict[str, Any]) -> Iter
     elif kind == "function_call":
         if not isinstance(item.get("arguments"), str):
             yield f"Invalid type for 'input[{index}].arguments': expected a string."
+        if not TOOL_NAME.fullmatch(str(item.get("name"))):
+            yield f"Invalid 'input[{index}].name': string does not match '^[a-zA-Z0-9_-]+$'."
+        if not 1 <= len(str(item.get("call_id") or "")) <= 64:
+            yield f"Invalid 'input[{index}].call_id': expected a string of at most 64."
     elif kind != "function_call_output":
         yield f"Invalid value: 'input[{index}].type' is {kind!r}."
+    elif not isinstance(item.get("output"), str):
+        yield f"Invalid type for 'input[{index}].output': expected a string."
+
+
+def _openai_order(items: list[dict[str, Any]]) -> Iterator[str]:
+    """Reasoning comes with what it led to, and nothing comes twice."""
+    known: set[str] = set()
+    for item, following in itertools.pairwise([*items, {}]):
+        item_id = item.get("id")
+        if item_id is not None and item_id in known:
+            yield f"Duplicate item found with id {item_id}. Remove duplicate items from your input."
+        known.add(item_id or "")
+        said = following.get("type", "message" if following else "")
+        led = said in ("function_call", "reasoning") or following.get("role") == "assistant"
+        if item.get("type") == "reasoning" and not led:
+            yield (
+                f"Item '{item_id}' of type 'reasoning' was provided without its required "
+                "following item."
+            )
 
 
 def _openai_calls(items: list[dict[str, Any]]) -> Iterator[str]:
@@ -75,7 +102,7 @@ def _openai_message(index: int, item: dict[str, Any]) -> Iterator[str]:
     if role not in ("user", "assistant", "system", "developer"):
         yield f"Invalid value: 'input[{index}].role' is {role!r}."
     content = item.get("content")
-    if isinstance(content, str):
+    if isinstance(content, str) and content:
         return
     if not content:
         yield f"Invalid value: 'input[{index}].content' is empty."
@@ -90,6 +117,8 @@ def _openai_message(index: int, item: dict[str, Any]) -> Iterator[str]:
                 f"Invalid value: '{part.get('type')}'. Supported values are: "
                 f"{', '.join(allowed)} (input[{index}])."
             )
+        if not isinstance(part.get("refusal" if part.get("type") == "refusal" else "text"), str):
+            yield f"Missing required parameter: 'input[{index}].content[0].text'."
 
 
 def _sealed_reasoning(body: dict[str, Any], item: dict[str, Any]) -> Iterator[str]:
@@ -117,6 +146,11 @@ def _anthropic(body: dict[str, Any]) -> Iterator[str]:
     messages = body.get("messages") or []
     yield from _anthropic_turns(messages)
     yield from _anthropic_calls(messages)
+    if messages and messages[-1]["role"] != "user":
+        yield (
+            "This model does not support assistant message prefill. The conversation must end "
+            "with a user message."
+        )
     for index, tool in enumerate(body.get("tools") or ()):
         if "type" not in tool and "input_schema" not in tool:
             yield f"tools.{index}.custom.input_schema: Field required"
@@ -135,6 +169,8 @@ def _anthropic_turns(messages: list[dict[str, Any]]) -> Iterator[str]:
         if not blocks:
             yield f"messages.{index}: all messages must have non-empty content"
         yield from _anthropic_blocks(index, role, blocks)
+        if role == "assistant" and blocks and blocks[-1]["type"] in SEALED:
+            yield f"messages.{index}: The final block in an assistant message cannot be `thinking`."
         before = role
 
 
@@ -168,7 +204,7 @@ def _anthropic_blocks(index: int, role: str, blocks: list[dict[str, Any]]) -> It
             yield f"{place}: text content blocks must be non-empty"
         if kind == "text" and role == "assistant" and not block["text"].strip():
             yield f"{place}: text content blocks must contain non-whitespace text"
-        if kind in ("tool_use", "thinking", "redacted_thinking") and role != "assistant":
+        if kind in ("tool_use", *SEALED) and role != "assistant":
             yield f"{place}: `{kind}` blocks can only be in `assistant` messages"
         if kind == "tool_result" and role != "user":
             yield f"{place}: `tool_result` blocks can only be in `user` messages"
@@ -176,6 +212,10 @@ def _anthropic_blocks(index: int, role: str, blocks: list[dict[str, Any]]) -> It
             yield f"{place}.tool_use.input: Input should be a valid dictionary"
         if kind == "tool_use" and not TOOL_ID.fullmatch(block["id"]):
             yield f"{place}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+        if kind == "tool_use" and not TOOL_NAME.fullmatch(str(block.get("name"))):
+            yield f"{place}.tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'"
+        if kind not in (*SEALED, "text", "tool_use", "tool_result"):
+            yield f"{place}: Input tag {kind!r} does not match any of the expected tags"
         if kind == "thinking" and block.get("signature") != seal(block["thinking"]):
             yield f"{place}: Invalid `signature` in `thinking` block"
 

@@ -7,7 +7,6 @@ and gives the answer up when they are no JSON.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -15,6 +14,7 @@ import anthropic
 from vibekit_jupyter.agents.bounded_http import http_client
 from vibekit_jupyter.agents.call_ids import CallIds
 from vibekit_jupyter.agents.conversation import (
+    NOTHING_SAID,
     AssistantMessage,
     ToolCall,
     ToolResult,
@@ -24,13 +24,21 @@ from vibekit_jupyter.agents.conversation import (
 from vibekit_jupyter.agents.sdk_client import posting
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
-from vibekit_jupyter.agents.wire_text import json_object, json_safe, well_formed
+from vibekit_jupyter.agents.wire_text import (
+    arguments_text,
+    count,
+    json_safe,
+    object_or_empty,
+    tool_name,
+    well_formed,
+)
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 
+    from vibekit_jupyter.agents.service import Fields
     from vibekit_jupyter.settings.config import Model
 
 __all__ = ["Claude"]
@@ -43,6 +51,8 @@ STOPS: Mapping[str, StopReason] = {
     "refusal": "refusal",
     "pause_turn": "pause",
 }
+THINKING = ("thinking", "redacted_thinking")
+GO_ON = "Go on."
 # What a delta of this type adds to which field of its block.
 DELTAS = {
     "text_delta": "text",
@@ -71,25 +81,28 @@ class Claude:
     ) -> AsyncGenerator[TextDelta | ThinkingDelta | Answer, None]:
         """Stream one answer."""
         model = self._service.model
-        blocks: dict[int, _Block] = {}
+        blocks: list[_Block] = []
+        places: dict[int, _Block] = {}
         counts: dict[str, int] = {}
         stop: str | None = None
         began = ended = False
-        async with self._service.answer(
-            _required(request, model), _optional(request, model), silence=request.silence
-        ) as events:
+        async with self._service.answer(request, _spelled) as events:
             async for event in events:
                 began = True
                 kind = event["type"]
                 if kind == "content_block_delta":
                     delta = event["delta"]
-                    text = blocks[event["index"]].add(delta)
+                    text = places[event["index"]].add(delta)
                     if delta["type"] == "text_delta":
                         yield TextDelta(text)
                     elif delta["type"] == "thinking_delta":
                         yield ThinkingDelta(text)
                 elif kind == "content_block_start":
-                    blocks[event["index"]] = _Block(event["content_block"])
+                    block = _Block(event["content_block"])
+                    # What is told twice is one block.
+                    if not block.is_again(places.get(event["index"])):
+                        places[event["index"]] = block
+                        blocks.append(block)
                 elif kind == "message_start":
                     counts |= _counts(event["message"])
                 elif kind == "message_delta":
@@ -100,7 +113,7 @@ class Claude:
                     break
             if not ended:
                 raise self._service.failures.broken_off(began=began)
-            answer = _answer(list(blocks.values()), stop, counts, request, model)
+            answer = _answer(blocks, stop, counts, request, model)
         yield answer
 
     async def aclose(self) -> None:
@@ -112,8 +125,12 @@ class _Block:
     """A content block that grows with its deltas."""
 
     def __init__(self, start: dict[str, Any]) -> None:
-        self._start = start
+        self.start = start
         self._added: dict[str, list[str]] = {}
+
+    def is_again(self, other: _Block | None) -> bool:
+        """Tell whether another block was begun in the same words."""
+        return other is not None and other.start == self.start
 
     def add(self, delta: dict[str, Any]) -> str:
         """Take a delta; return its text. Citations and unknown kinds are left out."""
@@ -128,28 +145,24 @@ class _Block:
         """Return the block, and the JSON text of its input where it is a tool call."""
         added = {name: "".join(texts) for name, texts in self._added.items()}
         partial_json = well_formed(added.pop("partial_json", ""))
-        block = dict(self._start)
+        block = dict(self.start)
         for name, text in added.items():
             block[name] = (block.get(name) or "") + text
         if block["type"] == "tool_use":
-            partial_json = partial_json or json.dumps(block.get("input") or {})
-            block["input"] = _object(partial_json)
-        return json_safe(block), partial_json
+            arguments = partial_json or arguments_text(block.get("input"))
+            return json_safe({**block, "input": object_or_empty(arguments)}), arguments
+        return json_safe(block), ""
 
 
-def _object(arguments: str) -> dict[str, Any]:
-    """Return a call's input as the protocol wants it, empty where it is no JSON object."""
-    try:
-        return json_object(arguments)
-    except ValueError:
-        return {}
+def _spelled(request: Request, model: Model, verbatim: int) -> Fields:
+    return _required(request, model, verbatim), _optional(request, model)
 
 
-def _required(request: Request, model: Model) -> dict[str, Any]:
+def _required(request: Request, model: Model, verbatim: int) -> dict[str, Any]:
     required: dict[str, Any] = {
         "model": model.name,
         "system": request.instructions,
-        "messages": _messages(request, model),
+        "messages": _messages(request, model, verbatim),
         "max_tokens": request.max_output_tokens or MAX_OUTPUT_TOKENS,
     }
     if request.tools:
@@ -170,21 +183,25 @@ def _optional(request: Request, model: Model) -> dict[str, Any]:
     return optional
 
 
-def _messages(request: Request, model: Model) -> list[dict[str, Any]]:
+def _messages(request: Request, model: Model, verbatim: int) -> list[dict[str, Any]]:
     """Return the conversation with roles that alternate: neighbours of one role are merged."""
     merged: list[dict[str, Any]] = []
-    for message in request.messages:
+    for number, message in enumerate(request.messages):
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
-        blocks = list(_blocks(message, model))
+        blocks = list(_blocks(message, model if number >= verbatim else None))
         if merged and merged[-1]["role"] == role:
             merged[-1]["content"] += blocks
-        elif blocks:
+        else:
             merged.append({"role": role, "content": blocks})
+    if (
+        merged and merged[-1]["role"] == "assistant"
+    ):  # a pause, and what is asked last is a person's
+        merged.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
     return merged
 
 
 def _blocks(
-    message: UserMessage | AssistantMessage | ToolResults, model: Model
+    message: UserMessage | AssistantMessage | ToolResults, model: Model | None
 ) -> Iterator[dict[str, Any]]:
     if isinstance(message, UserMessage):
         yield {"type": "text", "text": message.text}
@@ -196,18 +213,32 @@ def _blocks(
                 "content": _content(result),
                 "is_error": not result.ok,
             }
-    elif message.is_native_to(model):
-        yield from message.native
     else:
-        if message.text.strip():
-            yield {"type": "text", "text": message.text}
-        for call in message.tool_calls:
-            yield {
-                "type": "tool_use",
-                "id": call.call_id,
-                "name": call.name,
-                "input": _object(call.arguments),
-            }
+        native = model is not None and message.is_native_to(model)
+        said = _sendable(message.native) if native else _neutral(message)
+        yield from said or [{"type": "text", "text": NOTHING_SAID}]
+
+
+def _sendable(native: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the blocks that are taken back: thinking is none of them where it comes last."""
+    kept = list(native)
+    while kept and kept[-1]["type"] in THINKING:
+        kept.pop()
+    return kept
+
+
+def _neutral(message: AssistantMessage) -> list[dict[str, Any]]:
+    words = {"type": "text", "text": message.text}
+    calls = [
+        {
+            "type": "tool_use",
+            "id": call.call_id,
+            "name": call.name,
+            "input": object_or_empty(call.arguments),
+        }
+        for call in message.tool_calls
+    ]
+    return [words, *calls] if message.text.strip() else calls
 
 
 def _content(result: ToolResult) -> str | list[dict[str, Any]]:
@@ -223,12 +254,12 @@ def _content(result: ToolResult) -> str | list[dict[str, Any]]:
 
 def _counts(event: dict[str, Any]) -> dict[str, int]:
     """Return the counts that an event carries; the later ones count the same tokens anew."""
-    usage = event.get("usage") or {}
-    return {name: count for name, count in usage.items() if isinstance(count, int)}
+    usage = event.get("usage")
+    return {name: count(usage[name]) for name in usage} if isinstance(usage, dict) else {}
 
 
 def _answer(
-    blocks: list[_Block],
+    blocks: Iterable[_Block],
     stop: str | None,
     counts: dict[str, int],
     request: Request,
@@ -240,12 +271,16 @@ def _answer(
     native: list[dict[str, Any]] = []
     for block, arguments in (block.whole() for block in blocks):
         if block["type"] == "text":
+            block["text"] = block.get("text") or ""
             texts.append(block["text"])
             if not block["text"].strip():
                 continue  # the service would refuse it back
         elif block["type"] == "tool_use":
-            block["id"] = ids.take(block.get("id"))
-            calls.append(ToolCall(block["id"], block["name"], arguments))
+            call = ToolCall(ids.take(block.get("id")), tool_name(block.get("name")), arguments)
+            block |= {"id": call.call_id, "name": call.name}
+            calls.append(call)
+        elif not _is_sealed(block):
+            continue
         native.append(block)
     cached = counts.get("cache_read_input_tokens", 0)
     fresh = counts.get("input_tokens", 0) + counts.get("cache_creation_input_tokens", 0)
@@ -254,3 +289,11 @@ def _answer(
         STOPS.get(stop or "", "tools" if calls else "done"),
         Usage(fresh + cached, cached, counts.get("output_tokens", 0)),
     )
+
+
+def _is_sealed(block: dict[str, Any]) -> bool:
+    """Tell whether it is thinking that is whole: what is cut off or of no vendor's is not taken."""
+    sealed = block.get(
+        {"thinking": "signature", "redacted_thinking": "data"}.get(block["type"], "")
+    )
+    return isinstance(sealed, str) and sealed != ""

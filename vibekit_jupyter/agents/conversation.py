@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Model
 
 __all__ = [
+    "NOTHING_SAID",
     "AssistantMessage",
     "Conversation",
     "Message",
@@ -29,6 +30,9 @@ __all__ = [
     "UserMessage",
     "message_to_dict",
 ]
+
+NOTHING_SAID = "[nothing was said]"
+"""What is sent in the place of an answer without words or calls: both vendors refuse none."""
 
 
 NOT_SHOWN = "(the picture could not be shown: the model service does not take it)"
@@ -63,6 +67,11 @@ class AssistantMessage:
     agent: str = ""
     model: str = ""
     native: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there are neither words nor calls in it: it is empty, or thinking alone."""
+        return not self.tool_calls and not self.text.strip()
 
     def is_native_to(self, model: Model) -> bool:
         """Whether ``native`` can be sent back to this model."""
@@ -149,7 +158,8 @@ class Conversation:
         """End a turn that did not come to its end.
 
         Open calls get the results that are there, and ``reason`` for the others. Words of the
-        model that were shown but belong to no whole answer are kept as ``text``.
+        model that were shown but belong to no whole answer are kept as ``text``. An answer
+        without a word gives way to ``reason``.
         """
         if self.open_calls:
             missing = f"Not done: {reason}."
@@ -161,9 +171,13 @@ class Conversation:
                     )
                 )
             )
-        if self._messages and not isinstance(self._messages[-1], AssistantMessage):
-            note = f"[{reason}]"
-            self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
+        last = self._messages[-1] if self._messages else None
+        if isinstance(last, AssistantMessage) and last.says_nothing:
+            self._messages.pop()
+        elif last is None or isinstance(last, AssistantMessage):
+            return
+        note = f"[{reason}]"
+        self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
 
     def withdraw(self) -> None:
         """Take the last message back, if it is a prompt that nobody answered."""

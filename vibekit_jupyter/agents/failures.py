@@ -79,14 +79,19 @@ class Failures:
                 hint="Run the cell again, or wait for longer: %vibekit_config --silence SECONDS.",
             )
         if message is not None:
-            return self.stream_error(code, message)
+            return self._error_in_stream(code, message)
         if streaming:
             return self.broken_off()
         return self._unreachable(error)
 
-    def stream_error(self, code: str | None, message: str | None) -> ModelError:
-        """Return the error that a stream ended in, by the vendor's code and words."""
+    def stream_error(self, error: object) -> ModelError:
+        """Return the error that a stream ended in, of what its last event tells of it."""
+        return self._error_in_stream(*_words(error))
+
+    def _error_in_stream(self, code: str | None, message: str | None) -> ModelError:
         status = STATUS_OF_CODE.get(code or "")
+        if code and re.fullmatch("[45][0-9]{2}", code):
+            status = int(code)
         if status is not None:
             return self._refusal(status, code, message)
         return ModelStreamError(
@@ -203,9 +208,12 @@ def _retry_after(error: Exception) -> str:
 def _said(error: Exception) -> tuple[str | None, str | None]:
     """Return a server's code and words: ``{"error": {...}}``, or what is in it, or text."""
     body = getattr(error, "body", None)
-    inner = body.get("error", body) if isinstance(body, dict) else body
-    if not isinstance(inner, dict):
-        return None, inner if isinstance(inner, str) else None
-    code = inner.get("code") or inner.get("type")
-    message = inner.get("message")
+    return _words(body.get("error", body) if isinstance(body, dict) else body)
+
+
+def _words(error: object) -> tuple[str | None, str | None]:
+    if not isinstance(error, dict):
+        return None, error if isinstance(error, str) else None
+    code = error.get("code") or error.get("type")
+    message = error.get("message")
     return str(code) if code else None, str(message) if message else None

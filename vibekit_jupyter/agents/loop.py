@@ -144,6 +144,9 @@ class _Work:
             if answer.stop == "refusal":
                 self.conversation.close("the model declined", results={})
                 yield Notice("The model declined to answer.")
+            elif answer.stop == "done" and answer.message.says_nothing:
+                self.conversation.close("ended without a word", results={})
+                yield Notice("The model ended its answer without a word.")
             if answer.stop in ("done", "refusal"):
                 return
             self._check(answer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from vibekit_jupyter.agents.conversation import AssistantMessage
 from vibekit_jupyter.agents.failures import Failures, status_of
 from vibekit_jupyter.agents.progress import ToolCallProgress
 from vibekit_jupyter.agents.wire_text import is_deep
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
         Mapping,
     )
 
+    from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.agents.vendor import Request
     from vibekit_jupyter.settings.config import Model
 
+    Fields = tuple[dict[str, Any], dict[str, Any]]
+    Spell = Callable[[Request, Model, int], Fields]
     Post = Callable[[bytes, httpx2.Timeout], Awaitable[Any]]
 
 __all__ = ["Service"]
@@ -40,6 +45,8 @@ CONNECT_TIMEOUT = 10.0
 DRAIN_TIMEOUT = 0.2
 # Bytes: a vendor tells the same words up to four times when they are whole.
 MOST_KEPT = 80 * MIB
+# How a service refuses thinking that it cannot read: it was sealed for another account.
+SEALED = re.compile(r"encrypted.content|signature", re.IGNORECASE)
 
 
 class Service:
@@ -69,28 +76,33 @@ class Service:
         self._post = post
         self._caught = (sdk_error, httpx2.HTTPError, AnswerTooLongError)
         self._refused: set[str] = set()
+        self._verbatim: dict[str, int] = {}
 
     @contextlib.asynccontextmanager
-    async def answer(
-        self, required: Mapping[str, Any], optional: Mapping[str, Any], *, silence: float
-    ) -> AsyncIterator[AsyncIterator[Any]]:
+    async def answer(self, request: Request, spell: Spell) -> AsyncIterator[AsyncIterator[Any]]:
         """Send a request, and give the events of its answer.
 
-        ``optional`` parameters make an answer better or cheaper. Compatible servers know
-        fewer of them than the vendors; one that a server refuses by name is not sent again.
+        Parameters
+        ----------
+        spell
+            Makes the body's fields of a request, those that a service must know and those that
+            make an answer better or cheaper. Compatible services know fewer of these: one that
+            a service refuses by its name is not sent again. The messages from a number on are
+            sent verbatim, those before without what only this model can read.
         """
-        with self._raising(silence=silence):
-            stream = await self._open(required, optional, silence)
-        with self._raising(silence=silence, streaming=True):
+        with self._raising(silence=request.silence):
+            stream = await self._open(request, spell)
+        with self._raising(silence=request.silence, streaming=True):
             async with stream, contextlib.aclosing(_bounded(stream)) as events:
                 yield events
                 await self._drain(events)
 
-    async def _open(
-        self, required: Mapping[str, Any], optional: Mapping[str, Any], silence: float
-    ) -> Any:
+    async def _open(self, request: Request, spell: Spell) -> Any:
+        silence = request.silence
         timeout = httpx2.Timeout(silence, connect=min(silence, CONNECT_TIMEOUT))
         while True:
+            verbatim = self._verbatim.get(request.cache_key, 0)
+            required, optional = spell(request, self.model, verbatim)
             wanted = {name: optional[name] for name in optional if name not in self._refused}
             try:
                 async with asyncio.timeout(silence):
@@ -99,10 +111,16 @@ class Service:
                     )
             except self._caught as error:
                 said = str(error) if status_of(error) in (400, 422) else ""
+                if SEALED.search(said) and any(map(self._is_sealed, request.messages[verbatim:])):
+                    self._verbatim[request.cache_key] = len(request.messages)
+                    continue
                 refused = {name for name in wanted if re.search(rf"\b{name}\b", said)}
                 if not refused:
                     raise
                 self._refused |= refused
+
+    def _is_sealed(self, message: Message) -> bool:
+        return isinstance(message, AssistantMessage) and message.is_native_to(self.model)
 
     async def _drain(self, events: AsyncIterator[Any]) -> None:
         """Read what follows an answer's end, so that the connection can be used again."""

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
-__all__ = ["is_deep", "json_object", "json_safe", "well_formed"]
+__all__ = [
+    "arguments_text",
+    "count",
+    "is_deep",
+    "json_object",
+    "json_safe",
+    "object_or_empty",
+    "tool_name",
+    "well_formed",
+]
 
 # What is nested deeper cannot be walked through, drawn or written down everywhere.
 MOST_DEEP = 64
+# More tokens than any answer costs.
+MOST_COUNTED = 10**12
 
 
 def well_formed(text: str) -> str:
@@ -49,6 +61,34 @@ def json_object(text: str) -> dict[str, Any]:
     if is_deep(spelled):
         raise ValueError("the arguments are nested too deeply")
     return json_safe(spelled)
+
+
+def object_or_empty(text: str) -> dict[str, Any]:
+    """Read what a model wrote as a JSON object, empty where it is none."""
+    try:
+        return json_object(text)
+    except ValueError:
+        return {}
+
+
+def arguments_text(given: object) -> str:
+    """Return a call's arguments as JSON text; some servers spell them as an object."""
+    return given if isinstance(given, str) else json.dumps({} if given is None else given)
+
+
+def tool_name(given: object) -> str:
+    """Return a tool's name such that both vendors take it back, however it was spelled."""
+    spelled = given if isinstance(given, str) else ""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", spelled)[:64] or "unnamed"
+
+
+def count(given: object) -> int:
+    """Return a number of tokens; none where a server gives what cannot be one."""
+    try:
+        number = int(given)  # type: ignore[call-overload]  # that is what is tried
+    except (OverflowError, TypeError, ValueError):
+        return 0
+    return number if 0 <= number <= MOST_COUNTED else 0
 
 
 def is_deep(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.support.model_server import (
     UnknownEvent,
 )
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall
+from vibekit_jupyter.demo_model.wire.neutral import seal
 
 ANSWER = Answer("Two files: é, 漢字 and 🦀.", "Let me look.", (ToolCall("ls", {"path": "."}),))
 TOOLS: Any = [{"name": "ls", "input_schema": {"type": "object", "properties": {}}}]
@@ -245,6 +247,8 @@ def test_no_thread_is_left_behind() -> None:
 CALL = {"type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "a"}
 USER = {"role": "user", "content": "hi"}
+SAID = {"role": "assistant", "content": "hello"}
+REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal("")}
 
 
 @pytest.mark.parametrize(
@@ -259,11 +263,18 @@ USER = {"role": "user", "content": "hi"}
         ([{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}], "output_text"),
         ([USER, {"type": "reasoning", "id": "rs_1", "summary": []}], "not persisted"),
         ([USER, {"type": "shell_call", "call_id": "c"}], "shell_call"),
+        ([USER, REASONING, USER], "without its required following item"),
+        ([USER, REASONING], "without its required following item"),
+        ([USER, REASONING, REASONING, SAID], "Duplicate item found with id rs_1"),
+        ([USER, {"role": "assistant", "content": ""}, USER], "content' is empty"),
+        ([USER, {"role": "assistant", "content": [{"type": "output_text"}]}], "content[0].text"),
+        ([USER, {**CALL, "name": "a b"}, OUTPUT], "does not match"),
+        ([USER, CALL, {**OUTPUT, "output": None}], "expected a string"),
     ],
 )
 def test_openais_rules_are_held(items: list[Any], complaint: str) -> None:
     with ModelServer([ANSWER]) as server, openai_client(server) as client:
-        with pytest.raises(openai.BadRequestError, match=complaint):
+        with pytest.raises(openai.BadRequestError, match=re.escape(complaint)):
             respond(client, items)
         assert complaint in server.violations[0]
         assert respond(client, [USER, CALL, OUTPUT, USER])[-1].type == "response.completed"
@@ -279,6 +290,7 @@ def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
 
 HI = turn("user", {"type": "text", "text": "hi"})
 HELLO = turn("assistant", {"type": "text", "text": "hello"})
+THINKING = {"type": "thinking", "thinking": "x", "signature": seal("x")}
 
 
 @pytest.mark.parametrize(
@@ -297,6 +309,11 @@ HELLO = turn("assistant", {"type": "text", "text": "hello"})
         ([HI, turn("assistant", {**USE, "id": "a b"}), HI], "should match pattern"),
         ([HI, turn("assistant", {"type": "thinking", "thinking": "x", "signature": "y"}), HI],
          "Invalid `signature`"),
+        ([HI, turn("assistant", THINKING), HI], "final block in an assistant message cannot be"),
+        ([HI, turn("assistant", HELLO["content"][0], THINKING), HI], "cannot be `thinking`"),
+        ([HI, HELLO], "must end with a user message"),
+        ([HI, turn("assistant", {**USE, "name": "a b"}), turn("user", RESULT)], "name: String"),
+        ([HI, turn("assistant", {"type": "server_tool_use"}), HI], "does not match any of"),
     ],
 )  # fmt: skip
 def test_anthropics_rules_are_held(turns: list[Any], complaint: str) -> None:
