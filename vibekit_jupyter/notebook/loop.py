@@ -114,8 +114,18 @@ class Work(Generic[T]):
 
     def wait(self) -> T:
         """Block until the result is there. An interrupt of the waiter cancels the work."""
-        try:
+        with self._interruptible():
             return self.finished.result()
+
+    def lasts(self, seconds: float) -> bool:
+        """Block for so long at most; return whether it still goes on. See :meth:`wait`."""
+        with self._interruptible():
+            return bool(concurrent.futures.wait([self.finished], timeout=seconds).not_done)
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        try:
+            yield
         except KeyboardInterrupt as error:
             show_as_one_line(error)
             self.end()

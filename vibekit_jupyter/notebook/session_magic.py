@@ -48,6 +48,8 @@ __all__ = ["VERBS", "SessionMagics", "Verb"]
 
 NAME = "%vibekit_session"
 LEFT = "It was the current session; now there is none."
+# What lasts longer is said while it does.
+SECONDS_UNSAID = 1.0
 # How many sessions a list shows unasked.
 SHOWN = 50
 # How many turns of a conversation.
@@ -258,9 +260,14 @@ def fork(
     name: str | None,
     session: str | None,
     force: bool,
-) -> Sequence[Showable]:
+) -> Iterator[Showable]:
     """Copy a session's files and conversation into a new one; the current one stays."""
-    return _cards(client.fork(name, session, force=force))
+    from vibekit_jupyter.notebook.render import message
+
+    copying = client.submit(client.vibekit.fork(name, session, force=force))
+    if copying.lasts(SECONDS_UNSAID):
+        yield message("Copying the session's files. That takes a while where there are many.")
+    yield from _cards(copying.wait())
 
 
 @verb(session_argument(), argument("--force", action="store_true", help="even if it is alive"))

@@ -64,6 +64,14 @@ def test_a_result_can_be_waited_for(loop: BackgroundLoop, witness: Witness) -> N
     assert loop.submit(witness.work(0)).wait() == "done"
 
 
+def test_whoever_waits_can_say_that_it_lasts(loop: BackgroundLoop, witness: Witness) -> None:
+    long, short = loop.submit(witness.work()), loop.submit(witness.work(0))
+    assert long.lasts(0.01)
+    assert not short.lasts(60)
+    assert short.wait() == "done"
+    long.end()
+
+
 async def test_cancelling_the_waiter_ends_the_work_first(
     loop: BackgroundLoop, witness: Witness
 ) -> None:
