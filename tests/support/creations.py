@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.support.surroundings import REPOSITORY
 from vibekit_jupyter import VibeKit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Creations", "creations_beside_lists"]
 
@@ -52,7 +56,7 @@ async def creations_beside_lists(count: int) -> Creations:
     return told
 
 
-def _check(told: Creations, user: str, confirmed: list[str], states: dict[str, str]) -> None:
+def _check(told: Creations, user: str, confirmed: list[str], states: Mapping[str, str]) -> None:
     told.wrong += [
         f"{user}: {one} is {states.get(one)}" for one in confirmed if states.get(one) != "running"
     ]
