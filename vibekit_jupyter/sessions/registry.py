@@ -120,21 +120,19 @@ class Registry(TurnRecords, CommanderRecords):
         began
             When the look began, in seconds since 1970.
         """
+        with self.reading() as database:
+            news = [one for one in seen if _is_news(database, one, service, began)]
+        if not news:
+            return  # who only looks holds up nobody who writes
         with self.transaction() as database:
-            for one in seen:
-                row = database.execute(
-                    "SELECT state, ends_at, key_mark, checked FROM session"
-                    " WHERE service = ? AND id = ?",
-                    (service.id, one.id),
-                ).fetchone()
-                if row is None:
+            for one in news:
+                if not _is_news(database, one, service, began):
+                    continue
+                if _row(database, one, service) is None:
                     self._adopt(database, one, service, began)
-                elif row["checked"] <= began and (
-                    (row["state"], row["ends_at"], row["key_mark"])
-                    != (one.state, plain(one.ends_at), service.key_mark)
-                ):
-                    news = {"state": one.state, "ends_at": one.ends_at, "checked": began}
-                    _update(database, one, {**news, "key_mark": service.key_mark})
+                else:
+                    seen_now = {"state": one.state, "ends_at": one.ends_at, "checked": began}
+                    _update(database, one, {**seen_now, "key_mark": service.key_mark})
 
     def gone(self, session: Session, *, began: float) -> bool:
         """Record that a session was not there; False where it was seen alive after that."""
@@ -280,6 +278,24 @@ class Registry(TurnRecords, CommanderRecords):
         with self.reading() as database:
             rows = database.execute(f"{select} {where}", values).fetchall()
         return [session_of(row) for row in rows]
+
+
+def _row(database: sqlite3.Connection, seen: Session, service: Service) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = database.execute(
+        "SELECT state, ends_at, key_mark, checked FROM session WHERE service = ? AND id = ?",
+        (service.id, seen.id),
+    ).fetchone()
+    return row
+
+
+def _is_news(database: sqlite3.Connection, seen: Session, service: Service, began: float) -> bool:
+    """Whether what was seen of a session since ``began`` is not known, nor anything newer."""
+    row = _row(database, seen, service)
+    return row is None or (
+        row["checked"] <= began
+        and (row["state"], row["ends_at"], row["key_mark"])
+        != (seen.state, plain(seen.ends_at), service.key_mark)
+    )
 
 
 def _update(database: sqlite3.Connection, session: Session, columns: dict[str, Any]) -> None:

@@ -103,6 +103,15 @@ class TurnRecords(Database):
             ).fetchall()
             return [_turn(row, self.events(row["id"])) for row in reversed(rows)]
 
+    def last_error(self, service_id: str, session_id: str) -> str:
+        """Return the sentence that a session's last turn ended in; empty where it ended well."""
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT error FROM turn WHERE service = ? AND session = ? ORDER BY id DESC LIMIT 1",
+                (service_id, session_id),
+            ).fetchone()
+        return str(row["error"]) if row else ""
+
     def finished_turn(
         self,
         prompt: str,

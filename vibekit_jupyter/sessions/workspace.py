@@ -250,7 +250,7 @@ class Workspace:
             reopened = await _to_its_end(self._reopen(session, turns, spoken))
             return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
         notes = [_conversation_note(turns)]
-        if any(turn.error == CUT_OFF for turn in registry.turns(service.id, session.id, last=1)):
+        if registry.last_error(service.id, session.id) == CUT_OFF:
             notes.append("Its last run was cut off: the kernel ended while it went on.")
         paths = registry.changed_files(session.service_id, session.id)
         if paths:

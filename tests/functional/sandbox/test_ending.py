@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.counting_proxy import counting_proxy
+from tests.support.detached import WAYS
 from tests.support.kernel import Kernel
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from tests.support.waiting import wait_for
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 pytestmark = pytest.mark.anyio
-
-# Each leaves "sleep" running, of a length that is its own.
-WAYS = {
-    "in front": "{sleep}",
-    "in the background": "{sleep} & wait",
-    "without an environment": "env -i {sleep} & wait",
-    "by exec -c": "(exec -c {sleep}) & wait",
-    "after unset": "(unset VIBEKIT_RUN; {sleep}) & wait",
-    "in a session of its own": "setsid {sleep} & wait",
-    "forked twice": "(setsid env -i {sleep} > /dev/null 2>&1 < /dev/null &) ; sleep 60",
-    "by nohup": "(nohup env -i {sleep} > /dev/null 2>&1 < /dev/null &) ; sleep 60",
-    "by python": "python3 -c \"import subprocess as s; s.Popen('{sleep}'.split(), env={{}}, "
-    'close_fds=True, start_new_session=True, stdout=-3, stderr=-3, stdin=-3)"; sleep 60',
-    "by sudo": "sudo env -i {sleep} & wait",
-}
-
 
 # Each user sees their own processes alone.
 # A mount of its own, and no remount: that would change the machine's.

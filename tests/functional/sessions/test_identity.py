@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.counting_proxy import CountingProxy, counting_proxy
+from tests.support.running import running
 from tests.support.sandbox_server import SandboxServer, sandbox_server
-from vibekit_jupyter import events
 from vibekit_jupyter.errors import (
     SandboxError,
     SessionElsewhereError,
@@ -284,16 +284,7 @@ async def test_a_reopening_that_fails_moves_no_name(
 async def test_a_fork_during_a_run_has_that_run_cut_off(clients: NewClient) -> None:
     client = clients()
     await client.new("source")
-    started = asyncio.Event()
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, events.CommandOutput):
-            started.set()
-
-    run = asyncio.ensure_future(
-        client.generate_code("```bash\necho started; sleep 30\n```", on_event=watch)
-    )
-    await asyncio.wait_for(started.wait(), 30)
+    run = await running(client)
     copy = await clients().fork("copy", "source")
     assert [turn.status for turn in client.history(copy.id)] == ["interrupted"]
     await client.kill(copy.id)  # nothing goes on in it

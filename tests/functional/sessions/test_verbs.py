@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.counting_proxy import counting_proxy
+from tests.support.running import running
 from vibekit_jupyter import events
 from vibekit_jupyter.errors import (
     CommandError,
@@ -179,16 +180,7 @@ class TestOnBothServices:
     async def test_a_run_that_goes_on_is_not_killed_unasked(self, new_client: NewClient) -> None:
         client = new_client()
         await client.new()
-        started = asyncio.Event()
-
-        def watch(event: events.Event) -> None:
-            if isinstance(event, events.CommandOutput):
-                started.set()
-
-        run = asyncio.ensure_future(
-            client.generate_code("```bash\necho started; sleep 30\n```", on_event=watch)
-        )
-        await asyncio.wait_for(started.wait(), 30)
+        run = await running(client)
         for verb in (client.kill, client.pause):
             with pytest.raises(SessionBusyError, match="--force"):
                 await verb()
@@ -203,22 +195,13 @@ class TestOnBothServices:
     ) -> None:
         client = new_client()
         first = await client.new("run-here")
-        started = asyncio.Event()
         told: list[events.Event] = []
-
-        def watch(event: events.Event) -> None:
-            told.append(event)
-            if isinstance(event, events.CommandOutput):
-                started.set()
-
-        run = asyncio.ensure_future(
-            client.generate_code(
-                "```bash\necho started; while ! test -e go; do sleep 0.05; done; echo x > done.txt"
-                "\n```",
-                on_event=watch,
-            )
+        run = await running(
+            client,
+            "```bash\necho started; while ! test -e go; do sleep 0.05; done; echo x > done.txt"
+            "\n```",
+            tell=told.append,
         )
-        await asyncio.wait_for(started.wait(), 30)
         second = await client.new("then-here")
         assert await client.get_session() == second.id
         await client.set_session(first.id)
