@@ -150,6 +150,7 @@ class VibeKit(SessionVerbs, RunRecords):
         effort: str | None = None,
         max_steps: int | None = None,
         max_tokens: int | None = None,
+        cell: str = "",
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
@@ -174,6 +175,8 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps, max_tokens
             Stop after so many answers of the model, or tokens in and out, with a
             ``RunLimitError``; the next prompt can go on.
+        cell
+            Which cell of a notebook asks, for the record.
         on_event
             Called with every event; the last one is ``RunFinished``, also when the run fails
             or is cancelled.
@@ -200,6 +203,7 @@ class VibeKit(SessionVerbs, RunRecords):
                 model=model,
                 session=session,
                 fresh=fresh,
+                cell=cell,
                 tell=tell,
                 settings=dataclasses.replace(
                     self.settings,
@@ -286,6 +290,7 @@ class VibeKit(SessionVerbs, RunRecords):
         model: str | None,
         session: str | None,
         fresh: bool,
+        cell: str,
         tell: Callable[[Event], None],
         settings: Settings,
     ) -> Result:
@@ -308,6 +313,7 @@ class VibeKit(SessionVerbs, RunRecords):
             session_id=session_id,
             session_name=known.name if known else None,
             demo=chosen is None,
+            cell=cell,
         )
 
         async def ready_session() -> tuple[Sandbox, bool]:

@@ -74,7 +74,10 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """The run began. ``session_id`` is None while its session is still to be created."""
+    """The run began. ``session_id`` is None while its session is still to be created.
+
+    ``cell`` is the cell of a notebook that asked, as far as that is known.
+    """
 
     agent: str
     model: str
@@ -83,6 +86,7 @@ class RunStarted(Event):
     session_id: str | None = None
     session_name: str | None = None
     demo: bool = False
+    cell: str = ""
 
 
 @dataclass(frozen=True)

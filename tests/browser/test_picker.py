@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.sync_api import expect
 
 from tests.browser.picker_page import PickerOf, loaded
@@ -232,3 +233,43 @@ def test_a_trusted_picker_without_its_kernel_is_a_table(
     expect(page.output(1).get_by_text("Loading widget")).to_be_hidden()
     expect(page.output(1).get_by_text("model not found")).to_be_hidden()
     expect(page.output(1).locator(".vibekit-picker")).to_have_count(0)
+
+
+def test_after_a_restart_of_the_kernel_it_says_so(open_notebook: OpenNotebook, home: Path) -> None:
+    page = opened(open_notebook, home)
+    PickerOf(page, 1).shows("beta")
+    page.restart_kernel()
+    disconnected = page.output(1).locator(".jupyter-widgets-disconnected")
+    disconnected.first.wait_for(state="attached")
+    marks = """() => [...document.querySelectorAll('.jupyter-widgets-disconnected')].map(
+        widget => getComputedStyle(widget, '::before').display)"""
+    seen = [display for display in page.evaluate(marks) if display != "none"]
+    assert seen in ([], ["block"])
+    words = (
+        """() => getComputedStyle(document.querySelector('.vibekit-picker'), '::before').content"""
+    )
+    assert "a kernel that has ended: run the cell again" in page.evaluate(words)
+
+
+def test_a_killed_session_leaves_the_dropdown(open_notebook: OpenNotebook, home: Path) -> None:
+    page = opened(open_notebook, home, "%vibekit_session kill alpha")
+    picker = PickerOf(page, 1)
+    picker.shows("beta")
+    page.run(2)
+    expect(picker.select.locator("option", has_text="alpha")).to_have_count(0)
+    picker.shows("beta")
+    picker.button("New").click()
+    picker.answer("Create", Name="gamma")
+    picker.shows("gamma")
+
+
+def test_axe_finds_nothing_in_a_picker(open_notebook: OpenNotebook, home: Path) -> None:
+    page = opened(open_notebook, home)
+    picker = PickerOf(page, 1)
+    picker.button("Browse all").click()
+    picker.rows.first.wait_for()
+    picker.button("Rename").click()
+    page.output(1).get_by_text("Rename beta").wait_for()
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.theme(theme)
+        assert Axe().run(page.page, context=".vibekit-picker").response["violations"] == []

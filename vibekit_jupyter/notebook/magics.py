@@ -15,6 +15,7 @@ from IPython.core.magic import (
 )
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
+from vibekit_jupyter.notebook.askers import Askers
 from vibekit_jupyter.notebook.magic_errors import plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.notebook.recorded_run import RecordedRun
     from vibekit_jupyter.notebook.run import CellRun
     from vibekit_jupyter.results import Result
+    from vibekit_jupyter.sessions.asked import Asker
 
 __all__ = ["CELL", "LINE", "VibekitMagics"]
 
@@ -83,6 +85,7 @@ class VibekitMagics(Magics):
     def __init__(self, shell: InteractiveShell, cells: Cells) -> None:
         super().__init__(shell)
         self._cells = cells
+        self._askers = Askers(shell)
         self._last: CellRun | RecordedRun | None = None
 
     @no_var_expand
@@ -138,11 +141,14 @@ class VibekitMagics(Magics):
     ) -> CellRun | RecordedRun:
         if not prompt.strip():
             raise UsageError("The prompt is empty. Say what the agent is to do.")
-        run = self._recorded(options, prompt) or self._new(options, prompt, owns_cell=owns_cell)
+        asker = self._askers.of(prompt)
+        run = self._recorded(options, prompt, asker) or self._new(
+            options, prompt, asker, owns_cell=owns_cell
+        )
         self._last = run
         return run
 
-    def _recorded(self, options: Namespace, prompt: str) -> RecordedRun | None:
+    def _recorded(self, options: Namespace, prompt: str, asker: Asker) -> RecordedRun | None:
         """Return the recorded run of this prompt, where it is not to run again."""
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
@@ -156,6 +162,7 @@ class VibekitMagics(Magics):
             model=options.model,
             mode=options.mode,
             session=options.session,
+            asker=asker,
         )
         if turn is None:
             if chosen == "only":
@@ -163,7 +170,7 @@ class VibekitMagics(Magics):
             return None
         return RecordedRun(self.shell, turn, private=options.private)
 
-    def _new(self, options: Namespace, prompt: str, *, owns_cell: bool) -> CellRun:
+    def _new(self, options: Namespace, prompt: str, asker: Asker, *, owns_cell: bool) -> CellRun:
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.render import run_display
         from vibekit_jupyter.notebook.run import CellRun
@@ -180,6 +187,7 @@ class VibekitMagics(Magics):
             effort=options.effort,
             max_steps=options.max_steps,
             max_tokens=options.max_tokens,
+            cell=asker.cell,
         )
 
     def _show_last(self, *, full: bool) -> None:

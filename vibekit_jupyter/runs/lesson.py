@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.wire_text import json_safe
 from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.sessions.asked import NOBODY, answer_to
 from vibekit_jupyter.sessions.session import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from vibekit_jupyter.sessions.asked import Asker
 
 __all__ = ["ENDING", "find_in_lessons", "lesson"]
 
@@ -41,11 +44,13 @@ def _told(turn: Turn) -> dict[str, Any]:
     return {**fields, "started": turn.started.isoformat()}
 
 
-def find_in_lessons(folder: Path, prompt: str, **asked: str) -> Turn | None:
+def find_in_lessons(folder: Path, prompt: str, asker: Asker = NOBODY, **asked: str) -> Turn | None:
     """Return the last turn with this prompt in the files of a folder; None where there is none.
 
     Parameters
     ----------
+    asker
+        Which cell asks: an answer that it got comes before those of others.
     asked
         What else the turn must have: ``agent``, ``model``, ``mode``.
 
@@ -55,12 +60,20 @@ def find_in_lessons(folder: Path, prompt: str, **asked: str) -> Turn | None:
         A file with the ending is none of ours.
     """
     for path in sorted(folder.glob(f"*{ENDING}")):
-        for turn in reversed(_turns(path)):
-            if turn.prompt == prompt and all(
-                getattr(turn, name) == value for name, value in asked.items()
-            ):
-                return turn
+        answers = [
+            (_cell(turn), "", turn)
+            for turn in _turns(path)
+            if turn.prompt == prompt
+            and all(getattr(turn, name) == value for name, value in asked.items())
+        ]
+        if answers:
+            return answer_to(asker, answers)
     return None
+
+
+def _cell(turn: Turn) -> str:
+    cell = turn.events[0].get("cell") if turn.events else None
+    return cell if isinstance(cell, str) else ""
 
 
 def _turns(path: Path) -> Sequence[Turn]:

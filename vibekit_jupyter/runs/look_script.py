@@ -117,7 +117,9 @@ def tabs_to_commas(head: bytes) -> bytes:
     """Return tab-separated values as comma-separated ones."""
     import csv
 
-    return as_csv(csv.reader(io.StringIO(head.decode(errors="replace")), delimiter="\t"))
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = head.decode(encoding, "replace")
+    return as_csv(csv.reader(io.StringIO(text), delimiter="\t"))
 
 
 def as_csv(rows: Iterable[Iterable[object]]) -> bytes:

@@ -16,11 +16,13 @@ from vibekit_jupyter.events import (
 from vibekit_jupyter.results import FileChange, Result, Usage
 from vibekit_jupyter.runs.lesson import find_in_lessons
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
+from vibekit_jupyter.sessions.asked import NOBODY
 from vibekit_jupyter.settings import choices, config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vibekit_jupyter.sessions.asked import Asker
     from vibekit_jupyter.sessions.session import Session, Turn
     from vibekit_jupyter.sessions.workspace import Workspace
 
@@ -40,6 +42,7 @@ class RunRecords:
         model: str | None = None,
         mode: str | None = None,
         session: str | None = None,
+        asker: Asker = NOBODY,
     ) -> Turn | None:
         """Return the last run with this prompt that came to its end; None where there is none.
 
@@ -55,13 +58,16 @@ class RunRecords:
             Who must have answered, and how; without it, what is set.
         session
             Its id, its name or a unique beginning of one.
+        asker
+            Which cell asks: what it was answered comes before what others were.
         """
         settings, book = self._workspace.settings, self._workspace.book
         asked = agent or (settings.agent if settings.agent in config.AGENTS else None)
         options = {"agent": asked, "model": model, "mode": mode or settings.mode}
         wanted = {option: value for option, value in options.items() if value}
         redacted = Redactor(secrets_of(settings)).text(prompt)
-        if (turn := find_in_lessons(_folder_of(book.notebook), redacted, **wanted)) is not None:
+        folder = _folder_of(book.notebook)
+        if (turn := find_in_lessons(folder, redacted, asker, **wanted)) is not None:
             return turn
         service = choices.choose_e2b(settings)
         service_id = service.id if service else config.local_service_id()
@@ -74,6 +80,7 @@ class RunRecords:
             place.service_id if place else service_id,
             user=book.user,
             session_id=place.id if place else None,
+            asker=asker,
             **wanted,
         )
         if text is None and place is not None:

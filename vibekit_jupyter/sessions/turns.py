@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import RegistryError
+from vibekit_jupyter.sessions.asked import NOBODY, answer_to
 from vibekit_jupyter.sessions.database import Database
 from vibekit_jupyter.sessions.session import Turn
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
+    from vibekit_jupyter.sessions.asked import Asker
     from vibekit_jupyter.sessions.session import Session
 
 __all__ = ["TurnRecords", "copy_turns"]
+
+MOST_ANSWERS = 200
 
 
 class TurnRecords(Database):
@@ -119,6 +123,7 @@ class TurnRecords(Database):
         *,
         user: str,
         session_id: str | None = None,
+        asker: Asker = NOBODY,
         **columns: str,
     ) -> Turn | None:
         """Return the last turn with this prompt that came to its end.
@@ -129,6 +134,8 @@ class TurnRecords(Database):
             Whose sessions are looked at.
         session_id
             Look at this session alone, whoever made it.
+        asker
+            Which cell asks: a turn that it began comes before those of others.
         columns
             What else the turn must have: ``agent``, ``model``, ``mode``.
         """
@@ -137,15 +144,21 @@ class TurnRecords(Database):
         where = " AND ".join(f"turn.{column} = ?" for column in asked)
         place = "session.id = ?" if session_id else "session.user = ? AND NOT session.forgotten"
         with self.reading() as database:
-            row = database.execute(
-                "SELECT turn.* FROM turn JOIN session"  # noqa: S608 - our own column names
+            rows = database.execute(
+                "SELECT turn.*,"  # noqa: S608 - our own column names
+                " (SELECT data FROM event WHERE event.turn = turn.id ORDER BY number LIMIT 1) began"
+                " FROM turn JOIN session"
                 " ON session.service = turn.service AND session.id = turn.session"
                 f" WHERE {where} AND {place} AND turn.status = 'done'"
                 " AND substr(turn.prompt, 1, 100) = substr(?, 1, 100)"
-                " ORDER BY turn.id DESC LIMIT 1",
-                (said, service_id, *columns.values(), session_id or user, said),
-            ).fetchone()
-            return row and _turn(row, self.events(row["id"]))
+                " ORDER BY turn.id DESC LIMIT ?",
+                (said, service_id, *columns.values(), session_id or user, said, MOST_ANSWERS),
+            ).fetchall()
+            if not rows:
+                return None
+            answers = [(_cell(row["began"]), row["session"], row) for row in reversed(rows)]
+            row = answer_to(asker, answers)
+            return _turn(row, self.events(row["id"]))
 
     def events(self, turn: int) -> Sequence[Mapping[str, Any]]:
         """Return what happened in a turn."""
@@ -200,6 +213,15 @@ class TurnRecords(Database):
         """Give a session the turns of another one, from before its own."""
         with self.transaction() as database:
             copy_turns(database, source, target.service_id, target.id)
+
+
+def _cell(began: str | None) -> str:
+    """Return which cell asked, from the first event of a turn."""
+    try:
+        cell = json.loads(began or "{}").get("cell")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return cell if isinstance(cell, str) else ""
 
 
 def copy_turns(

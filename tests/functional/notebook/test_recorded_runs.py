@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 NOTEBOOK = "/n/lesson.ipynb"
 
 
-def script(request: Request) -> Reply:
+def script(request: Request) -> Reply:  # noqa: PLR0911  # a line each
     match request.prompt:
         case "refuse":
             return HttpError.unauthorized()
+        case "a number":
+            return Answer(f"It is {len(request.messages)}.")
         case "the pyramids":
             return Answer("Answered.")
         case "two steps" if not request.messages[-1].tool_results:
@@ -274,3 +276,17 @@ def test_a_model_that_is_silent_for_longer_than_it_may_be_is_given_up(
         assert kernel.run("%%vibekit\nhello").status == "ok"
         none = kernel.run("%vibekit_config --silence 0", stop_on_error=False)
         assert "silence is 0" in none.text
+
+
+def test_two_cells_with_equal_prompts_show_each_its_own_answer(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    cells = ("%load_ext vibekit_jupyter", "%%vibekit\na number", "%%vibekit\na number")
+    with kernel_of(server, tmp_path, JPY_SESSION_NAME=NOTEBOOK) as kernel:
+        first = [cell.text for cell in kernel.run_all(*cells)]
+    assert "It is 1." in first[1]
+    assert "It is 3." in first[2]
+    with kernel_of(server, tmp_path, JPY_SESSION_NAME=NOTEBOOK, VIBEKIT_RERUN="never") as kernel:
+        again = [cell.text for cell in kernel.run_all(*cells)]
+    assert "It is 1." in again[1]
+    assert "It is 3." in again[2]

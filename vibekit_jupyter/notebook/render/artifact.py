@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import html
 import json
 import re
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.limits import drawn, is_deep
 from vibekit_jupyter.notebook.render.summary import short_path
+from vibekit_jupyter.notebook.render.table import table_html
 from vibekit_jupyter.notebook.render.text import escape, terminal_html
 from vibekit_jupyter.notebook.render.words import count, plural
 
@@ -28,7 +28,6 @@ __all__ = ["artifact_html"]
 
 IMAGE_LIMIT: Final = 2_000_000
 PAGE_LIMIT: Final = 500_000
-ROWS, COLUMNS, CELL = 10, 12, 60
 CELLS: Final = 40
 OUTPUTS: Final = 20  # of a cell
 SOURCE_LIMIT: Final = 4_000
@@ -60,8 +59,7 @@ def _artifact(shown: FileShown) -> str:
         return _named(shown, f"{count(shown.size)}B, not shown here")
     match shown.mime:
         case "text/csv":
-            table = _table(data.decode("utf-8", "replace"), whole=len(data) == shown.size)
-            return _captioned(shown, table)
+            return _captioned(shown, table_html(data, shown.size))
         case "text/html":
             return _page(shown, data)
         case "application/x-ipynb+json":
@@ -84,32 +82,6 @@ def _image(shown: FileShown, data: bytes) -> str:
         # What is drawn on nothing is drawn to be seen on white.
         f'style="max-width:100%;height:auto;border-radius:4px;background-color:white">',
     )
-
-
-def _table(text: str, *, whole: bool) -> str:
-    """Return the first rows of comma-separated values; how many more there are, if all came."""
-    every = list(csv.reader(text.splitlines()))
-    rows = every[: ROWS + 1]
-    wide = max(map(len, rows), default=0) > COLUMNS
-    head, *body = [[*row[:COLUMNS], "…"] if wide else row for row in rows] or [[]]
-    parts = [_cells("th", head), *(_cells("td", row) for row in body)]
-    table = f'<table style="{style.TABLE};width:auto"><tbody>{"".join(parts)}</tbody></table>'
-    more = len(every) - len(rows)
-    note = ""
-    if more and whole:
-        note = f"… {plural(more, 'more row')}"
-    elif len(rows) > ROWS and not whole:
-        note = f"the first {ROWS} rows"
-    quiet = f'<div style="{style.QUIET}">{note}</div>' if note else ""
-    return f'<div style="overflow-x:auto">{table}{quiet}</div>'
-
-
-def _cells(tag: str, row: list[str]) -> str:
-    dim = f";{style.DIM}" if tag == "th" else ""
-    cells = "".join(
-        f'<{tag} style="{style.TABLE_CELL}{dim}">{escape(cell[:CELL])}</{tag}>' for cell in row
-    )
-    return f'<tr style="background-color:transparent">{cells}</tr>'
 
 
 def _page(shown: FileShown, data: bytes) -> str:
@@ -162,7 +134,7 @@ def _notebook(shown: FileShown, data: bytes) -> str:
             f'<div style="{style.QUIET}">… {plural(len(cells) - CELLS, "more cell")}</div>'
         )
     box = f"border:{style.LINE};border-radius:4px;padding:2px 10px;max-height:30em;overflow:auto"
-    return _captioned(shown, f'<div style="{box}">{"".join(parts)}</div>')
+    return _captioned(shown, f'<div tabindex="0" style="{box}">{"".join(parts)}</div>')
 
 
 def _cell(cell: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from vibekit_jupyter.notebook.session_picker.panel import LONGEST_ANSWER, Field,
 from vibekit_jupyter.notebook.session_picker.words import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from concurrent.futures import Future
 
     from vibekit_jupyter.notebook.session_picker.sessions import Sessions
@@ -46,7 +46,7 @@ class Controls:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._vibekit = sessions.client.vibekit
-        self._dropdown = SessionDropdown(self._pick, description="Session")
+        self._dropdown = self._new_dropdown()
         self._new = _button("New", "Create a session and switch to it", self._ask_new)
         self._rename = _button("Rename", "Give the session another name", self._ask_rename)
         self._toggle = _button("Pause", "Pause it, or go on with it", self._pause_or_resume)
@@ -55,10 +55,17 @@ class Controls:
         self._kill.add_class("vibekit-danger")
         self._browse = _button("Browse all", "Search all sessions in a table", self._browse_all)
         self._panel = Panel(self._pick, self._seen)
-        buttons = [self._new, self._rename, self._toggle, self._fork, self._kill, self._browse]
-        row = widgets.HBox([self._dropdown, *buttons])
-        row.add_class("vibekit-picker-row")
-        self.box = widgets.VBox([row, self._panel])
+        self._buttons = [
+            self._new,
+            self._rename,
+            self._toggle,
+            self._fork,
+            self._kill,
+            self._browse,
+        ]
+        self._row = widgets.HBox([self._dropdown, *self._buttons])
+        self._row.add_class("vibekit-picker-row")
+        self.box = widgets.VBox([self._row, self._panel])
         self.box.add_class("vibekit-picker")
         self.after: list[Callable[[], None]] = []
         self.draw()
@@ -68,6 +75,8 @@ class Controls:
     def draw(self) -> None:
         """Show what is known now."""
         sessions, current, now = self._sessions.known, self._sessions.current, datetime.now(UTC)
+        if self._dropdown.is_outdated(sessions, current):
+            self._replace_dropdown(sessions, current, now)
         self._dropdown.show(sessions, current, now)
         self._toggle.description = _verb(current, now)
         for button in (self._rename, self._toggle, self._fork, self._kill):
@@ -77,6 +86,17 @@ class Controls:
             self._panel.say(self._sessions.problem, bad=True)
         for follower in self.after:
             follower()
+
+    def _new_dropdown(self) -> SessionDropdown:
+        return SessionDropdown(self._pick, description="Session")
+
+    def _replace_dropdown(
+        self, sessions: Sequence[Session], current: Session | None, now: datetime
+    ) -> None:
+        before, self._dropdown = self._dropdown, self._new_dropdown()
+        self._dropdown.show(sessions, current, now)
+        self._row.children = [self._dropdown, *self._buttons]
+        before.close()
 
     def _seen(self, *, seen: bool) -> None:
         """Draw only while somebody looks."""

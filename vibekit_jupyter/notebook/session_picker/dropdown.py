@@ -50,6 +50,12 @@ class SessionDropdown(widgets.Dropdown):  # type: ignore[misc]  # ipywidgets shi
         with self._turn:
             super().set_state(sync_data)
 
+    def is_outdated(self, sessions: Sequence[Session], current: Session | None) -> bool:
+        """Tell whether it lists a session that is gone: its list only grows, so it is replaced."""
+        alive = {one.id for one in sessions if one.state != "gone" or one is current}
+        listed: Sequence[tuple[str, str]] = self.options
+        return any(place and place not in alive for _, place in listed)
+
     def show(self, sessions: Sequence[Session], current: Session | None, now: datetime) -> None:
         """Show these sessions after those that are shown already, and the current one chosen."""
         with self._turn, self.hold_sync():

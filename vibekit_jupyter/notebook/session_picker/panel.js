@@ -93,7 +93,7 @@ class View {
   build(el) {
     this.el = el;
     el.classList.add("vibekit-panel");
-    this.question = make("form", "vibekit-question", { role: "group", hidden: "" });
+    this.question = make("form", "vibekit-question", { hidden: "" });
     this.question.addEventListener("submit", (event) => this.answer(event));
     this.question.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.dismiss();
