@@ -109,8 +109,8 @@ class Codex:
                     yield ThinkingDelta(well_formed(event["delta"]))
                 elif kind == "response.output_item.done":
                     # What is told twice is one item, and not every server counts them.
-                    item = event["item"]
-                    items.setdefault(event.get("output_index", item.get("id", len(items))), item)
+                    item, place = event["item"], event.get("output_index")
+                    items.setdefault(item.get("id", len(items)) if place is None else place, item)
                 elif kind in ENDS:
                     end = _End(kind, event.get("response") or {})
                     break

@@ -12,6 +12,8 @@ from vibekit_jupyter.agents.calls import run_calls
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.compaction import compact
 from vibekit_jupyter.agents.conversation import (
+    NOTHING_SAID,
+    AssistantMessage,
     Conversation,
     ToolResult,
     ToolResults,
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "run_agent"]
 
 COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
+
+WITHOUT_WORDS = {
+    "length": "[cut off before a word was said]",
+    "refusal": "[the model declined]",
+}
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,6 @@ class _Work:
                 self.conversation.close("the model declined", results={})
                 yield Notice("The model declined to answer.")
             elif answer.stop == "done" and answer.message.says_nothing:
-                self.conversation.close("ended without a word", results={})
                 yield Notice("The model ended its answer without a word.")
             if answer.stop in ("done", "refusal"):
                 return
@@ -197,7 +203,10 @@ class _Work:
         )
 
     def _add(self, answer: Answer) -> None:
-        self.conversation.append(answer.message)
+        message = answer.message
+        if message.says_nothing:  # it would be refused back
+            message = AssistantMessage(WITHOUT_WORDS.get(answer.stop, NOTHING_SAID))
+        self.conversation.append(message)
         self.conversation.tokens = answer.usage.total
         self.spent += answer.usage
         self.answered = True

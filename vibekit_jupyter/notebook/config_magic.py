@@ -6,12 +6,12 @@ import dataclasses
 import getpass
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
-from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings, seconds
 
