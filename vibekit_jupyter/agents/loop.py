@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -170,9 +171,11 @@ class _Work:
         """Stream one answer; a conversation that is too long for it is made short."""
         compacted = False
         if self.conversation.tokens > (self.limits.compact_at or math.inf):
-            await self._compact()
-            compacted = True
-            yield COMPACTED
+            # A model that gives no summary may still have room for the conversation.
+            with contextlib.suppress(ContextTooLongError):
+                await self._compact()
+                compacted = True
+                yield COMPACTED
         while True:
             try:
                 async with aclosing(self.vendor.answer(self._request())) as stream:

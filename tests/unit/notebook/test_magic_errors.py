@@ -63,7 +63,7 @@ def fail(*causes: Exception) -> NoReturn:
 @pytest.mark.parametrize("secret", [KEY, BASE64])
 @pytest.mark.parametrize("debug", [True, False])
 def test_no_secret_is_in_a_traceback_or_behind_it(
-    monkeypatch: pytest.MonkeyPatch, secret: str, debug: bool
+    monkeypatch: pytest.MonkeyPatch, secret: str, *, debug: bool
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(VibeKitError) as ours, plain_errors(debug=debug):
