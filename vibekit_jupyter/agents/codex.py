@@ -18,7 +18,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolCall,
     ToolResults,
 )
-from vibekit_jupyter.agents.sdk_client import posting
+from vibekit_jupyter.agents.sdk_client import posting, where
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import (
@@ -83,7 +83,7 @@ class Codex:
     def __init__(self, model: Model) -> None:
         self._client = openai.AsyncOpenAI(
             api_key=model.api_key,
-            base_url=model.base_url,
+            **where(model.base_url),
             http_client=http_client(model, openai.DefaultAsyncHttpxClient),
         )
         post = posting(self._client, "/responses", _Stream[object])

@@ -219,3 +219,11 @@ async def test_ask_mode_offers_only_tools_that_read(sandbox: Sandbox) -> None:
     asking = Toolbox(sandbox, "ask", Changes())
     assert [spec.name for spec in asking.specs] == ["read_file", "list_files"]
     assert len(Toolbox(sandbox, "code", Changes()).specs) == 5
+
+
+async def test_a_command_that_is_too_long_to_be_started_is_told_to_the_model(
+    sandbox: Sandbox,
+) -> None:
+    outcome = await run(sandbox, "run_command", command="echo " + "x" * 200_000)
+    assert not outcome.ok
+    assert "Write it to a file" in outcome.output
