@@ -49,6 +49,15 @@ LIVE_LIMIT: Final = 4_000
 # Not no data at all: nbconvert warns of an output that it cannot represent.
 EMPTY: Final = {"text/html": "", "text/plain": ""}
 METADATA_KEY: Final = "vibekit"
+# A saved output cannot know that its run goes on no more. While the run lives the clock beside this
+# is drawn anew each second, and it stays hidden; where styles are taken out it is always seen.
+SAVED: Final = (
+    "<style>@keyframes vibekit-saved{to{opacity:.68;max-height:none}}"
+    ".vibekit-saved{opacity:0;max-height:0;overflow:hidden;"
+    "animation:vibekit-saved 0s 15s forwards}</style>"
+    '<div class="vibekit-saved" style="font-size:12px">Still running when this was saved: '
+    "<code>%vibekit last</code> shows how it ended.</div>"
+)
 
 
 class RunDisplay(Protocol):
@@ -243,7 +252,7 @@ class RichDisplay:
 
     def _redraw(self, now: float) -> None:
         head = head_html(self.transcript, elapsed=now - self._began, silent=now - self._heard)
-        self._show(0, head)
+        self._show(0, head + SAVED)
         size = self._draw(now)
         self._due_at = now + (INTERVAL if size < LARGE else LARGE_INTERVAL)
 
