@@ -43,11 +43,11 @@ class VibeKit(SessionVerbs, RunRecords):
     Parameters
     ----------
     agent
-        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name"}, "mode":
-        "code" | "ask", "effort", "max_steps", "max_tokens", "silence"}``, all but the type as
-        wanted (see ``settings.config.Settings``). Without it every operation raises
-        ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or claude where only
-        Anthropic is configured.
+        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
+        "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
+        "silence"}``, all but the type as wanted (see ``settings.config.Settings``). Without it
+        every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or
+        claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -295,13 +295,14 @@ class VibeKit(SessionVerbs, RunRecords):
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
-        if not prompt.strip():
-            raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
+        config.check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
         chosen = choices.choose_model(settings, name)
         e2b = choices.choose_e2b(settings)
         if chosen is None:
             check_demo(settings, e2b)
+            own = settings.models.get(name)
+            check_demo_model(model or (own.name if own and not settings.demo else None))
         session_id = (await self.find(session)).id if session else workspace.book.current
         service_id = e2b.id if e2b else config.local_service_id()
         known = session_id and workspace.book.known(service_id, session_id)
@@ -351,6 +352,7 @@ class VibeKit(SessionVerbs, RunRecords):
             limits=Limits(
                 max_steps=settings.max_steps,
                 max_tokens=settings.max_tokens,
+                max_output_tokens=settings.max_output_tokens,
                 silence=settings.silence,
             ),
             effort=settings.effort,
@@ -378,6 +380,16 @@ def check_demo(settings: Settings, e2b: Service | None) -> None:
             "no model is configured, and the demo model does not run unasked in sandboxes that "
             "E2B bills.",
             hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: %vibekit_config --demo",
+        )
+
+
+def check_demo_model(name: str | None) -> None:
+    """Raise where another model than the demo model was asked for by name."""
+    if name and name != config.DEMO_MODEL:
+        raise AgentNotInitializedError(
+            f"there is no model {name[:40]!r}, for no model service is configured: only the demo "
+            "model is there.",
+            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or leave the model's name out.",
         )
 
 

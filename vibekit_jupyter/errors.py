@@ -105,6 +105,11 @@ class VibeKitError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows of it, whose protocol this is: one."""
+        words = "".join(char if char.isprintable() else "\ufffd" for char in str(self))
+        return [f"{type(self).__name__}: {words}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by state, so that an error survives a process pool."""
         return _rebuild, (type(self), self.args, self.__dict__)

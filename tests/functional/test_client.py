@@ -174,3 +174,39 @@ async def test_an_empty_prompt_or_id_is_an_error_and_nothing_is_lost(new_client:
     with pytest.raises(ConfigurationError, match="session id is empty"):
         await client.set_session(" ")
     assert await client.get_session() == current
+
+
+async def test_a_model_that_is_asked_for_by_name_is_never_the_demo_model(
+    new_client: NewClient,
+) -> None:
+    with pytest.raises(AgentNotInitializedError, match="no model 'gpt-9'"):
+        await new_client().generate_code("Hello", model="gpt-9")
+    named = new_client(agent={"type": "codex", "model": "gpt-9"})
+    with pytest.raises(AgentNotInitializedError, match="no model 'gpt-9'"):
+        await named.generate_code("Hello")
+
+
+async def test_an_agent_whose_vendor_is_not_configured_is_an_error(
+    new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with pytest.raises(AgentNotInitializedError, match="no key for Anthropic"):
+        await new_client().generate_code("Hello", agent="claude")
+
+
+@pytest.mark.parametrize("prompt", [None, 7, b"bytes", ["a"]])
+async def test_a_prompt_that_is_no_text_is_refused(new_client: NewClient, prompt: object) -> None:
+    with pytest.raises(ConfigurationError, match="prompt is empty"):
+        await new_client().generate_code(prompt)  # type: ignore[arg-type]  # what is tried
+
+
+async def test_odd_texts_run_or_are_refused_in_a_sentence(new_client: NewClient) -> None:
+    client = new_client()
+    assert (await client.generate_code("Say \ud800 hi")).status == "done"
+    with pytest.raises(ConfigurationError, match="bytes"):
+        await client.execute_command("echo " + "x" * 200_000)
+    assert (await client.execute_command("echo " + "x" * 110_000)).exit_code == 0
+    for command in ("echo \ud800", "echo \0", None, b"echo"):
+        with pytest.raises(ConfigurationError, match="The command"):
+            await client.execute_command(command)  # type: ignore[arg-type]  # what is tried
+    await client.kill()

@@ -65,12 +65,16 @@ async def _run_all(
         lanes: dict[str, list[ToolCall]] = {}
         for call in neighbours:
             lanes.setdefault(toolbox.lane(call), []).append(call)
+        failure: Exception | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 for lane in lanes.values():
                     tasks.create_task(run_in_order(lane))
         except ExceptionGroup as failed:
-            raise failed.exceptions[0] from failed.exceptions[0].__cause__
+            failure = failed.exceptions[0]
+        if failure is not None:
+            # Out here the group is not its context: IPython tells a frontend of no error with one.
+            raise failure
 
 
 async def _run(

@@ -21,7 +21,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolResults,
     UserMessage,
 )
-from vibekit_jupyter.agents.sdk_client import posting
+from vibekit_jupyter.agents.sdk_client import posting, where
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import (
@@ -69,7 +69,7 @@ class Claude:
         self._client = anthropic.AsyncAnthropic(
             api_key=None if model.bearer else model.api_key,
             auth_token=model.api_key if model.bearer else None,
-            base_url=model.base_url,
+            **where(model.base_url),
             http_client=http_client(model, anthropic.DefaultAsyncHttpxClient),
             open_telemetry=False,
         )

@@ -19,7 +19,7 @@ from vibekit_jupyter.agents.conversation import (
     ToolResult,
     ToolResults,
 )
-from vibekit_jupyter.agents.sdk_client import posting
+from vibekit_jupyter.agents.sdk_client import posting, where
 from vibekit_jupyter.agents.service import Service
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import (
@@ -84,7 +84,7 @@ class Codex:
     def __init__(self, model: Model) -> None:
         self._client = openai.AsyncOpenAI(
             api_key=model.api_key,
-            base_url=model.base_url,
+            **where(model.base_url),
             http_client=http_client(model, openai.DefaultAsyncHttpxClient),
         )
         post = posting(self._client, "/responses", _Stream[object])
@@ -110,8 +110,8 @@ class Codex:
                     yield ThinkingDelta(well_formed(event["delta"]))
                 elif kind == "response.output_item.done":
                     # What is told twice is one item, and not every server counts them.
-                    item = event["item"]
-                    items.setdefault(event.get("output_index", item.get("id", len(items))), item)
+                    item, place = event["item"], event.get("output_index")
+                    items.setdefault(item.get("id", len(items)) if place is None else place, item)
                 elif kind in ENDS:
                     end = _End(kind, event.get("response") or {})
                     break

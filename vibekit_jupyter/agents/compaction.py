@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from vibekit_jupyter.errors import ContextTooLongError
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vibekit_jupyter.results import Usage
 
@@ -30,12 +31,15 @@ ACKNOWLEDGEMENT = "I have the notes, and go on from there."
 MOST_OF_MESSAGE = 8_000
 MOST_OF_CALL = 1_000
 MOST_IN_ALL = 120_000
+# Characters of results that the model has not read yet.
+MOST_UNREAD = 60_000
 
 
 async def compact(vendor: Vendor, conversation: Conversation, *, silence: float) -> Usage:
     """Put a summary, asked from the model, in the place of a conversation.
 
-    The person's last prompt stays, byte for byte, if the turn that it began still goes on.
+    Of a turn that still goes on the prompt stays, byte for byte, and the calls made last with
+    their results, of which long ones lose their middle: the model has not read them yet.
 
     Returns
     -------
@@ -64,8 +68,22 @@ async def compact(vendor: Vendor, conversation: Conversation, *, silence: float)
             hint="Start anew with --fresh.",
         )
     kept: list[Message] = [UserMessage(INTRODUCTION + notes), AssistantMessage(ACKNOWLEDGEMENT)]
-    conversation.replace([*kept, prompt] if goes_on else kept)
+    if goes_on:
+        kept += [prompt, *_unread(conversation.messages)]
+    conversation.replace(kept)
     return answer.usage
+
+
+def _unread(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return the calls made last and their results, where these are the last that was said."""
+    calling, results = messages[-2:] if len(messages) > 1 else (None, None)
+    if not (isinstance(calling, AssistantMessage) and isinstance(results, ToolResults)):
+        return ()
+    if sum(len(call.arguments) for call in calling.tool_calls) > MOST_UNREAD:
+        return ()  # the notes have to do
+    room = MOST_UNREAD // len(results.results)
+    cut = (dataclasses.replace(each, output=_cut(each.output, room)) for each in results.results)
+    return calling, ToolResults(tuple(cut))
 
 
 async def _answer(vendor: Vendor, request: Request) -> Answer:

@@ -158,8 +158,7 @@ class Conversation:
         """End a turn that did not come to its end.
 
         Open calls get the results that are there, and ``reason`` for the others. Words of the
-        model that were shown but belong to no whole answer are kept as ``text``. An answer
-        without a word gives way to ``reason``.
+        model that were shown but belong to no whole answer are kept as ``text``.
         """
         if self.open_calls:
             missing = f"Not done: {reason}."
@@ -171,13 +170,9 @@ class Conversation:
                     )
                 )
             )
-        last = self._messages[-1] if self._messages else None
-        if isinstance(last, AssistantMessage) and last.says_nothing:
-            self._messages.pop()
-        elif last is None or isinstance(last, AssistantMessage):
-            return
-        note = f"[{reason}]"
-        self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
+        if self._messages and not isinstance(self._messages[-1], AssistantMessage):
+            note = f"[{reason}]"
+            self.append(AssistantMessage(f"{text}\n\n{note}" if text.strip() else note))
 
     def withdraw(self) -> None:
         """Take the last message back, if it is a prompt that nobody answered."""

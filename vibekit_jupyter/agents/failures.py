@@ -30,6 +30,7 @@ TOO_LONG = re.compile(
     r"context.{0,20}(length|window|size|limit)|prompt is too long|too many (input )?tokens",
     re.IGNORECASE,
 )
+BOUND = re.compile(r"max.(output.|completion.)?tokens", re.IGNORECASE)
 # An error inside a stream has a code where a response has a status.
 STATUS_OF_CODE = {
     "invalid_request_error": 400,
@@ -57,10 +58,16 @@ class Failures:
     ----------
     model
         Whose key is never shown.
+
+    Attributes
+    ----------
+    sent
+        The optional fields of the request that was refused.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.sent: tuple[str, ...] = ()
 
     def of(self, error: Exception, *, silence: float, streaming: bool) -> ModelError:
         """Return what an SDK's error means; ``streaming``: the answer had begun."""
@@ -121,14 +128,16 @@ class Failures:
         vendor = VENDORS[self.model.agent]
         other = next(agent for agent in AGENTS if agent != self.model.agent)
         if status in (401, 403):
+            what = "the key" if status == 401 else "access"
             return ModelAuthenticationError(
-                f"The model service refused the key ({status}).",
+                f"The model service refused {what} ({status}): {said}.",
                 hint=f"Set {vendor.key_variables[0]}, or choose another agent with "
                 f"--agent {other}.",
             )
         if status == 404:
             return ModelNotFoundError(
-                f"The model service at {self._host} does not know {self.model.name!r} (404).",
+                f"The model service at {self._host} does not know {self.model.name!r} (404): "
+                f"{said}.",
                 hint="Choose another model with --model, or check the base URL: it ends in /v1 "
                 "for codex and not for claude.",
             )
@@ -146,7 +155,7 @@ class Failures:
             status < 500 and (code == "context_length_exceeded" or TOO_LONG.search(message or ""))
         ):
             return ContextTooLongError(
-                f"The conversation does not fit into {self.model.name}'s context.",
+                f"The conversation does not fit into {self.model.name}'s context: {said}.",
                 hint="Start anew with --fresh, or choose a model with a larger context.",
             )
         if status >= 500 or status == 408:
@@ -156,7 +165,7 @@ class Failures:
             )
         return ModelRequestError(
             f"The model service refused the request ({status}): {said}.",
-            hint="Choose another model with --model, or check the base URL.",
+            hint=self._what_to_leave_out(message or ""),
         )
 
     def _unreachable(self, error: Exception) -> ModelUnavailableError:
@@ -170,13 +179,24 @@ class Failures:
             hint="Check the network and the base URL (%vibekit_config shows it).",
         )
 
+    def _what_to_leave_out(self, message: str) -> str:
+        if BOUND.search(message):
+            return "Set a bound that it takes: %vibekit_config --max-output-tokens N."
+        if self.sent:
+            return (
+                "Choose another model with --model; or leave out what the service does not know of "
+                f"{', '.join(self.sent)}: %vibekit_config --without {self.sent[-1]}."
+            )
+        return "Choose another model with --model, or check the base URL."
+
     @property
     def _host(self) -> str:
         return urlsplit(self.model.base_url).netloc.rpartition("@")[2]
 
     def _quote(self, message: str | None) -> str:
         """Return a server's words as the end of a sentence: one short line without the key."""
-        words = " ".join(well_formed(message or "it did not say why").split())
+        plain = re.sub(r"<[^<>]*>", " ", message or "")  # of a proxy's page
+        words = " ".join(well_formed(plain).split()) or "it did not say why"
         words = words.replace(self.model.api_key, "[key]")
         return (words if len(words) <= 300 else words[:299] + "…").rstrip(".")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from vibekit_jupyter.agents.calls import run_calls
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.compaction import compact
 from vibekit_jupyter.agents.conversation import (
+    NOTHING_SAID,
+    AssistantMessage,
     Conversation,
     ToolResult,
     ToolResults,
@@ -39,6 +42,11 @@ __all__ = ["Limits", "run_agent"]
 
 COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
 UNSEEN = Notice("The model service does not take pictures: the run goes on without them.")
+
+WITHOUT_WORDS = {
+    "length": "[cut off before a word was said]",
+    "refusal": "[the model declined]",
+}
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,6 @@ class _Work:
                 self.conversation.close("the model declined", results={})
                 yield Notice("The model declined to answer.")
             elif answer.stop == "done" and answer.message.says_nothing:
-                self.conversation.close("ended without a word", results={})
                 yield Notice("The model ended its answer without a word.")
             if answer.stop in ("done", "refusal"):
                 return
@@ -173,9 +180,11 @@ class _Work:
         """Stream one answer; a conversation that is too long for it is made short."""
         compacted = False
         if self.conversation.tokens > (self.limits.compact_at or math.inf):
-            await self._compact()
-            compacted = True
-            yield COMPACTED
+            # A model that gives no summary may still have room for the conversation.
+            with contextlib.suppress(ContextTooLongError):
+                await self._compact()
+                compacted = True
+                yield COMPACTED
         while True:
             try:
                 async with aclosing(self.vendor.answer(self._request())) as stream:
@@ -210,7 +219,10 @@ class _Work:
         )
 
     def _add(self, answer: Answer) -> None:
-        self.conversation.append(answer.message)
+        message = answer.message
+        if message.says_nothing:  # it would be refused back
+            message = AssistantMessage(WITHOUT_WORDS.get(answer.stop, NOTHING_SAID))
+        self.conversation.append(message)
         self.conversation.tokens = answer.usage.total
         self.spent += answer.usage
         self.answered = True

@@ -46,6 +46,17 @@ DRAIN_TIMEOUT = 0.2
 # Bytes: a vendor tells the same words up to four times when they are whole.
 MOST_KEPT = 80 * MIB
 # How a service refuses thinking that it cannot read: it was sealed for another account.
+# By which words a service refuses a field: by its name, by another one, or by what it is for.
+WORDS = {
+    "include": r"\binclude\b|encrypted.content",
+    "store": r"\bstore\b",
+    "prompt_cache_key": r"prompt.cach",
+    "max_output_tokens": r"max.(output|completion).tokens",
+    "reasoning": r"reasoning|thinking|\beffort",
+    "cache_control": r"cache.control|prompt.cach",
+    "thinking": r"thinking|reasoning",
+    "output_config": r"output.config|\beffort",
+}
 SEALED = re.compile(r"encrypted.content|signature", re.IGNORECASE)
 
 
@@ -75,7 +86,7 @@ class Service:
         self.failures = Failures(model)
         self._post = post
         self._caught = (sdk_error, httpx2.HTTPError, AnswerTooLongError)
-        self._refused: set[str] = set()
+        self._refused = set(model.without)
         self._verbatim: dict[str, int] = {}
 
     @contextlib.asynccontextmanager
@@ -114,8 +125,9 @@ class Service:
                 if SEALED.search(said) and any(map(self._is_sealed, request.messages[verbatim:])):
                     self._verbatim[request.cache_key] = len(request.messages)
                     continue
-                refused = {name for name in wanted if re.search(rf"\b{name}\b", said)}
+                refused = {name for name in wanted if re.search(WORDS[name], said, re.IGNORECASE)}
                 if not refused:
+                    self.failures.sent = tuple(wanted)
                     raise
                 self._refused |= refused
 

@@ -9,9 +9,16 @@ and an interrupt cancels the cell's task.
 from __future__ import annotations
 
 import re
+import tokenize
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.inputtransformer2 import cell_magic, leading_empty_lines
+from IPython.core.inputtransformer2 import (
+    assemble_continued_line,
+    cell_magic,
+    find_end_of_continued_line,
+    leading_empty_lines,
+    make_tokens_by_line,
+)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -70,9 +77,10 @@ class Cells:
             # The same as IPython would make of it, before it cleans what is inside.
             return list(cell_magic(leading_empty_lines(lines)))  # type: ignore[no-untyped-call]  # IPython's own
         match = _CELL.fullmatch(cell)
-        if match is None or not match[2]:
-            return lines
-        arguments = f"{(match[1] or '').strip()!r}, {match[2]!r}"
+        if match is None:
+            return _with_questions(lines)
+        # IPython refuses a cell magic without a body before it could show its help.
+        arguments = f"{(match[1] or '').strip()!r}, {match[2] or chr(10)!r}"
         # The semicolon keeps the value out of Out[]: the cell has shown the run already.
         if self._can_await():
             return [f"await get_ipython().run_cell_magic({AWAITED_MAGIC!r}, {arguments});\n"]
@@ -99,3 +107,22 @@ class Cells:
         if self._running and self._running[0].raw_cell.endswith(body):
             return body
         return body.removesuffix("\n")
+
+
+def _with_questions(lines: list[str]) -> list[str]:
+    """Turn each ``%vibekit PROMPT?`` into the call of its magic: IPython takes it for help."""
+    if not {"%vibekit", "?"}.issubset(re.findall(r"%vibekit\b|\?", "".join(lines))):
+        return lines
+    asked = list(lines)
+    for tokens in make_tokens_by_line(lines):
+        code = [token for token in tokens if token.type not in (tokenize.INDENT, tokenize.DEDENT)]
+        if [token.string for token in code[:2]] != ["%", "vibekit"]:
+            continue
+        row, column = code[0].start
+        last = find_end_of_continued_line(lines, row - 1)
+        line = assemble_continued_line(lines, (row - 1, column), last).removeprefix("%vibekit")
+        if line.rstrip().endswith("?") and line[0] in " \t" and line.strip(" \t?"):
+            call = f"get_ipython().run_line_magic('vibekit', {line.strip()!r})"
+            asked[row - 1] = f"{lines[row - 1][:column]}{call}\n"
+            asked[row : last + 1] = ["\n"] * (last + 1 - row)
+    return asked

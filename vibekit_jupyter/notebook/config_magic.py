@@ -6,14 +6,23 @@ import dataclasses
 import getpass
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
-from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
-from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES, VENDORS, ModelSettings, seconds
+from vibekit_jupyter.settings.config import (
+    AGENTS,
+    EFFORTS,
+    MODES,
+    VENDORS,
+    ModelSettings,
+    bound,
+    seconds,
+)
+from vibekit_jupyter.settings.optional_fields import OPTIONAL_FIELDS, fields
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,12 +61,24 @@ CONFIG = Command(
             metavar="SECONDS",
             help="how long a model service may say nothing before the run fails",
         ),
+        argument(
+            "--max-output-tokens",
+            type=int,
+            metavar="N",
+            help="how long one answer may be; 0 leaves it to the vendor",
+        ),
+        argument(
+            "--without",
+            metavar="FIELDS",
+            help="optional fields that the model service refuses, with commas between: "
+            + ", ".join(OPTIONAL_FIELDS),
+        ),
         argument("--environment", choices=("e2b", "local"), help="where sandboxes are"),
         argument("--template", metavar="NAME", help="what E2B makes new sandboxes from"),
         argument("--demo", choices=("on", "off"), help="let the demo model answer"),
     ),
     usage="%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]",
-    epilog="An empty value ('') takes a model, URL or template back.",
+    epilog="An empty value ('') takes a model, URL, template or fields back.",
     refusal=_REFUSAL,
 )
 KEY = Command(
@@ -113,7 +134,7 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     AgentNotInitializedError
         The URL is none.
     ConfigurationError
-        The silence is none.
+        The silence or the bound is none, or there is no such field.
     """
     from vibekit_jupyter.settings.choices import choose_agent, choose_model
 
@@ -126,6 +147,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
         changes["effort"] = None if options.effort == "default" else options.effort
     if options.silence is not None:
         changes["silence"] = seconds("silence", options.silence)
+    if options.max_output_tokens is not None:
+        changes["max_output_tokens"] = bound("max_output_tokens", options.max_output_tokens or None)
     if options.environment:
         changes["environment"] = options.environment
     if options.template is not None:
@@ -138,6 +161,8 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     settings = _with_model(
         settings, agent, {what: text or None for what, text in model.items() if text is not None}
     )
+    if options.without is not None:
+        settings = _with_model(settings, agent, {"without": fields(options.without)})
     if options.base_url:
         choose_model(settings, agent)
     return settings

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from vibekit_jupyter.client import VibeKit
 from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
-from vibekit_jupyter.notebook.magic_errors import show_as_one_line
+from vibekit_jupyter.notebook.magic_errors import show_as_one_line, show_without_secrets
 from vibekit_jupyter.notebook.place import notebook_path
+from vibekit_jupyter.runs.redact import Redactor, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -70,9 +71,23 @@ class _Bridge:
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
         """Start a coroutine on the background loop."""
-        work = self.loop.submit(coroutine)
+        work = self.loop.submit(self._without_secrets(coroutine))
         work.finished.add_done_callback(lambda _: self.notify())
         return work
+
+    async def _without_secrets(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await a coroutine; what it raises is without secrets wherever it is shown."""
+        try:
+            return await coroutine
+        except Exception as error:
+            self.redactor.cut_causes(error)
+            show_without_secrets(error, self.redactor)
+            raise
+
+    @property
+    def redactor(self) -> Redactor:
+        """What takes the secrets of this moment out of texts."""
+        return Redactor(secrets_of(self.settings))
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Have a function called, on any thread, whenever sessions may have changed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import (
     Magics,
     cell_magic,
@@ -16,7 +15,7 @@ from IPython.core.magic import (
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.askers import Askers
-from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
 

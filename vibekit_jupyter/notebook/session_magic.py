@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from IPython.core.error import UsageError
 from IPython.core.magic import (
     Magics,
     line_magic,
@@ -30,7 +29,7 @@ from vibekit_jupyter.notebook.arguments import (
     documented,
     split_words,
 )
-from vibekit_jupyter.notebook.magic_errors import plain_errors
+from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.sessions.session import Session, State
 from vibekit_jupyter.settings import config

@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import os
 import re
+import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vibekit_jupyter.events import (
@@ -88,6 +89,29 @@ class Redactor:
                 return value if changed == vars(value) else dataclasses.replace(value, **changed)
             case _:
                 return value
+
+    def cut_causes(self, error: BaseException) -> None:
+        """Take from an error's causes those that tell a secret, with what caused them.
+
+        Groups of errors go, too: IPython tells a frontend of no error that has one behind it.
+        """
+        known: set[int] = set()
+        behind: list[BaseException] = [error]
+        while behind:
+            parent = behind.pop()
+            known.add(id(parent))
+            for name in ("__cause__", "__context__"):
+                child = getattr(parent, name)
+                if child is None or id(child) in known:
+                    continue
+                if isinstance(child, BaseExceptionGroup) or self._is_told_by(child):
+                    setattr(parent, name, None)
+                else:
+                    behind.append(child)
+
+    def _is_told_by(self, error: BaseException) -> bool:
+        words = "".join(traceback.format_exception_only(error)) + repr(error.args)
+        return self.text(words) != words
 
     def event(self, event: Event) -> Iterator[Event]:
         """Yield what may be told when this event has come.

@@ -162,6 +162,7 @@ class Run:
         except BaseException as raised:
             status = _status(raised)
             error = raised
+            self._redactor.cut_causes(raised)
             if isinstance(raised, VibeKitError):
                 raised.session_id = raised.session_id or self._session_id
                 error = await explain(raised)

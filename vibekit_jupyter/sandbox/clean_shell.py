@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.sandbox.ending import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["clean_shell"]
+__all__ = ["check_command", "clean_shell"]
+
+# Bytes: an argument of a program has 128 KiB, and the shell's own words come on top.
+MOST_COMMAND: Final = 120_000
 
 PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
@@ -31,3 +35,22 @@ def clean_shell(source: str, envs: Mapping[str, str]) -> tuple[str, dict[str, st
     shell = '/bin/bash --norc --noprofile -c "$VIBEKIT_SOURCE"'
     fixed = f'PATH={PATH} "HOME=$HOME" "TMPDIR=$TMPDIR" "VIBEKIT_PATH=$PATH"'
     return f"/usr/bin/env -i {fixed} {kept} {shell}", variables
+
+
+def check_command(command: str) -> None:
+    """Raise ``ConfigurationError`` for a command that cannot be sent, or not be started."""
+    try:
+        size = len(command.encode())
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise ConfigurationError(
+            "The command is no text that can be sent.", hint="Give bash source, as a string."
+        ) from error
+    if "\0" in command:
+        raise ConfigurationError(
+            "The command holds a NUL character.", hint="Take it out, or spell it for printf."
+        )
+    if size > MOST_COMMAND:
+        raise ConfigurationError(
+            f"The command has {size} bytes, and {MOST_COMMAND} are the most that can be run.",
+            hint="Write it to a file of the sandbox, and run that.",
+        )

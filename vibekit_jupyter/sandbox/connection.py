@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.results import CommandResult
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
-from vibekit_jupyter.sandbox.clean_shell import clean_shell
+from vibekit_jupyter.sandbox.clean_shell import check_command, clean_shell
 from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox.routes import connected, created
@@ -151,7 +151,13 @@ class Sandbox:
             the tail; None is all.
         run
             The number of the run that it belongs to (``ending.new_run``).
+
+        Raises
+        ------
+        ConfigurationError
+            It is longer than what Linux lets a program be started with.
         """
+        check_command(command)
         mark = Mark.of_command(run)
         handles: list[Any] = []
         kept = {"stdout": BoundedText.of(keep), "stderr": BoundedText.of(keep)}

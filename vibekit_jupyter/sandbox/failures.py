@@ -102,8 +102,9 @@ def _protocol_errors(service: Service, session_id: str | None) -> Iterator[None]
                 hint="Ask for less at once, or check E2B_API_URL and E2B_SANDBOX_URL.",
                 session_id=session_id,
             ) from error
-        # The SDK checks nothing of what it reads: it breaks where it is used.
-        if isinstance(error, BROKEN):
+        # The SDK checks nothing of what it reads: it breaks where it is used. An error of ours is
+        # a listener's.
+        if isinstance(error, BROKEN) and not isinstance(error, VibeKitError):
             raise SandboxError(
                 f"The sandbox service ({service.title}) answered something that is not E2B's "
                 "protocol.",

@@ -273,6 +273,9 @@ class Workspace:
             f"The sandbox of {wanted.name} is gone, and its files with it: this is a new one.",
             _conversation_note(turns),
         ]
+        last = self.book.registry.turns(session.service_id, session.id, last=1)
+        if any(turn.error == CUT_OFF or turn.status == "running" for turn in last):
+            notes.append("Its last run was cut off.")
         known = self.book.known(other.service_id, other.id) or other
         return Restored(known, notes, reopened=True)
 

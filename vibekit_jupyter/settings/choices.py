@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
 from vibekit_jupyter.settings.config import (
@@ -76,7 +76,9 @@ def choose_model(
     if url is not None:
         _check_url(url, vendor.title, url_source)
         if agent == "claude":  # its SDK adds /v1 itself
-            url = url.rstrip("/").removesuffix("/v1")
+            parts = urlsplit(url)
+            path = parts.path.rstrip("/").removesuffix("/v1")
+            url = urlunsplit(parts._replace(path=path))
     if own.api_key is not None:
         source = "with the key that was set"
     elif key is not None:
@@ -90,6 +92,7 @@ def choose_model(
         api_key=key or UNUSED_KEY,
         source=source if url is None else f"{source}, at the URL {url_source}",
         bearer=own.api_key is None and variable == "ANTHROPIC_AUTH_TOKEN",
+        without=own.without,
     )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.home import host_name
+from vibekit_jupyter.settings.optional_fields import fields
 
 __all__ = [
     "AGENTS",
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "agent_name",
     "bound",
+    "check_prompt",
     "effort_name",
     "is_loopback",
     "label",
@@ -108,6 +110,8 @@ class Model:
         It is the demo model.
     bearer
         The key goes out as a bearer token (``ANTHROPIC_AUTH_TOKEN``).
+    without
+        Optional fields of a request that are left out (``settings.optional_fields``).
     """
 
     agent: AgentName
@@ -117,6 +121,7 @@ class Model:
     source: str
     demo: bool = False
     bearer: bool = False
+    without: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -178,6 +183,7 @@ class ModelSettings:
     name: str | None = None
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    without: tuple[str, ...] = ()
 
     @property
     def names_a_service(self) -> bool:
@@ -203,6 +209,8 @@ class Settings:
     max_steps, max_tokens
         Where a run stops: after so many answers of the model, after so many tokens in and out;
         None is no bound of tokens.
+    max_output_tokens
+        Where an answer stops; None leaves it to the vendor.
     silence
         Seconds without a word of the model service after which a run fails.
     environment
@@ -220,6 +228,7 @@ class Settings:
     effort: str | None = None
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
+    max_output_tokens: int | None = None
     silence: float = SILENCE
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -227,8 +236,9 @@ class Settings:
 
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
-AGENT_KEYS = ("type", "model", "mode", "effort", "max_steps", "max_tokens", "silence")
-MODEL_KEYS = ("api_key", "base_url", "name")
+BOUNDS = ("max_steps", "max_tokens", "max_output_tokens")
+AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "silence")
+MODEL_KEYS = ("api_key", "base_url", "name", "without")
 E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
 
 
@@ -255,7 +265,12 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
     e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
     seconds("request_timeout", e2b.get("request_timeout"))
     _mapping("environment['local']", environment.get("local"), ())
-    settings = ModelSettings(model.get("name"), model.get("base_url"), model.get("api_key"))
+    settings = ModelSettings(
+        model.get("name"),
+        model.get("base_url"),
+        model.get("api_key"),
+        fields(model.get("without") or ()),
+    )
     return Settings(
         agent=agent.get("type"),
         # An unknown agent has no model settings; using it says that it is unknown.
@@ -264,6 +279,7 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         effort=effort_name(agent.get("effort")),
         max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
         max_tokens=bound("max_tokens", agent.get("max_tokens")),
+        max_output_tokens=bound("max_output_tokens", agent.get("max_output_tokens")),
         silence=seconds("silence", agent.get("silence")) or SILENCE,
         environment=cast("Literal['e2b', 'local'] | None", kind),
         e2b={key: value for key, value in e2b.items() if value is not None},
@@ -341,6 +357,12 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
+
+
+def check_prompt(prompt: object) -> None:
+    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
 
 
 def agent_name(text: str) -> AgentName:

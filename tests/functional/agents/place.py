@@ -34,6 +34,7 @@ class Place:
             agent: agents.load(model_at(server, agent)) for agent in AGENTS
         }
         self.replies: list[Reply] = []
+        self.raised: VibeKitError | None = None
         self.script: Callable[[Request], Reply] = self.next
 
     def next(self, _: Request) -> Reply:
@@ -45,6 +46,7 @@ class Place:
         """Run a turn, of which so many events are taken; an error of ours may end it."""
         self.replies = list(replies)
         taken: list[Event] = []
+        self.raised = None
         events = run_agent(self.vendors[agent], conversation, "Look at it", sandbox=self.sandbox)
         try:
             async with aclosing(events):
@@ -52,8 +54,8 @@ class Place:
                     taken.append(event)
                     if most is not None and len(taken) >= most:
                         break
-        except VibeKitError:
-            pass
+        except VibeKitError as error:
+            self.raised = error
         self.replies = []
         return taken
 

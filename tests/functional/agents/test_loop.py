@@ -417,7 +417,52 @@ async def test_a_conversation_that_the_model_refuses_as_too_long_is_compacted_on
         await turn(vendor, conversation, "First", sandbox)
         await turn(vendor, conversation, "Second", sandbox)
         assert server.requests[-1].prompt == "Second"
-        assert len(conversation.messages) == 4
+        assert len(conversation.messages) == 6
+
+
+async def test_compaction_within_a_run_keeps_the_results_of_the_calls_just_made(
+    agent: AgentName, sandbox: Sandbox
+) -> None:
+    long = command("echo begun; head -c 100000 /dev/zero | tr '\\0' x; echo; echo ended")
+    script: list[Reply] = [
+        Answer("One.", thinking="Hm.", tool_calls=(command("echo first"),)),
+        Answer("Two.", thinking="Hm.", tool_calls=(command("echo 4711"), long)),
+        HttpError.context_too_long(),
+        Answer("Notes."),
+        Answer("Three.", tool_calls=(command("echo third"),), usage=Usage(5000, 0, 1)),
+        Answer("More notes."),
+        Answer("Done."),
+    ]
+    conversation = Conversation()
+    async with scripted(agent, script) as (server, vendor):
+        limits = Limits(compact_at=1000)
+        events = await turn(vendor, conversation, "Count", sandbox, limits=limits)
+        after, again = server.requests[4], server.requests[6]
+    assert after.prompt == again.prompt == "Count"
+    results = [result.text for message in after.messages for result in message.tool_results]
+    assert len(results) == 2
+    assert results[0] == "4711"
+    assert results[1].startswith("begun")
+    results = [result.text for message in again.messages for result in message.tool_results]
+    assert results == ["third"]
+    assert len(of_kind(events, Notice)) == 2
+
+
+async def test_a_model_that_gives_no_summary_is_asked_with_the_whole_conversation(
+    agent: AgentName, sandbox: Sandbox
+) -> None:
+    script: list[Reply] = [
+        Answer("One.", usage=Usage(5000, 0, 1)),
+        Answer(thinking="Only thoughts."),
+        Answer("Two."),
+    ]
+    conversation = Conversation()
+    async with scripted(agent, script) as (server, vendor):
+        limits = Limits(compact_at=1000)
+        await turn(vendor, conversation, "First", sandbox, limits=limits)
+        await turn(vendor, conversation, "Second", sandbox, limits=limits)
+        assert server.prompts[-1] == "Second"
+        assert len(server.requests[-1].messages) == 3
 
 
 async def test_output_faster_than_its_taker_stays_in_bounded_memory(

@@ -14,6 +14,12 @@ import pytest
 from tests.support.model_server import Raw
 from vibekit_jupyter.agents.conversation import AssistantMessage, Conversation, ToolResults
 from vibekit_jupyter.demo_model.wire import WIRES, Answer, ToolCall
+from vibekit_jupyter.errors import (
+    ModelStreamError,
+    ModelUnavailableError,
+    RunLimitError,
+    VibeKitError,
+)
 from vibekit_jupyter.settings.config import AGENTS, AgentName
 
 if TYPE_CHECKING:
@@ -203,3 +209,46 @@ async def test_what_cannot_be_read_is_refused_and_leaves_nothing(
     conversation = Conversation()
     await place.turn(agent, conversation, odd(agent, change))
     await place.goes_on(conversation)
+
+
+def ended(kind: str, **response: object) -> Change:
+    """End the answer in an event of this kind, or of none."""
+
+    def change(data: Data) -> None:
+        if data["type"] in ("response.completed", "message_stop"):
+            data["type"] = kind
+            data["response"] = {**data.get("response", {}), **response}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (ended("response.failed", error=None), ModelStreamError, "did not say why"),
+        (ended("response.failed", error="Broken."), ModelStreamError, "Broken."),
+        (ended("response.failed", error={"code": 503, "message": "Busy."}), ModelUnavailableError,
+         "Busy."),
+        (ended("response.failed"), ModelStreamError, "did not say why"),
+        (setting({"type": "response.completed"}, type="response.failed", response=None),
+         ModelStreamError, "did not say why"),
+        (ended("response.incomplete", incomplete_details=None), RunLimitError, "cut off"),
+        (ended("response.incomplete", incomplete_details={}), RunLimitError, "cut off"),
+        (ended("response.cancelled"), ModelStreamError, "broke off"),
+        (ended("response.queued"), ModelStreamError, "broke off"),
+        (ended("response.completed", error={"message": "But no."}), ModelStreamError, "But no."),
+    ],
+)  # fmt: skip
+async def test_the_kind_of_its_end_decides_whether_an_answer_is_done(
+    place: Place, change: Change, error: type[VibeKitError], words: str
+) -> None:
+    conversation = Conversation()
+    await place.turn("codex", conversation, odd("codex", change))
+    assert isinstance(place.raised, error)
+    assert words in str(place.raised)
+    await place.goes_on(conversation)
+
+
+async def test_a_message_without_its_stop_is_not_done(place: Place) -> None:
+    await place.turn("claude", Conversation(), odd("claude", ended("message_pause")))
+    assert isinstance(place.raised, ModelStreamError)

@@ -305,3 +305,11 @@ async def test_commands_begin_anew_as_the_model_is_told(sandbox: Sandbox) -> Non
     await run(sandbox, "run_command", command="cd /tmp; export SEEN=1; other=2")
     outcome = await run(sandbox, "run_command", command='echo "$PWD ${SEEN-}${other-}"')
     assert outcome.output == "/home/user "
+
+
+async def test_a_command_that_is_too_long_to_be_started_is_told_to_the_model(
+    sandbox: Sandbox,
+) -> None:
+    outcome = await run(sandbox, "run_command", command="echo " + "x" * 200_000)
+    assert not outcome.ok
+    assert "Write it to a file" in outcome.output

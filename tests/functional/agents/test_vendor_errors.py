@@ -19,9 +19,10 @@ from tests.support.model_server import (
     Reply,
     Stall,
 )
+from tests.support.raw_server import RawServer, response
 from vibekit_jupyter import agents, errors
 from vibekit_jupyter.demo_model.wire import Answer
-from vibekit_jupyter.settings.config import AGENTS, AgentName
+from vibekit_jupyter.settings.config import AGENTS, AgentName, Model
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("agent", AGENTS)]
 
@@ -32,8 +33,22 @@ HELLO = Answer("Hello, I am a model.", thinking="Hm.")
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (HttpError.unauthorized(), errors.ModelAuthenticationError, "refused the key (401). Set "),
-        (HttpError(403, "No."), errors.ModelAuthenticationError, "(403)"),
+        (
+            HttpError.unauthorized(),
+            errors.ModelAuthenticationError,
+            "refused the key (401): Incorrect",
+        ),
+        (HttpError(403, "No."), errors.ModelAuthenticationError, "refused access (403): No."),
+        (
+            HttpError(404, "No endpoints found that support tool use."),
+            errors.ModelNotFoundError,
+            "(404): No endpoints found that support tool use.",
+        ),
+        (
+            Raw(b"<html>Blocked by the web filter</html>", 403),
+            errors.ModelAuthenticationError,
+            "Blocked by the web filter",
+        ),
         (HttpError(402, "Pay."), errors.ModelRateLimitError, "no credit left (402)"),
         (HttpError.no_such_model(), errors.ModelNotFoundError, "does not know"),
         (HttpError(400, "Bad tool."), errors.ModelRequestError, "(400): Bad tool."),
@@ -146,7 +161,8 @@ async def test_the_hint_names_the_variable_and_the_other_agent(agent: AgentName)
     ):
         await answer_once(server, agent)
     assert str(caught.value) == (
-        f"The model service refused the key (401). Set {variable}, "
+        "The model service refused the key (401): Incorrect API key provided. "
+        f"Set {variable}, "
         f"or choose another agent with --agent {other}."
     )
 
@@ -168,3 +184,14 @@ async def test_a_cause_is_chained(agent: AgentName) -> None:
     ):
         await answer_once(server, agent)
     assert type(caught.value.__cause__).__name__ == "NotFoundError"
+
+
+async def test_a_query_in_a_base_url_stays_a_query(agent: AgentName) -> None:
+    with RawServer(response(b"{}", status=404)) as server:
+        url = f"{server.url}/v1?api-version=7&x=" if agent == "codex" else f"{server.url}?a=7"
+        vendor = agents.load(Model(agent, "m", url, KEY, "of the test"))
+        with pytest.raises(errors.ModelNotFoundError):
+            await ask(vendor, "Hello")
+        await vendor.aclose()
+    path = "/v1/responses?api-version=7&x=" if agent == "codex" else "/v1/messages?a=7"
+    assert server.requests[0].split()[1] == path

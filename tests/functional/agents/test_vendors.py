@@ -20,8 +20,10 @@ from vibekit_jupyter.agents.conversation import (
 from vibekit_jupyter.agents.vendor import Request
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
 from vibekit_jupyter.demo_model.wire import Request as Sent
+from vibekit_jupyter.errors import ModelRequestError
 from vibekit_jupyter.results import Usage as Counted
 from vibekit_jupyter.settings.config import AGENTS, AgentName
+from vibekit_jupyter.settings.optional_fields import OPTIONAL_FIELDS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("agent", AGENTS)]
 
@@ -245,6 +247,62 @@ async def test_a_parameter_that_a_server_does_not_know_is_not_sent_again(
         await vendor.aclose()
     refused = [name in request.json for request in server.requests]
     assert refused in ([True, False, False], [False, False])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("reasoning", "Unrecognized request argument supplied: reasoning_effort"),
+        ("reasoning", "This model does not support thinking."),
+        ("reasoning", "Reasoning effort is not available here."),
+        ("include", "Encrypted content is not supported with this model."),
+        ("prompt_cache_key", "Prompt caching is not enabled."),
+        ("thinking", "adaptive thinking is not supported on this model"),
+        ("thinking", "Reasoning is not supported"),
+        ("output_config", "This model does not support the effort parameter."),
+        ("cache_control", "prompt caching is not supported"),
+    ],
+)
+async def test_a_parameter_that_is_refused_in_words_is_not_sent_again(
+    agent: AgentName, name: str, words: str
+) -> None:
+    def reply(request: Sent) -> Reply:
+        return HttpError(400, words) if name in request.json else Answer("ok")
+
+    with ModelServer(reply) as server:
+        vendor = agents.load(model_at(server, agent))
+        for _ in range(2):
+            answer, _, _ = await ask(vendor, "Hello", effort="high", cache_key="k")
+            assert answer.message.text == "ok"
+        await vendor.aclose()
+    assert sum(name in request.json for request in server.requests) <= 1
+
+
+async def test_each_optional_parameter_can_be_left_out(agent: AgentName) -> None:
+    with ModelServer([Answer("ok")] * 9) as server:
+        for name in OPTIONAL_FIELDS:
+            vendor = agents.load(model_at(server, agent, without=(name,)))
+            await ask(vendor, "Hello", effort="high", cache_key="k", max_output_tokens=5)
+            await vendor.aclose()
+            assert name not in server.requests[-1].json
+        vendor = agents.load(model_at(server, agent, without=OPTIONAL_FIELDS))
+        await ask(vendor, "Hello", effort="high", cache_key="k", max_output_tokens=5)
+        await vendor.aclose()
+        sent = set(server.requests[-1].json)
+    assert sent <= {"model", "instructions", "input", "stream", "system", "messages", "max_tokens"}
+
+
+async def test_a_refusal_says_what_can_be_left_out(agent: AgentName) -> None:
+    refusals = [HttpError(400, "Bad field."), HttpError(400, "max_tokens is larger than 8192.")]
+    with ModelServer(refusals) as server:
+        vendor = agents.load(model_at(server, agent))
+        with pytest.raises(ModelRequestError, match="--without") as caught:
+            await ask(vendor, "Hello", cache_key="k")
+        for name in OPTIONAL_FIELDS:
+            assert (name in str(caught.value)) == (name in server.requests[0].json)
+        with pytest.raises(ModelRequestError, match="--max-output-tokens"):
+            await ask(vendor, "Hello")
+        await vendor.aclose()
 
 
 async def test_a_request_is_lean_and_stateless(agent: AgentName) -> None:

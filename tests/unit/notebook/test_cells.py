@@ -160,3 +160,28 @@ def test_removed_hooks_leave_nothing_behind(shell: Shell) -> None:
         list(shell.input_transformers_cleanup),
         {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("%vibekit What is this?", "get_ipython().run_line_magic('vibekit', 'What is this?')"),
+        ("%vibekit --fresh Why??  ", "get_ipython().run_line_magic('vibekit', '--fresh Why??')"),
+        ("x = 1\nif x:\n    %vibekit Why?", "    get_ipython().run_line_magic('vibekit', 'Why?')"),
+        ("%vibekit What's it?", "get_ipython().run_line_magic('vibekit', \"What's it?\")"),
+        ("%vibekit What \\\nis it?", "get_ipython().run_line_magic('vibekit', 'What  is it?')"),
+        ('a = """\n%vibekit What?\n"""', "\n%vibekit What?\n"),
+        ("%vibekit?", "pinfo', '%vibekit'"),
+        ("%vibekit_session?", "pinfo', '%vibekit_session'"),
+    ],
+)
+def test_a_question_is_a_prompt_and_the_magics_name_alone_asks_for_help(
+    shell: Shell, cell: str, code: str
+) -> None:
+    Cells(shell).install()
+    assert code in shell.transformed(cell)
+
+
+def test_a_cell_without_a_body_reaches_its_magic(shell: Shell) -> None:
+    Cells(shell).install()
+    assert received(shell, "%%vibekit --help") == ("vibekit", "--help", "\n")

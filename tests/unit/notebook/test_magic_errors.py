@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import pickle
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 import pytest
 
@@ -40,8 +43,46 @@ def test_debug_and_foreign_errors_keep_their_traceback() -> None:
         raise VibeKitError("No.")
     with pytest.raises(ZeroDivisionError) as foreign, plain_errors():
         raise ZeroDivisionError
-    assert not hasattr(ours.value, "_render_traceback_")
+    assert "Traceback (most recent call last):" in shown(ours.value)
     assert not hasattr(foreign.value, "_render_traceback_")
+
+
+KEY = "sk-test-0123456789abcdef"
+BASE64 = base64.b64encode(f"key:{KEY}".encode()).decode()
+
+
+def fail(*causes: Exception) -> NoReturn:
+    """Raise an error of ours that the last of these caused, which the one before it caused."""
+    for before, cause in itertools.pairwise(causes):
+        cause.__cause__ = cause.__context__ = before
+    error = VibeKitError("No.")
+    error.__context__ = causes[-1]
+    raise error from causes[-1]
+
+
+@pytest.mark.parametrize("secret", [KEY, BASE64])
+@pytest.mark.parametrize("debug", [True, False])
+def test_no_secret_is_in_a_traceback_or_behind_it(
+    monkeypatch: pytest.MonkeyPatch, secret: str, *, debug: bool
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(VibeKitError) as ours, plain_errors(debug=debug):
+        fail(OSError(f"the request had {secret}"), ValueError("bad"))
+    with pytest.raises(ZeroDivisionError) as foreign, plain_errors(debug=debug):
+        raise ZeroDivisionError(secret)
+    for lines in (
+        shown(ours.value),
+        shown(foreign.value),
+        traceback.format_exception(ours.value),
+    ):
+        assert secret[4:-4] not in "".join(lines)
+    assert isinstance(ours.value.__cause__, ValueError)
+
+
+def test_no_group_of_errors_is_behind_an_error() -> None:
+    with pytest.raises(VibeKitError) as caught, plain_errors():
+        fail(ExceptionGroup("many", [OSError("one")]))
+    assert caught.value.__context__ is None
 
 
 def test_no_escape_sequence_reaches_the_screen() -> None:

@@ -197,3 +197,26 @@ def test_an_effort_or_bound_that_is_none_is_refused(option: dict[str, object]) -
 def test_a_request_timeout_that_is_none_is_refused(seconds: object) -> None:
     with pytest.raises(ConfigurationError, match="seconds"):
         read_settings("codex", {"e2b": {"request_timeout": seconds}})
+
+
+def test_a_query_in_a_base_url_is_kept_with_or_without_v1() -> None:
+    for url in ("https://h/v1/?api-version=7", "https://h?api-version=7"):
+        settings = read_settings(
+            {"type": "claude", "model": {"base_url": url, "without": "thinking, store"}}
+        )
+        model = choose_model(settings, "claude", {})
+        assert model is not None
+        assert model.base_url == "https://h?api-version=7"
+        assert model.without == ("thinking", "store")
+
+
+def test_a_field_that_no_request_has_cannot_be_left_out() -> None:
+    for without in ("stor", 7, ["x"]):
+        with pytest.raises(ConfigurationError, match="no optional field"):
+            read_settings({"type": "codex", "model": {"without": without}})
+
+
+def test_a_bound_of_an_answer_is_a_number() -> None:
+    assert read_settings({"type": "codex", "max_output_tokens": 8000}).max_output_tokens == 8000
+    with pytest.raises(ConfigurationError, match="max_output_tokens"):
+        read_settings({"type": "codex", "max_output_tokens": "8000"})

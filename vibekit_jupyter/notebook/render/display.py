@@ -62,6 +62,15 @@ LIVE_LIMIT: Final = 4_000
 EMPTY: Final = {"text/html": "", "text/plain": ""}
 MOST_PLAIN: Final = 500_000
 METADATA_KEY: Final = "vibekit"
+# A saved output cannot know that its run goes on no more. While the run lives the clock beside this
+# is drawn anew each second, and it stays hidden; where styles are taken out it is always seen.
+SAVED: Final = (
+    "<style>@keyframes vibekit-saved{to{opacity:.68;max-height:none}}"
+    ".vibekit-saved{opacity:0;max-height:0;overflow:hidden;"
+    "animation:vibekit-saved 0s 15s forwards}</style>"
+    '<div class="vibekit-saved" style="font-size:12px">Still running when this was saved: '
+    "<code>%vibekit last</code> shows how it ended.</div>"
+)
 
 
 class RunDisplay(Protocol):
@@ -274,7 +283,7 @@ class RichDisplay:
             return
         began = time.thread_time()
         with drawing_time(CARD_TIME):
-            self._show(0, head_html(self.transcript, elapsed=now - self._began))
+            self._show(0, head_html(self.transcript, elapsed=now - self._began) + SAVED)
             size = self._draw(now)
         pause = INTERVAL if size < LARGE else LARGE_INTERVAL
         self._due_at = now + max(pause, SHARE * (time.thread_time() - began))

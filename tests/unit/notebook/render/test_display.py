@@ -72,6 +72,23 @@ def test_one_static_output_is_left(
     assert final["metadata"]["vibekit"]["events"]
 
 
+def test_an_output_that_is_saved_while_the_run_goes_on_says_so_and_the_final_one_does_not(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+    for event in whole_run()[:6]:
+        clock.now += 0.2
+        display.feed(event)
+        display.tick()
+    saved = left_in_the_cell(publisher)
+    assert sum("Still running when this was saved" in str(output) for output in saved) == 1
+    for event in whole_run()[6:]:
+        display.feed(event)
+    display.finish()
+    (final,) = left_in_the_cell(publisher)
+    assert "Still running" not in str(final)
+
+
 def test_a_cell_of_our_own_is_cleared_for_the_final_output(
     publisher: CapturingDisplayPublisher, clock: Clock
 ) -> None:
