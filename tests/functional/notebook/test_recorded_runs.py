@@ -161,7 +161,7 @@ def test_a_wrong_policy_is_an_error_that_names_the_two(
         kernel.run("%load_ext vibekit_jupyter")
         cell = kernel.run("%%vibekit\nhello", stop_on_error=False)
     assert cell.status == "error"
-    assert "always or never" in cell.text
+    assert "always, never or only" in cell.text
 
 
 def test_what_is_not_recorded_goes_on_in_the_notebooks_session(again: Kernel) -> None:
