@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.change import change_html
+from vibekit_jupyter.notebook.render.downloads import files_html
 from vibekit_jupyter.notebook.render.folded import fold_html, size
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
 from vibekit_jupyter.notebook.render.output import call_html, details
@@ -96,10 +97,12 @@ def _whole(
     head = _guarded(lambda: head_html(transcript, elapsed=elapsed), "")
     if transcript.omitted:
         head += _aside(f"{plural(transcript.omitted, 'earlier part')} left out")
-    foot = _guarded(lambda: foot_html(transcript, failure=failure), "")
     if room is None:
         room = FULL_ROOM if transcript.full else ROOM
-    body = _body(blocks, limit, room - size(head) - size(foot), full=transcript.full)
+    bare = _guarded(lambda: foot_html(transcript, failure=failure), "")
+    body = _body(blocks, limit, room - size(head) - size(bare), full=transcript.full)
+    left = room - sum(map(size, [head, bare, *body]))
+    foot = _guarded(lambda: foot_html(transcript, failure=failure, room=left), "")
     return card(transcript, "".join([head, *body, foot]))
 
 
@@ -184,16 +187,21 @@ def waiting_html(words: str) -> str:
     return f'<div style="{row}">{style.ring(style.WARN)} {style.span(WAITING, escape(words))}</div>'
 
 
-def foot_html(transcript: Transcript, *, failure: bool = True) -> str:
-    """Return what stands below: what went wrong and what is kept, then the sums."""
+def foot_html(transcript: Transcript, *, failure: bool = True, room: int = 0) -> str:
+    """Return what stands below: what went wrong and what is kept, then the sums.
+
+    The files can be downloaded, as far as they have ``room``, in bytes.
+    """
     finished = transcript.finished
     if finished is None:
         return ""
     sentences = [finished.error if failure else "", kept_sentence(transcript)]
     said = " ".join(escape(sentence) for sentence in sentences if sentence)
     parts = [f'<div style="{style.SPEECH}">{said}</div>'] if said else []
-    if line := facts(transcript, tokens=True):
-        parts.append(_aside(line))
+    sums = style.span(style.DIM, escape(facts(transcript, tokens=True, files=False)))
+    if files := files_html(transcript, room):
+        sums += style.span(style.DIM, " · ") + files
+    parts.append(f'<div style="font-size:12px;margin:6px 0 0;overflow-wrap:anywhere">{sums}</div>')
     return "".join(parts)
 
 

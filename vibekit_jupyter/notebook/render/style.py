@@ -32,7 +32,9 @@ QUIET: Final = f"{DIM};font-size:12px"
 CARD: Final = f"border-left:3px solid {{color}};padding:2px 0 2px 12px;margin:0;{SANS}"
 # Pieces of a card that is still growing, one below the other: the line at their side has no gap,
 # and what is in them stands as far apart as in the whole card.
-PIECE: Final = f"border-left:3px solid {{color}};padding:0 0 0 12px;display:flow-root;{SANS}"
+PIECE: Final = (
+    f"border-left:3px solid {{color}};padding:0 0 0 12px;margin:0;display:flow-root;{SANS}"
+)
 INSIDE: Final = "margin:-3px 0"
 ROW: Final = (
     f"display:flex;gap:8px;align-items:center;cursor:pointer;padding:3px 8px;margin:0;"

@@ -9,7 +9,7 @@ from vibekit_jupyter.notebook.render.words import count, dollars, plural, second
 if TYPE_CHECKING:
     from vibekit_jupyter.notebook.render.transcript import Transcript
 
-__all__ = ["Who", "facts", "kept_sentence", "outcome", "short_path", "who"]
+__all__ = ["FILES_NAMED", "Who", "facts", "kept_sentence", "outcome", "short_path", "who"]
 
 HOME: Final = "/home/user/"
 FILES_NAMED: Final = 8
@@ -62,7 +62,7 @@ def kept_sentence(transcript: Transcript) -> str:
     return f"The {transcript.steps} finished steps are kept in the session."
 
 
-def facts(transcript: Transcript, *, tokens: bool) -> str:
+def facts(transcript: Transcript, *, tokens: bool, files: bool = True) -> str:
     """Return the sums of a run that ended: steps, tokens, cost, time, files.
 
     Tokens and their cost are left out of plain text, which is compared from run to run: a
@@ -79,10 +79,10 @@ def facts(transcript: Transcript, *, tokens: bool) -> str:
         if finished.cost is not None:
             parts.append(dollars(finished.cost))
     parts.append(seconds(finished.duration))
-    files = [short_path(path) for path in transcript.files()]
-    if files:
-        more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
-        parts.append(", ".join(files[:FILES_NAMED]) + more)
+    names = [short_path(path) for path in transcript.files()] if files else []
+    if names:
+        more = f" and {len(names) - FILES_NAMED} more" if len(names) > FILES_NAMED else ""
+        parts.append(", ".join(names[:FILES_NAMED]) + more)
     return " · ".join(parts)
 
 

@@ -144,7 +144,7 @@ def test_a_table_shows_its_first_rows() -> None:
     data = "a,b\n" + "".join(f'{number},"<b>{number}"\n' for number in range(30))
     html = shown("t.csv", "text/csv", data.encode())
     assert html.count("<tr") == 11
-    assert "… 20 more rows" in html
+    assert "10 of 30 rows, 2 columns" in html
     assert "<b>" not in html
 
 

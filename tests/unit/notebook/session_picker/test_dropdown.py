@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from datetime import UTC, datetime
 
@@ -90,3 +91,14 @@ def test_sessions_that_are_gone_are_not_offered() -> None:
     gone = Session(id="a", name="a", service="local sandbox", state="gone")
     dropdown.show([gone, *sessions("b")], None, NOW)
     assert places(dropdown) == ["b", ""]
+
+
+def test_a_dropdown_that_lists_a_session_which_is_gone_is_to_be_replaced() -> None:
+    dropdown = SessionDropdown(lambda _: None)
+    one, two = sessions("ab")
+    dropdown.show([one, two], one, NOW)
+    assert not dropdown.is_outdated([one, two], one)
+    assert dropdown.is_outdated([one], one)
+    gone = dataclasses.replace(two, state="gone")
+    assert dropdown.is_outdated([one, gone], one)
+    assert not dropdown.is_outdated([one, gone], gone)
