@@ -132,13 +132,15 @@ class ToolCall(Block):
 
     @property
     def label(self) -> str:
-        """What it does, in one phrase: the command, or ``read sales.csv``."""
+        """What it does, in one phrase: the command, ``read sales.csv``, ``search nan in src``."""
         arguments = self.started.arguments
         if self.started.tool == "run_command":
             return str(arguments.get("command", "")).strip()
-        path = arguments.get("path")
-        verb = self.started.tool.removesuffix("_file").removesuffix("_files")
-        return f"{verb} {path}" if path else verb
+        verb = self.started.tool
+        for what in ("_file", "_files", "_image"):
+            verb = verb.removesuffix(what)
+        where = [str(arguments[name]) for name in ("pattern", "path") if arguments.get(name)]
+        return " ".join([verb, " in ".join(where)]).strip()
 
 
 @dataclass

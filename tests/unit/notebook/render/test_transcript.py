@@ -4,6 +4,8 @@ import json
 import time
 import tracemalloc
 
+import pytest
+
 from tests.support.runs import beginning, command, end, whole_run, written
 from vibekit_jupyter.events import (
     CommandOutput,
@@ -51,6 +53,24 @@ def test_parallel_calls_keep_their_outputs_apart() -> None:
     )
     outputs = [str(block.stdout) for block in transcript.blocks if isinstance(block, ToolCall)]
     assert outputs == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "label"),
+    [
+        ("run_command", {"command": " ls -l\n"}, "ls -l"),
+        ("read_file", {"path": "a.csv"}, "read a.csv"),
+        ("list_files", {"path": "src", "glob": "*.py"}, "list src"),
+        ("view_image", {"path": "plot.png"}, "view plot.png"),
+        ("search", {"pattern": "nan", "path": "src"}, "search nan in src"),
+        ("search", {"pattern": "nan"}, "search nan"),
+        ("fly", {}, "fly"),
+    ],
+)
+def test_a_call_is_named_in_one_phrase(tool: str, arguments: dict[str, str], label: str) -> None:
+    (block,) = Transcript.of([ToolCallStarted("a", tool, arguments)]).blocks
+    assert isinstance(block, ToolCall)
+    assert block.label == label
 
 
 def test_events_of_unknown_kinds_and_calls_change_nothing() -> None:
