@@ -32,6 +32,8 @@ __all__ = ["SessionBook"]
 ID = re.compile(r"[a-z0-9]{12,64}(-[a-z0-9]{1,32})?")
 # What may become a part of a URL's path: the SDK puts it there as it is.
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+# Characters: nothing longer is an id or a name.
+LONGEST = 128
 # Among how many sessions the nearest names are looked for.
 RECENT = 200
 
@@ -229,7 +231,7 @@ class SessionBook:
         """
         if (session := self.lookup(text, service.id)) is not None:
             return session
-        if not _is_text(text):
+        if not _is_text(text) or len(text) > LONGEST:
             raise self.not_found(text)
         began = time.time()
         try:
