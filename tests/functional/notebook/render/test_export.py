@@ -14,6 +14,9 @@ from nbclient import NotebookClient
 from nbconvert.exporters import get_exporter
 
 from tests.support.notebooks import as_a_newcomer
+from tests.support.runs import beginning, end
+from vibekit_jupyter.events import TextDelta
+from vibekit_jupyter.notebook.render import Transcript, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,3 +111,15 @@ def test_markdown_has_the_run_and_nothing_of_it_becomes_markdown(executed: Noteb
     assert "![a](http://attacker.invalid/a.png)" in page.words
     for words in ("codex", "demo model", "plot_revenue.py", "steps"):
         assert words in page.words
+
+
+def test_math_is_the_same_in_an_exported_page() -> None:
+    said = r"So $g = \frac{a}{b}$ is:" + "\n\n$$\nx_i^2\n$$"
+    run = rendered(Transcript.of([*beginning(), TextDelta(said), end()]))
+    notebook = notebook_of("a prompt")
+    data = {"output_type": "display_data", "data": run.bundle(), "metadata": {}}
+    notebook.cells[0].outputs = [nbformat.from_dict(data)]  # type: ignore[no-untyped-call]  # nbformat's own
+    html = exported("html", notebook)
+    for formula in re.findall(r"<math.*?</math>", run.html):
+        assert formula in html
+    assert html.count("<math") == 2
