@@ -22,6 +22,7 @@ from vibekit_jupyter.errors import (
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
+    RetryScheduled,
     RunFinished,
     TextDelta,
     ToolCallStarted,
@@ -243,3 +244,16 @@ async def test_a_stream_gives_the_events_and_then_the_error(new_client: NewClien
             await client.generate_code("Say more", on_event=heard.append)
         assert isinstance(heard[-1], RunFinished)
         await client.kill()
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_another_try_is_told_while_it_is_waited_for_and_not_recorded(
+    new_client: NewClient, agent: str
+) -> None:
+    told: list[Event] = []
+    with ModelServer([HttpError.rate_limited(retry_after=1), Answer("Done.")]) as server:
+        client = client_of(new_client, server, agent)
+        await client.generate_code("hello", on_event=told.append)
+    assert RetryScheduled(1.0, "429") in told
+    (turn,) = client.history()
+    assert "retry_scheduled" not in {event["type"] for event in turn.events}

@@ -16,6 +16,7 @@ from vibekit_jupyter.events import (
     RunFinished,
     RunStarted,
     TextDelta,
+    ToolCallDelta,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -100,3 +101,11 @@ def test_a_file_that_is_shown_holds_no_secret() -> None:
         assert isinstance(event, FileShown)
         redacted = base64.b64decode(event.data)
         assert redacted == content.replace(SECRET.encode(), b"[redacted]")
+
+
+def test_what_is_told_in_passing_holds_no_secret_and_lets_none_out() -> None:
+    passing = ToolCallDelta("write_file", f"/home/user/{SECRET}.py", 7)
+    words = [TextDelta(SECRET[:9]), passing, TextDelta(SECRET[9:])]
+    shown = told(Redactor([SECRET]), [*words])
+    assert SECRET[:9] not in shown
+    assert "/home/user/[redacted].py" in shown

@@ -155,7 +155,7 @@ def rendered(
         See :func:`~vibekit_jupyter.notebook.render.html.to_html`.
     """
     plain = BoundedText.of(None if transcript.full else MOST_PLAIN)
-    plain.append(to_plain(transcript))
+    plain.append(to_plain(transcript, failure=failure))
     return Rendered(
         plain=str(plain),
         html=to_html(transcript, room=room, failure=failure),

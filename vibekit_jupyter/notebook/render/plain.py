@@ -37,13 +37,16 @@ __all__ = ["block_plain", "foot_plain", "head_plain", "to_plain"]
 DIFF_SHOWN: Final = 12
 
 
-def to_plain(transcript: Transcript) -> str:
-    """Return the whole run as text, without a newline at its end."""
+def to_plain(transcript: Transcript, *, failure: bool = True) -> str:
+    """Return the whole run as text, without a newline at its end.
+
+    Without ``failure`` it does not say what ended a run that failed: that is about to be raised.
+    """
     parts = [_guarded(lambda: head_plain(transcript))]
     if transcript.omitted:
         parts.append(f"({plural(transcript.omitted, 'earlier part')} left out)\n")
     parts.extend(block_plain(block) for block in transcript.blocks)
-    if transcript.finished and transcript.finished.error:
+    if failure and transcript.finished and transcript.finished.error:
         parts.append(f"\n{visible(transcript.finished.error)}\n")
     parts.append(_guarded(lambda: foot_plain(transcript)))
     return "".join(parts).strip("\n")

@@ -21,7 +21,7 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from vibekit_jupyter.notebook.render import Transcript, display_mode, to_plain
+from vibekit_jupyter.notebook.render import Transcript, display_mode, rendered, to_plain
 from vibekit_jupyter.notebook.render.display import PlainDisplay, RichDisplay
 
 if TYPE_CHECKING:
@@ -222,15 +222,22 @@ def test_a_run_that_nobody_watches_is_drawn_once(
     assert len(publisher.outputs) == 1
 
 
-def test_a_run_that_broke_off_gets_its_error_as_its_end(
-    publisher: CapturingDisplayPublisher, clock: Clock
+@pytest.mark.parametrize("told", [[], [end("failed", "The service is away. Try again.")]])
+def test_a_failure_is_said_once_by_the_error_that_is_raised(
+    publisher: CapturingDisplayPublisher, clock: Clock, told: list[Event]
 ) -> None:
     display = RichDisplay(publisher, clock=clock)
-    for event in beginning():
+    for event in [*beginning(), *told]:
         display.feed(event)
     display.finish(ModelError("The service is away.", hint="Try again."))
     (final,) = left_in_the_cell(publisher)
-    assert "The service is away. Try again." in final["data"]["text/plain"]
+    for form in final["data"].values():
+        assert "The service is away." not in form
+        assert "failed" in form.lower() or "stopped after" in form.lower()
+    # Where nothing is raised, it is said.
+    again = rendered(display.transcript)
+    assert "The service is away. Try again." in again.plain
+    assert "The service is away. Try again." in again.html
 
 
 def test_an_error_before_the_run_began_is_left_to_speak_for_itself(
