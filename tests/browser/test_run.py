@@ -25,10 +25,12 @@ HELLO = "%%vibekit\nprint('hello from the sandbox')"
 COUNT = "%%vibekit\nimport time\nfor n in range(6): print(f'line {n}', flush=True); time.sleep(0.5)"
 MODEL = "import os; os.environ.update(OPENAI_BASE_URL={url!r}, OPENAI_API_KEY='sk-any'{more})"
 ALLOW = ", VIBEKIT_ALLOW_UNCONFINED='1'"
+# Not the colour of words: what is not trusted keeps the one that is not mixed with the page's.
 LOOKS = """() => [...document.querySelectorAll('.jp-OutputArea-output *')].map(part => {
     const style = getComputedStyle(part);
-    return [part.tagName, style.display, style.color, style.backgroundColor, style.opacity,
-            style.fontFamily, style.padding, style.borderLeftWidth, style.borderLeftColor,
+    return [part.tagName, style.display, style.backgroundColor, style.opacity,
+            style.fontFamily, style.padding, style.borderLeftWidth,
+            parseInt(style.borderLeftWidth) && style.borderLeftColor,
             style.borderRadius, style.flexGrow, style.whiteSpace, part.naturalWidth].join(' ');
 })"""
 

@@ -19,8 +19,25 @@ TAGS = {
     *("a", "b", "blockquote", "br", "code", "del", "details", "div", "em", "hr", "iframe", "img"),
     *("li", "ol", "p", "pre", "s", "span", "strong", "summary", "table", "tbody", "td", "th"),
     *("thead", "tr", "ul"),
+    # MathML that is drawn and does nothing else: no annotation, no maction, no semantics.
+    *("math", "menclose", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded"),
+    *("mphantom", "mprescripts", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub"),
+    *("msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "none"),
 }
+MATH = {"display", "stretchy", "fence", "form", "lspace", "rspace", "width", "mathvariant"}
+DOWNLOAD = r"data:application/octet-stream;base64,[A-Za-z0-9+/=]*"
 ATTRIBUTES = {"style", "open", "href", "title", "rel", "target", "start", "alt", "src", "srcdoc"}
+
+
+def is_harmless(tag: str, name: str, value: str, attributes: dict[str, str | None]) -> bool:
+    """Tell whether an attribute draws math, takes the focus, or saves a file, and no more."""
+    # A file is saved, never opened: it is of no kind, and has a name to be saved by.
+    saved = "download" in attributes and re.fullmatch(DOWNLOAD, attributes.get("href") or "")
+    return (
+        (name == "tabindex" and value == "0")
+        or (name in MATH and tag.startswith("m"))
+        or (name in ("download", "href") and tag == "a" and bool(saved))
+    )
 
 
 class Inspector(HTMLParser):
@@ -39,6 +56,8 @@ class Inspector(HTMLParser):
             if name == "srcdoc":
                 self.frames.append(value or "")
             if name == "sandbox" and tag == "iframe" and not value:
+                continue
+            if is_harmless(tag, name, value or "", dict(attrs)):
                 continue
             if name not in ATTRIBUTES:
                 self.findings.append(f"{tag}[{name}]")
