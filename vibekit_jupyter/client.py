@@ -5,17 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
-from vibekit_jupyter.errors import (
-    AgentNotInitializedError,
-    CommandError,
-    ConfigurationError,
-    UnconfinedError,
-    VibeKitError,
-)
+from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
@@ -23,6 +16,12 @@ from vibekit_jupyter.runs.run import Ready, Run
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings.checks import (
+    check_confined,
+    check_demo,
+    check_demo_model,
+    check_session_id,
+)
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.prices import price_of
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import CommandResult, Result
     from vibekit_jupyter.sandbox.connection import Sandbox
-    from vibekit_jupyter.settings.config import Service, Settings
+    from vibekit_jupyter.settings.config import Settings
 
 __all__ = ["VibeKit"]
 
@@ -356,49 +355,4 @@ class VibeKit(SessionVerbs, RunRecords):
                 silence=settings.silence,
             ),
             effort=settings.effort,
-        )
-
-
-def check_session_id(session_id: object) -> None:
-    """Raise ``ConfigurationError`` for what can be no session's id and no name of one."""
-    if not isinstance(session_id, str):
-        raise ConfigurationError(
-            f"A session's id is a text, not {type(session_id).__name__}.",
-            hint="get_session() returns the current one's.",
-        )
-    if not session_id.strip() or any("\ud800" <= char <= "\udfff" for char in session_id):
-        raise ConfigurationError(
-            f"The session id is {'malformed' if session_id.strip() else 'empty'}.",
-            hint="Give an id or a name.",
-        )
-
-
-def check_demo(settings: Settings, e2b: Service | None) -> None:
-    """Raise where the demo model would answer unasked in a sandbox that E2B bills."""
-    if e2b is not None and not e2b.is_local and not settings.demo:
-        raise AgentNotInitializedError(
-            "no model is configured, and the demo model does not run unasked in sandboxes that "
-            "E2B bills.",
-            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: %vibekit_config --demo",
-        )
-
-
-def check_demo_model(name: str | None) -> None:
-    """Raise where another model than the demo model was asked for by name."""
-    if name and name != config.DEMO_MODEL:
-        raise AgentNotInitializedError(
-            f"there is no model {name[:40]!r}, for no model service is configured: only the demo "
-            "model is there.",
-            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or leave the model's name out.",
-        )
-
-
-def check_confined(service: Service) -> None:
-    """Raise where what a real model writes would run unconfined on this machine."""
-    if service.confinement == "none" and os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
-        raise UnconfinedError(
-            "What a model writes would run unconfined on this machine: "
-            f"{service.confinement_reason}",
-            hint="Use E2B (set E2B_API_KEY), or set VIBEKIT_ALLOW_UNCONFINED=1 where nothing can "
-            "be lost, such as in a container that is thrown away.",
         )

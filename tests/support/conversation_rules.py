@@ -53,8 +53,20 @@ def _openai_item(body: dict[str, Any], index: int, item: dict[str, Any]) -> Iter
             yield f"Invalid 'input[{index}].call_id': expected a string of at most 64."
     elif kind != "function_call_output":
         yield f"Invalid value: 'input[{index}].type' is {kind!r}."
-    elif not isinstance(item.get("output"), str):
-        yield f"Invalid type for 'input[{index}].output': expected a string."
+    elif not isinstance(output := item.get("output"), str):
+        yield from _openai_output(index, output)
+
+
+def _openai_output(index: int, output: Any) -> Iterator[str]:
+    """What a call came to may be parts, too: texts, pictures and files."""
+    if not isinstance(output, list) or not output:
+        yield f"Invalid type for 'input[{index}].output': expected a string or an array."
+        return
+    for part in output:
+        if part.get("type") not in ("input_text", "input_image", "input_file"):
+            yield f"Invalid value: '{part.get('type')}' in 'input[{index}].output'."
+        if part.get("type") == "input_image" and not part.get("image_url"):
+            yield f"Missing required parameter: 'input[{index}].output.image_url'."
 
 
 def _openai_order(items: list[dict[str, Any]]) -> Iterator[str]:

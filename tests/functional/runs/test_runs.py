@@ -223,7 +223,7 @@ async def test_a_key_is_told_nowhere(new_client: NewClient, agent: str, shared_h
 async def test_what_a_real_model_wrote_never_runs_unconfined(
     new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vibekit_jupyter.client import check_confined
+    from vibekit_jupyter.settings.checks import check_confined
     from vibekit_jupyter.settings.config import Service
 
     bare = Service("local", "local sandbox", "k", confinement="none", confinement_reason="No.")

@@ -1,0 +1,59 @@
+"""What has to hold before something is done: for a session's id, for a model, for a sandbox."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
+from vibekit_jupyter.settings.config import DEMO_MODEL
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.settings.config import Service, Settings
+
+__all__ = ["check_confined", "check_demo", "check_demo_model", "check_session_id"]
+
+
+def check_session_id(session_id: object) -> None:
+    """Raise ``ConfigurationError`` for what can be no session's id and no name of one."""
+    if not isinstance(session_id, str):
+        raise ConfigurationError(
+            f"A session's id is a text, not {type(session_id).__name__}.",
+            hint="get_session() returns the current one's.",
+        )
+    if not session_id.strip() or any("\ud800" <= char <= "\udfff" for char in session_id):
+        raise ConfigurationError(
+            f"The session id is {'malformed' if session_id.strip() else 'empty'}.",
+            hint="Give an id or a name.",
+        )
+
+
+def check_demo(settings: Settings, e2b: Service | None) -> None:
+    """Raise where the demo model would answer unasked in a sandbox that E2B bills."""
+    if e2b is not None and not e2b.is_local and not settings.demo:
+        raise AgentNotInitializedError(
+            "no model is configured, and the demo model does not run unasked in sandboxes that "
+            "E2B bills.",
+            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: %vibekit_config --demo",
+        )
+
+
+def check_demo_model(name: str | None) -> None:
+    """Raise where another model than the demo model was asked for by name."""
+    if name and name != DEMO_MODEL:
+        raise AgentNotInitializedError(
+            f"there is no model {name[:40]!r}, for no model service is configured: only the demo "
+            "model is there.",
+            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or leave the model's name out.",
+        )
+
+
+def check_confined(service: Service) -> None:
+    """Raise where what a real model writes would run unconfined on this machine."""
+    if service.confinement == "none" and os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
+        raise UnconfinedError(
+            "What a model writes would run unconfined on this machine: "
+            f"{service.confinement_reason}",
+            hint="Use E2B (set E2B_API_KEY), or set VIBEKIT_ALLOW_UNCONFINED=1 where nothing can "
+            "be lost, such as in a container that is thrown away.",
+        )
