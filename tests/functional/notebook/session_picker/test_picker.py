@@ -17,17 +17,23 @@ import asyncio, threading, time
 from vibekit_jupyter import get_client, picker
 client = get_client()
 one, two = picker(), picker()
-dropdown, *buttons = one.widget.children[0].children
+buttons = one.widget.children[0].children[1:]
 panel = one.widget.children[1]
-other = two.widget.children[0].children[0]
 said = []
 tell, panel.send = panel.send, lambda content, buffers=None: (said.append(content), tell(content))
 
+# Where a session was killed it is another one.
+def dropdown():
+    return one.widget.children[0].children[0]
+
+def other():
+    return two.widget.children[0].children[0]
+
 def ids():
-    return {label[2:].split(" — ")[0]: id for label, id in dropdown.options}
+    return {label[2:].split(" — ")[0]: id for label, id in dropdown().options}
 
 def chosen():
-    return dropdown.label[2:].split(" — ")[0]
+    return dropdown().label[2:].split(" — ")[0]
 
 def press(text):
     next(button for button in buttons if button.description == text).click()
@@ -41,12 +47,12 @@ def words():
 async def until(check):
     deadline = time.monotonic() + 10
     while not check():
-        assert time.monotonic() < deadline, (dropdown.options, said)
+        assert time.monotonic() < deadline, (dropdown().options, said)
         await asyncio.sleep(0.01)
 
 async def agree(name):
-    await until(lambda: chosen() == name and dropdown.value == other.value)
-    assert await client.get_session() == dropdown.value, name
+    await until(lambda: chosen() == name and dropdown().value == other().value)
+    assert await client.get_session() == dropdown().value, name
     print("agreed")
 """
 
@@ -69,9 +75,9 @@ def agree(kernel: Kernel, name: str) -> None:
 
 
 def test_a_choice_sets_the_session_in_every_copy(kernel: Kernel) -> None:
-    do(kernel, "dropdown.value = ids()['alpha']")
+    do(kernel, "dropdown().value = ids()['alpha']")
     agree(kernel, "alpha")
-    do(kernel, "other.value = ids()['beta']")
+    do(kernel, "other().value = ids()['beta']")
     agree(kernel, "beta")
 
 
@@ -109,8 +115,8 @@ def test_a_session_that_was_killed_is_the_current_one_no_more(kernel: Kernel) ->
     do(kernel, "%vibekit_session kill")
     shown = do(
         kernel,
-        "await until(lambda: dropdown.value == other.value == '')\n"
-        "print(await client.get_session(), dropdown.label)",
+        "await until(lambda: dropdown().value == other().value == '')\n"
+        "print(await client.get_session(), dropdown().label)",
     )
     assert shown.stdout == "None ○ no current session\n"
     do(kernel, "%vibekit_session set beta")
@@ -128,13 +134,13 @@ def test_the_buttons_do_what_the_verbs_do(kernel: Kernel) -> None:
     agree(kernel, "beta")
     do(kernel, "press('New'); answer(name='pressed', project='q4')")
     agree(kernel, "pressed")
-    do(kernel, "press('Pause'); await until(lambda: 'paused' in dropdown.label)")
-    do(kernel, "press('Resume'); await until(lambda: 'running' in dropdown.label)")
+    do(kernel, "press('Pause'); await until(lambda: 'paused' in dropdown().label)")
+    do(kernel, "press('Resume'); await until(lambda: 'running' in dropdown().label)")
     do(kernel, "press('Rename'); answer(name='pressed-2')")
     agree(kernel, "pressed-2")
     do(kernel, "press('Fork'); answer(name='forked'); await until(lambda: 'forked' in ids())")
     do(kernel, "press('Kill…'); print(words()[-1]); answer()")
-    do(kernel, "await until(lambda: dropdown.value == '')")
+    do(kernel, "await until(lambda: dropdown().value == '')")
     assert "running" in do(kernel, "%vibekit_session show forked").text
     assert "gone" in do(kernel, "%vibekit_session show pressed-2").text
     do(kernel, "%vibekit_session set beta")
@@ -160,7 +166,7 @@ def test_a_choice_that_fails_says_why_and_puts_the_choice_back(kernel: Kernel) -
         "registry.add(far, Service(id='https://api.e2b.app#1', title='E2B', api_key='e2b_1'))\n"
         "await until(lambda: 'far' in ids())",
     )
-    do(kernel, "said.clear(); dropdown.value = ids()['far']")
+    do(kernel, "said.clear(); dropdown().value = ids()['far']")
     shown = do(kernel, "await until(lambda: said and said[-1].get('bad')); print(words()[-1])")
     assert "belongs to another sandbox service" in shown.stdout
     agree(kernel, "beta")
@@ -175,7 +181,7 @@ def test_killing_a_session_with_a_run_in_it_is_asked_twice(kernel: Kernel) -> No
         "await until(lambda: client.vibekit.history())\n"
         "said.clear(); press('Kill…'); answer()\n"
         "await until(lambda: 'all the same' in ''.join(words())); print(words())\n"
-        "answer(); await until(lambda: dropdown.value == ''); run.cancel()",
+        "answer(); await until(lambda: dropdown().value == ''); run.cancel()",
     )
     assert "A run is going on in the session busy." in shown.stdout
     do(kernel, "%vibekit_session set beta")
@@ -196,7 +202,7 @@ def test_one_that_nobody_sees_is_not_drawn(kernel: Kernel) -> None:
     do(kernel, "panel._handle_custom_msg({'kind': 'shown', 'view': '1'}, [])")
     do(kernel, "panel._handle_custom_msg({'kind': 'hidden', 'view': '1'}, [])")
     do(kernel, "%vibekit_session set alpha")
-    do(kernel, "await until(lambda: other.label.startswith('● alpha'))")
+    do(kernel, "await until(lambda: other().label.startswith('● alpha'))")
     assert do(kernel, "print(chosen())").stdout == "beta\n"
     do(kernel, "panel._handle_custom_msg({'kind': 'shown', 'view': '2'}, [])")
     agree(kernel, "alpha")
