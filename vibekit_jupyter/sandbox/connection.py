@@ -31,21 +31,9 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import Service
 
-__all__ = ["Entry", "Sandbox", "kept_alive", "missing_files"]
+__all__ = ["Entry", "Sandbox", "kept_alive"]
 
-# Where a sandbox has no file system of its own, its folders stand for others in a command.
-LOOK_COMMAND = """
-while IFS= read -r path; do
-  case $path in
-    /home/user/*) there=$HOME${path#/home/user} ;;
-    /tmp/*) there=${TMPDIR:-/tmp}${path#/tmp} ;;
-    *) there=$path ;;
-  esac
-  [ -e "$there" ] || printf '%s\\n' "$path"
-done <<< "$VIBEKIT_PATHS"
-"""
 END_TIMEOUT = 5.0
-MOST_ANSWERED = 8_000_000  # characters of what a sandbox says to a question of ours
 # The protocol's server says it so.
 NO_HOME = re.compile(r"cwd '(?P<path>[^']+)' does not exist")
 # The service ends a command this long after we should have: for a kernel that was killed.
@@ -243,7 +231,12 @@ class Sandbox:
                     on_stderr(f"[the home folder {home['path']} was not there: it is made anew]\n")
                     handle = await start()
                 on_start(handle)
-                return int((await handle.wait()).exit_code)
+                try:
+                    return int((await handle.wait()).exit_code)
+                finally:
+                    # Else its stream is left to the garbage collector, which tells of it on stderr.
+                    with contextlib.suppress(Exception):
+                        await handle.disconnect()
             except CommandExitException as failed:
                 return int(failed.exit_code)
 
@@ -372,18 +365,6 @@ async def kept_alive(sandbox: Sandbox) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def missing_files(sandbox: Sandbox, paths: Sequence[str]) -> Sequence[str]:
-    """Return those of the paths that are not in the sandbox; up to 1000 are looked for.
-
-    A path with a newline in it is taken to be there.
-    """
-    asked = "\n".join(path for path in paths[:1000] if "\n" not in path)
-    command, envs = clean_shell(LOOK_COMMAND, {"VIBEKIT_PATHS": asked})
-    result = await sandbox.run(command, envs=envs, timeout=END_TIMEOUT, keep=MOST_ANSWERED)
-    told = {*result.stdout.split("\n")}
-    return [path for path in asked.split("\n") if path in told]
 
 
 @functools.cache

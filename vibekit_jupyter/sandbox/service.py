@@ -111,7 +111,7 @@ async def _from_snapshot(
     service: Service, sandbox_id: str, refused: Exception, *, timeout: float, internet: bool
 ) -> Any:
     """Copy a sandbox on a service that cannot fork and has snapshots, which is not left behind."""
-    from e2b import SandboxException, SandboxNotFoundException
+    from e2b import SandboxException
 
     try:
         snapshot = await sdk_class().create_snapshot(sandbox_id, **_slow(service))
@@ -119,7 +119,7 @@ async def _from_snapshot(
         if not is_missing_route(error):
             raise
         if isinstance(refused, UNREAD):  # a missing route, told in another form
-            raise SandboxNotFoundException("there is no such route") from refused
+            raise SandboxException("405: it has no such route") from refused
         raise refused from None
     try:
         info = await info_of(service, sandbox_id)

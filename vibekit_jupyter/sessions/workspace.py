@@ -20,8 +20,9 @@ from vibekit_jupyter.errors import (
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive, missing_files
+from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
+from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.book import SessionBook
