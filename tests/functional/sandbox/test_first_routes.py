@@ -6,29 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.counting_proxy import CountingProxy, counting_proxy
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.sandbox import first_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.functional.conftest import NewClient
-    from tests.support.sandbox_server import SandboxServer
+    from tests.support.counting_proxy import CountingProxy
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(params=[404, 405])
-def old_server(
-    request: pytest.FixtureRequest, other_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[CountingProxy]:
-    """Another service, behind a proxy that knows nothing of ``/v2``."""
-    with counting_proxy(other_server.url) as proxy:
-        proxy.missing_below, proxy.missing_status = "/v2/", request.param
-        for name, value in other_server.environment.items():
-            monkeypatch.setenv(name, value.replace(other_server.url, proxy.url))
-        yield proxy
+def old_server(request: pytest.FixtureRequest, server: CountingProxy) -> CountingProxy:
+    """Another service that knows nothing of ``/v2``."""
+    server.missing_below, server.missing_status = "/v2/", request.param
+    return server
 
 
 async def test_a_session_lives_its_whole_life_there(

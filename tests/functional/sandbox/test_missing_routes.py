@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.counting_proxy import CountingProxy, counting_proxy
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from tests.functional.conftest import NewClient
-    from tests.support.sandbox_server import SandboxServer
+    from tests.support.counting_proxy import CountingProxy
     from vibekit_jupyter import VibeKit
 
 pytestmark = pytest.mark.anyio
@@ -34,15 +33,6 @@ VERBS: dict[str, Callable[[VibeKit, str], Awaitable[object]]] = {
     "fork": lambda client, name: client.fork("copy", name),
     "kill": lambda client, name: client.kill(name),
 }
-
-
-@pytest.fixture
-def server(other_server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingProxy]:
-    """Another service, behind a proxy that takes routes away."""
-    with counting_proxy(other_server.url) as proxy:
-        for name, value in other_server.environment.items():
-            monkeypatch.setenv(name, value.replace(other_server.url, proxy.url))
-        yield proxy
 
 
 def routes_of(session_id: str) -> tuple[str, ...]:

@@ -6,26 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.counting_proxy import CountingProxy, counting_proxy
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.sandbox import first_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.functional.conftest import NewClient
-    from tests.support.sandbox_server import SandboxServer
+    from tests.support.counting_proxy import CountingProxy
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def server(other_server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingProxy]:
-    """Another service, behind a proxy that makes of it what a test needs."""
-    with counting_proxy(other_server.url) as proxy:
-        for name, value in other_server.environment.items():
-            monkeypatch.setenv(name, value.replace(other_server.url, proxy.url))
-        yield proxy
 
 
 def no_second_version(proxy: CountingProxy, *methods: str) -> None:
