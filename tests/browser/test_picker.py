@@ -170,11 +170,11 @@ def test_no_key_in_the_picker_is_a_shortcut_of_the_notebook(
 def test_hostile_names_are_text(open_notebook: OpenNotebook, home: Path) -> None:
     hostile = (
         "from vibekit_jupyter import get_client\n"
-        "from vibekit_jupyter.settings.config import Service\n"
+        "from vibekit_jupyter.settings.config import Service, local_service_id\n"
         "from vibekit_jupyter.sessions.registry import Registry\n"
         "from vibekit_jupyter.sessions.session import Session\n"
         "user = get_client().known_sessions()[0].user\n"
-        "service = Service(id='local', title='local sandbox', api_key='e2b_1')\n"
+        "service = Service(id=local_service_id(), title='local sandbox', api_key='e2b_1')\n"
         "names = ['<img src=x onerror=\"window.owned=1\">',"
         " '</option><script>window.owned=1</script>',"
         " '\\u202egnp.exe', '$x^2$ [a](javascript:owned=1)', 'x' * 10_000]\n"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Session
-from vibekit_jupyter.settings.config import Service
+from vibekit_jupyter.settings.config import Service, local_service_id
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
-SERVICE = Service(id="local", title="local sandbox", api_key="e2b_1")
+SERVICE = Service(id=local_service_id(), title="local sandbox", api_key="e2b_1")
 
 
 def write_for_ever(writer: str) -> NoReturn:
