@@ -107,10 +107,11 @@ class Meter:
         Whoever lets nobody see what it holds cannot be held to a limit.
         """
         began, self._tasks = time.monotonic(), _tasks_of_machine()
-        self._look_due = began + INTERVAL
-        # What each of too many holds would take longer to look at than they need to double.
+        # What each of too many holds would take longer to look at than they need to double. No rest
+        # follows: those that were started meanwhile are looked for at once.
         if sum(process.tasks for process in processes) > self.limits["processes"]:
             return _killed(f"more than {self.limits['processes']} processes"), []
+        self._look_due = began + INTERVAL  # also of a look that fails
         holdings = self._holdings(processes)
         reason = self._reason(processes, holdings)
         took = time.monotonic() - began
