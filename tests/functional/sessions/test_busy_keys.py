@@ -12,12 +12,11 @@ import pytest
 from aiohttp import web
 
 from tests.support.kernel import Kernel
+from vibekit_jupyter import VibeKit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.functional.conftest import NewClient
 
 pytestmark = pytest.mark.anyio
 
@@ -103,13 +102,13 @@ def where(busy: BusyService) -> dict[str, str]:
 
 
 async def test_a_list_is_one_request_and_holds_what_is_ones_own(
-    busy: BusyService, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+    busy: BusyService, vibekit_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in where(busy).items():
         monkeypatch.setenv(name, value)
-    client = new_client()
-    busy.requests.clear()
-    listed = await client.list()
+    async with contextlib.aclosing(VibeKit(agent={"type": "codex"})) as client:
+        busy.requests.clear()
+        listed = await client.list()
     assert {session.name for session in listed} == {f"mine-{number}" for number in range(OWN)}
     assert len(busy.requests) == 1
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+from tests.support.registry_writer import SERVICE
 from vibekit_jupyter.sessions.registry import Registry
 
 WRITERS = 50
@@ -46,7 +47,7 @@ def test_what_fifty_killed_writers_confirmed_is_there() -> None:
         for kind, session_id in (line.split() for line in confirmed):
             assert session_id in sessions
             if kind == "turn":
-                (turn,) = registry.turns("local", session_id)
+                (turn,) = registry.turns(SERVICE.id, session_id)
                 assert (turn.prompt, turn.status) == (session_id, "done")
                 assert turn.events == [{"type": "notice", "text": session_id}]
         assert len({session.id.partition("x")[0] for session in sessions.values()}) == WRITERS
