@@ -25,14 +25,14 @@ from tests.support.sandbox_server import sandbox_server
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Session
-from vibekit_jupyter.settings.config import Service
+from vibekit_jupyter.settings.config import Service, local_service_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROUNDS = 50
 FEW, MANY = 10, 10_000
-SERVICE = Service(id="local", title="local sandbox", api_key="k")
+SERVICE = Service(id=local_service_id(), title="local sandbox", api_key="k")
 
 
 def filled(path: Path, count: int) -> Registry:
@@ -42,13 +42,16 @@ def filled(path: Path, count: int) -> Registry:
     with registry.transaction() as database:
         database.executemany(
             "INSERT INTO session (service, id, title, name, user, created, last_used)"
-            " VALUES ('local', ?, 'local sandbox', ?, 'ada', ?, ?)",
-            [(f"id{number}", f"name-{number}", now, now + number) for number in range(count)],
+            " VALUES (?, ?, 'local sandbox', ?, 'ada', ?, ?)",
+            [
+                (SERVICE.id, f"id{number}", f"name-{number}", now, now + number)
+                for number in range(count)
+            ],
         )
         database.executemany(
             "INSERT INTO turn (service, session, agent, model, mode, prompt, status, started)"
-            " VALUES ('local', ?, 'codex', 'm', 'code', 'p', 'done', ?)",
-            [(f"id{number % count}", now) for number in range(2 * count)],
+            " VALUES (?, ?, 'codex', 'm', 'code', 'p', 'done', ?)",
+            [(SERVICE.id, f"id{number % count}", now) for number in range(2 * count)],
         )
     return registry
 
@@ -73,10 +76,10 @@ def operations(registry: Registry, count: int) -> dict[str, float]:
     last = f"name-{count - 1}"
     return {
         "add a session": milliseconds(add),
-        "find by id": milliseconds(lambda _: registry.get("local", "id5")),
-        "find by name": milliseconds(lambda _: registry.by_name("ada", "local", last)),
-        "find by prefix": milliseconds(lambda _: registry.beginning_with("ada", "local", last)),
-        "remember": milliseconds(lambda _: registry.remember("ada", "/n", "local", "id5")),
+        "find by id": milliseconds(lambda _: registry.get(SERVICE.id, "id5")),
+        "find by name": milliseconds(lambda _: registry.by_name("ada", SERVICE.id, last)),
+        "find by prefix": milliseconds(lambda _: registry.beginning_with("ada", SERVICE.id, last)),
+        "remember": milliseconds(lambda _: registry.remember("ada", "/n", SERVICE.id, "id5")),
     }
 
 

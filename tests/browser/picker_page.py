@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from vibekit_jupyter.sessions.registry import Registry
+from vibekit_jupyter.settings.config import local_service_id
 from vibekit_jupyter.settings.home import current_user
 
 if TYPE_CHECKING:
@@ -64,10 +65,11 @@ def fill(count: int) -> None:
     with Registry().transaction() as database:
         database.executemany(
             "INSERT INTO session (service, id, title, name, project, user, agent, state, ends_at,"
-            " created, last_used) VALUES ('local', ?, 'local sandbox', ?, ?, ?, ?, ?, ?, ?, ?)",
+            " created, last_used) VALUES (?, ?, 'local sandbox', ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(f"id{number}", f"name-{number}", f"q{number % 7}", current_user()),
+                    *(local_service_id(), f"id{number}"),
+                    *(f"name-{number}", f"q{number % 7}", current_user()),
                     *(["codex", "claude"][number % 2], states[number % 4]),
                     now + 60 * (number % 90) if number % 4 == 0 else None,
                     *(now, now - 97 * number),

@@ -31,13 +31,13 @@ def draw(*events):
         time.sleep(0.02)
 call, *_ = command("python train.py")
 draw(*beginning(), TextDelta("The first paragraph is finished.\\n\\nThe second"))
-while not Path("go-on").exists():
+while not Path("read-on").exists():
     draw()
 draw(call)
 for epoch in range(40):
     display.feed(CommandOutput("c", "stdout", f"epoch {epoch}\\n"))
 draw()
-while not Path("end").exists():
+while not Path("read-to-the-end").exists():
     draw()
 display.feed(end())
 display.finish()
@@ -87,12 +87,12 @@ def test_a_selection_survives_what_comes_after_it(open_notebook: OpenNotebook) -
     finished.wait_for()
     page.output(1).get_by_text("The second").wait_for()
     finished.evaluate(SELECT)
-    page.path.with_name("go-on").touch()
+    page.path.with_name("read-on").touch()
     page.output(1).get_by_text("epoch 39").wait_for()
     assert page.evaluate(COPIED) == "The first paragraph is finished."
     assert "… 28 earlier lines" in texts(page, 1)
     assert "epoch 27\n" not in texts(page, 1)
-    page.path.with_name("end").touch()
+    page.path.with_name("read-to-the-end").touch()
     page.wait(1)
 
 

@@ -82,20 +82,23 @@ class Holdings:
         """Look at one process."""
         self.mapped += _mapped_bytes(process)
         try:
-            names = os.listdir(f"{process.folder}/fd")
+            self._add_files(process.folder)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended
+                self._add_mappings(process.folder)
         except PermissionError:
             self.hidden.append(process)
-            return
         except OSError:
             return  # it ended
+
+    def _add_files(self, folder: str) -> None:
+        names = os.listdir(f"{folder}/fd")
         self.open_files += len(names)
         if self.open_files > self.most_open:
             return
         for name in names:
-            with contextlib.suppress(OSError):
-                self._add_file(process.folder, name)
-        with contextlib.suppress(OSError):
-            self._add_mappings(process.folder)
+            # That it has files root may list, though nobody may look at them.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
+                self._add_file(folder, name)
 
     def _add_file(self, folder: str, name: str) -> None:
         status = os.stat(f"{folder}/fd/{name}")
