@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.local_sandbox.supervisor.files import Files, OperationError
+from vibekit_jupyter.local_sandbox.supervisor.headcount import Headcount
 from vibekit_jupyter.local_sandbox.supervisor.meter import SLICE, Meter
 from vibekit_jupyter.local_sandbox.supervisor.paths import HOMES, View
 from vibekit_jupyter.local_sandbox.supervisor.processes import Processes, send_each
@@ -78,6 +79,7 @@ class Supervisor:
             counted=plan["counted"],
             own_memory=plan["level"] == "bubblewrap",
         )
+        self.headcount = Headcount(self.processes, plan["limits"]["processes"])
         self.told = plan["told"]
         self.watchers: dict[int, Watcher] = {}
         self.selector = selectors.DefaultSelector()
@@ -142,6 +144,9 @@ class Supervisor:
     def _hold_to_limits(self) -> None:
         if self.processes.alive:
             self.meter.note_change()
+        if self.headcount.exceeded:
+            self.headcount.exceeded = False
+            self._end_all(self.meter.over_processes)
         if self.meter.disk.measuring:
             self.meter.disk.measure(SLICE)
         if self._patience() is None or not self.meter.is_due():

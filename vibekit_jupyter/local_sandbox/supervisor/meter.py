@@ -66,7 +66,6 @@ class Meter:
         self._above_shared_memory = tree.open_above(SHARED_MEMORY) if own_memory else None
         self._changed_at = float("-inf")
         self._look_due = 0.0
-        self._tasks = 0
         self._ran: set[tuple[int, int]] = set()
 
     # -- when to look --------------------------------------------------------------------------
@@ -86,18 +85,11 @@ class Meter:
             # Where the kernel counts nobody's processes, this one runs before all others: it waits
             # between two slices, so that they go on.
             return 0.0 if self.counted else TICK
-        due = max(0.0, self._look_due - time.monotonic())
-        return due if self.counted else min(due, TICK)
+        return max(0.0, self._look_due - time.monotonic())
 
     def is_due(self) -> bool:
         """Whether it is time for the next look."""
-        return time.monotonic() >= self._look_due or self._sees_a_leap()
-
-    def _sees_a_leap(self) -> bool:
-        """Whether processes multiply on this machine, and may be the sandbox's, uncounted."""
-        if self.counted:
-            return False
-        return _tasks_of_machine() >= self._tasks + self.limits["processes"] // 4
+        return time.monotonic() >= self._look_due
 
     # -- what is held --------------------------------------------------------------------------
 
@@ -106,12 +98,11 @@ class Meter:
 
         Whoever lets nobody see what it holds cannot be held to a limit.
         """
-        began, self._tasks = time.monotonic(), _tasks_of_machine()
-        # What each of too many holds would take longer to look at than they need to double. No rest
-        # follows: those that were started meanwhile are looked for at once.
-        if sum(process.tasks for process in processes) > self.limits["processes"]:
-            return _killed(f"more than {self.limits['processes']} processes"), []
+        began = time.monotonic()
         self._look_due = began + INTERVAL  # also of a look that fails
+        # What each of too many holds would take longer to look at than they need to double.
+        if sum(process.tasks for process in processes) > self.limits["processes"]:
+            return self.over_processes, []
         holdings = self._holdings(processes)
         reason = self._reason(processes, holdings)
         took = time.monotonic() - began
@@ -121,6 +112,11 @@ class Meter:
         if self.disk.is_due and not self.disk.measuring:
             self.disk.measure(SLICE)
         return reason and _killed(reason), holdings.hidden
+
+    @property
+    def over_processes(self) -> str:
+        """The sentence that tells of too many processes."""
+        return _killed(f"more than {self.limits['processes']} processes")
 
     @property
     def over_memory(self) -> str:
@@ -202,11 +198,3 @@ class Meter:
 
 def _killed(reason: str) -> str:
     return f"killed: {reason}, the sandbox's limit"
-
-
-def _tasks_of_machine() -> int:
-    try:
-        with open("/proc/loadavg", "rb") as file:
-            return int(file.read().split()[3].partition(b"/")[2])
-    except (OSError, IndexError, ValueError):
-        return 0

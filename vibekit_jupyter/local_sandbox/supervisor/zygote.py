@@ -314,6 +314,8 @@ def _become_supervisor(
         supervisor.hear_of_exits()
         thread = threading.Thread(target=_supervise, args=(channel, supervisor, plan))
         thread.start()
+        if not plan["counted"]:
+            supervisor.headcount.keep(thread)
         thread.join()
     os._exit(0)
 
