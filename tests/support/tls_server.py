@@ -64,6 +64,9 @@ def tls_server(folder: Path) -> Iterator[TlsServer]:
                     with secured:
                         secured.recv(65536)
                         secured.sendall(ANSWER)
+                        secured.shutdown(socket.SHUT_WR)
+                        while secured.recv(65536):  # whoever hangs up on the rest takes it all back
+                            pass
 
     thread = threading.Thread(target=answer, name="tls-server")
     thread.start()
