@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
-from vibekit_jupyter.notebook.askers import Askers
+from vibekit_jupyter.notebook.askers import Askers, cell_name
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
@@ -178,6 +178,7 @@ class VibekitMagics(Magics):
             get_client(),
             prompt,
             run_display(self.shell, owns_cell=owns_cell, private=options.private),
+            in_page=bool(cell_name(self.shell)),
             agent=options.agent,
             model=options.model,
             mode=options.mode,
