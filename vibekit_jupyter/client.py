@@ -23,6 +23,7 @@ from vibekit_jupyter.settings.checks import (
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
+from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.prices import price_of
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class VibeKit(SessionVerbs, RunRecords):
         effort: str | None = None,
         max_steps: int | None = None,
         max_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        without: str | Sequence[str] | None = None,
         cell: str = "",
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
@@ -174,6 +177,10 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps, max_tokens
             Stop after so many answers of the model, or tokens in and out, with a
             ``RunLimitError``; the next prompt can go on.
+        max_output_tokens
+            How long one answer may be.
+        without
+            Optional fields of requests that are left out for a model service that refuses them.
         cell
             Which cell of a notebook asks, for the record.
         on_event
@@ -203,6 +210,7 @@ class VibeKit(SessionVerbs, RunRecords):
                 session=session,
                 fresh=fresh,
                 cell=cell,
+                without=without,
                 tell=tell,
                 settings=dataclasses.replace(
                     self.settings,
@@ -210,6 +218,8 @@ class VibeKit(SessionVerbs, RunRecords):
                     effort=config.effort_name(effort) or self.settings.effort,
                     max_steps=config.bound("max_steps", max_steps) or self.settings.max_steps,
                     max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
+                    max_output_tokens=config.bound("max_output_tokens", max_output_tokens)
+                    or self.settings.max_output_tokens,
                 ),
             )
         except VibeKitError as error:
@@ -290,12 +300,15 @@ class VibeKit(SessionVerbs, RunRecords):
         session: str | None,
         fresh: bool,
         cell: str,
+        without: str | Sequence[str] | None,
         tell: Callable[[Event], None],
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
         config.check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
+        if without is not None:
+            settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name)
         e2b = choices.choose_e2b(settings)
         if chosen is None:

@@ -47,6 +47,12 @@ _OPTIONS = (
     argument("--effort", choices=EFFORTS, help="how hard the model thinks"),
     argument("--max-steps", type=int, metavar="N", help="stop after so many answers of the model"),
     argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
+    argument("--max-output-tokens", type=int, metavar="N", help="how long one answer may be"),
+    argument(
+        "--without",
+        metavar="FIELDS",
+        help="optional fields of requests that the model service refuses, with commas between",
+    ),
     argument("--private", action="store_true", help="keep the prompt out of the output's metadata"),
 )
 _WORDS = "In options, a whole word $name or {name} stands for the string of that name."
@@ -187,6 +193,8 @@ class VibekitMagics(Magics):
             effort=options.effort,
             max_steps=options.max_steps,
             max_tokens=options.max_tokens,
+            max_output_tokens=options.max_output_tokens,
+            without=options.without,
             cell=asker.cell,
         )
 

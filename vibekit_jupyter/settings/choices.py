@@ -7,9 +7,10 @@ environment variable counts as unset.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["choose_agent", "choose_e2b", "choose_model", "describe"]
+__all__ = ["choose_agent", "choose_e2b", "choose_model", "describe", "with_model"]
 
 
 def choose_agent(settings: Settings, environ: Mapping[str, str] = os.environ) -> AgentName:
@@ -96,6 +97,12 @@ def choose_model(
     )
 
 
+def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
+    """Return the settings with changes to what is set for an agent's model."""
+    model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
+    return dataclasses.replace(settings, models={**settings.models, agent: model})
+
+
 def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> Service | None:
     """Return the E2B service to use, or None for the local sandbox server.
 
@@ -153,12 +160,16 @@ def describe(
         else:
             rows.append(("model", model.name, model.source))
             rows.append(("model service", model.base_url, ""))
+            if model.without:
+                rows.append(("left out of requests", ", ".join(model.without), "as set"))
     except VibeKitError as error:
         rows.append(("model", "not usable", str(error)))
     rows.append(("mode", settings.mode, ""))
     if settings.effort is not None:
         rows.append(("effort", settings.effort, "as set"))
     rows.append(("a run's bound", _bound(settings), ""))
+    if settings.max_output_tokens is not None:
+        rows.append(("an answer's bound", f"{settings.max_output_tokens} tokens", "as set"))
     if settings.silence != SILENCE:
         rows.append(("a model's silence", f"{settings.silence:g} s at most", "as set"))
     try:
