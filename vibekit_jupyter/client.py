@@ -13,6 +13,7 @@ from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.sandbox.clean_shell import check_folder
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
@@ -20,6 +21,7 @@ from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
+    check_model_name,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
@@ -268,6 +270,8 @@ class VibeKit(SessionVerbs, RunRecords):
 
         Raises
         ------
+        ConfigurationError
+            One of these can be none.
         CommandError
             It exited with another code than 0, or ran out of time. It is the result, too.
         """
@@ -277,6 +281,8 @@ class VibeKit(SessionVerbs, RunRecords):
             if listener is not None:
                 listener(text)
 
+        config.seconds("timeout", timeout)
+        check_folder(cwd)
         self._workspace.check_initialized()
         session_id, _ = await self._workspace.current_or_new()
         sandbox = await self._workspace.connect(session_id)
@@ -307,6 +313,8 @@ class VibeKit(SessionVerbs, RunRecords):
         workspace = self._workspace
         config.check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
+        if model:
+            check_model_name(model)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name)
@@ -315,7 +323,7 @@ class VibeKit(SessionVerbs, RunRecords):
             check_demo(settings, e2b)
             own = settings.models.get(name)
             check_demo_model(model or (own.name if own and not settings.demo else None))
-        session_id = (await self.find(session)).id if session else workspace.book.current
+        session_id = workspace.book.current if session is None else (await self.find(session)).id
         service_id = e2b.id if e2b else config.local_service_id()
         known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(

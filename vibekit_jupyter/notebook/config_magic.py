@@ -133,7 +133,7 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     AgentNotInitializedError
         The URL is none.
     ConfigurationError
-        The silence or the bound is none, or there is no such field.
+        The silence or the bound is none, the name can be no model's, or there is no such field.
     """
     from vibekit_jupyter.settings.choices import choose_agent, choose_model, with_model
 

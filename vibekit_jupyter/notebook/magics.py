@@ -203,10 +203,13 @@ class VibekitMagics(Magics):
         from vibekit_jupyter.notebook.recorded_run import RecordedRun
         from vibekit_jupyter.notebook.render import message, rendered
 
-        if self._last is None and (turn := get_client().last_turn()):
-            self._last = RecordedRun(self.shell, turn)
-        if self._last is None:
+        last = self._last
+        if last is None or last.transcript(full=False).started is None:
+            # What failed before it began is nothing to be shown.
+            turn = get_client().last_turn()
+            last = RecordedRun(self.shell, turn) if turn else None
+        if last is None:
             show(self.shell, message("No prompt has run in this notebook yet."))
             return
         # The prompt belongs to another cell, which may have kept it to itself.
-        show(self.shell, rendered(self._last.transcript(full=full), private=True))
+        show(self.shell, rendered(last.transcript(full=full), private=True))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
+from vibekit_jupyter.settings.checks import check_model_name
 from vibekit_jupyter.settings.config import (
     AGENTS,
     DEMO_MODEL,
@@ -56,11 +57,15 @@ def choose_model(
     AgentNotInitializedError
         This agent's vendor is not configured while the other one is, or a credential or URL
         is empty or malformed.
+    ConfigurationError
+        The model's name can be none.
     """
     if settings.demo or not any(_is_configured(settings, name, environ) for name in AGENTS):
         return None
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
+    if own.name:
+        check_model_name(own.name)
     url_source = "as set" if own.base_url is not None else f"from {vendor.url_variable}"
     url = own.base_url if own.base_url is not None else environ.get(vendor.url_variable) or None
     variable = next((name for name in vendor.key_variables if environ.get(name)), None)
@@ -98,7 +103,15 @@ def choose_model(
 
 
 def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
-    """Return the settings with changes to what is set for an agent's model."""
+    """Return the settings with changes to what is set for an agent's model.
+
+    Raises
+    ------
+    ConfigurationError
+        The name can be none.
+    """
+    if changes.get("name"):
+        check_model_name(changes["name"])
     model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
     return dataclasses.replace(settings, models={**settings.models, agent: model})
 
