@@ -13,6 +13,7 @@ from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.sandbox.clean_shell import check_folder
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
@@ -20,9 +21,11 @@ from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
+    check_model_name,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
+from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.prices import price_of
 
 if TYPE_CHECKING:
@@ -149,6 +152,8 @@ class VibeKit(SessionVerbs, RunRecords):
         effort: str | None = None,
         max_steps: int | None = None,
         max_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        without: str | Sequence[str] | None = None,
         cell: str = "",
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
@@ -174,6 +179,10 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps, max_tokens
             Stop after so many answers of the model, or tokens in and out, with a
             ``RunLimitError``; the next prompt can go on.
+        max_output_tokens
+            How long one answer may be.
+        without
+            Optional fields of requests that are left out for a model service that refuses them.
         cell
             Which cell of a notebook asks, for the record.
         on_event
@@ -203,6 +212,7 @@ class VibeKit(SessionVerbs, RunRecords):
                 session=session,
                 fresh=fresh,
                 cell=cell,
+                without=without,
                 tell=tell,
                 settings=dataclasses.replace(
                     self.settings,
@@ -210,6 +220,8 @@ class VibeKit(SessionVerbs, RunRecords):
                     effort=config.effort_name(effort) or self.settings.effort,
                     max_steps=config.bound("max_steps", max_steps) or self.settings.max_steps,
                     max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
+                    max_output_tokens=config.bound("max_output_tokens", max_output_tokens)
+                    or self.settings.max_output_tokens,
                 ),
             )
         except VibeKitError as error:
@@ -258,6 +270,8 @@ class VibeKit(SessionVerbs, RunRecords):
 
         Raises
         ------
+        ConfigurationError
+            One of these can be none.
         CommandError
             It exited with another code than 0, or ran out of time. It is the result, too.
         """
@@ -267,6 +281,8 @@ class VibeKit(SessionVerbs, RunRecords):
             if listener is not None:
                 listener(text)
 
+        config.seconds("timeout", timeout)
+        check_folder(cwd)
         self._workspace.check_initialized()
         session_id, _ = await self._workspace.current_or_new()
         sandbox = await self._workspace.connect(session_id)
@@ -290,19 +306,24 @@ class VibeKit(SessionVerbs, RunRecords):
         session: str | None,
         fresh: bool,
         cell: str,
+        without: str | Sequence[str] | None,
         tell: Callable[[Event], None],
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
         config.check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
+        if model:
+            check_model_name(model)
+        if without is not None:
+            settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name)
         e2b = choices.choose_e2b(settings)
         if chosen is None:
             check_demo(settings, e2b)
             own = settings.models.get(name)
             check_demo_model(model or (own.name if own and not settings.demo else None))
-        session_id = (await self.find(session)).id if session else workspace.book.current
+        session_id = workspace.book.current if session is None else (await self.find(session)).id
         service_id = e2b.id if e2b else config.local_service_id()
         known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(

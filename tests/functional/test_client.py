@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -209,4 +209,35 @@ async def test_odd_texts_run_or_are_refused_in_a_sentence(new_client: NewClient)
     for command in ("echo \ud800", "echo \0", None, b"echo"):
         with pytest.raises(ConfigurationError, match="The command"):
             await client.execute_command(command)  # type: ignore[arg-type]  # what is tried
+    odd: list[dict[str, Any]] = [
+        {"timeout": "x"}, {"timeout": -1}, {"cwd": 5}, {"cwd": "\ud800"}, {"cwd": "a\0b"},
+    ]  # fmt: skip
+    for options in odd:
+        with pytest.raises(ConfigurationError):
+            await client.execute_command("echo", **options)
     await client.kill()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": 5},
+        {"model": "\ud800"},
+        {"model": "two\nlines"},
+        {"model": "m" * 1000},
+        {"mode": ["ask"]},
+        {"session": 5},
+        {"session": ""},
+        {"without": 5},
+    ],
+    ids=str,
+)
+async def test_an_odd_option_is_refused_in_a_sentence(
+    new_client: NewClient, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(ConfigurationError):
+        await new_client().generate_code("Hello", **options)
+    if "model" in options:
+        with pytest.raises(ConfigurationError):
+            await new_client(agent={"type": "codex", **options}).generate_code("Hello")

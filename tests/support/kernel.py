@@ -163,12 +163,21 @@ class Kernel:
 
     def begin_in(self, subshell: str, code: str) -> str:
         """Send a cell to a subshell; return its message's id."""
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
-                   "allow_stdin": False, "stop_on_error": False}  # fmt: skip
-        request = self._client.session.msg("execute_request", content)
+        request = self._request(code)
         request["header"]["subshell_id"] = subshell
         self._client.shell_channel.send(request)
         return str(request["header"]["msg_id"])
+
+    def begin_named(self, cell: str, code: str) -> str:
+        """Send a cell with the name that JupyterLab has for it."""
+        request = self._request(code, metadata={"cellId": cell})
+        self._client.shell_channel.send(request)
+        return str(request["header"]["msg_id"])
+
+    def _request(self, code: str, **options: Any) -> Any:
+        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+                   "allow_stdin": False, "stop_on_error": False}  # fmt: skip
+        return self._client.session.msg("execute_request", content, **options)
 
     def run_all(self, *cells: str) -> list[Cell]:
         """Send all cells at once, as Run All does, and wait for them."""

@@ -98,6 +98,7 @@ async def download(request: web.Request, sandbox: Sandbox) -> web.StreamResponse
                 size = len(part)
                 if not size:
                     return response
+        await _check_readable(file)
         if response.status == 200 and request.headers.get("Accept-Encoding", "").strip() == "gzip":
             response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)
@@ -136,6 +137,14 @@ def _part(request: web.Request, response: web.StreamResponse, size: int) -> rang
         response.set_status(206)
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     return range(start, stop)
+
+
+async def _check_readable(file: int) -> None:
+    """Refuse what opens and cannot be read: once the answer has begun, it could only break off."""
+    try:
+        await _in_thread(os.pread, file, 1, os.lseek(file, 0, os.SEEK_CUR))
+    except OSError as error:
+        raise ProtocolError("invalid_argument", f"it cannot be read: {error.strerror}") from error
 
 
 async def _read(file: int, size: int) -> bytes:

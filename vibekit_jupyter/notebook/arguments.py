@@ -138,12 +138,12 @@ class Command:
         lexer.commenters = ""
         words: list[str] = []
         while line[stream.tell() :].lstrip().startswith("-"):
-            word = _next_word(lexer)
+            word = _next_word(lexer) or ""
             if word == "--":
                 break
             words.append(word)
             option = self.option(word)
-            if option and option.takes_value and (value := _next_word(lexer)):
+            if option and option.takes_value and (value := _next_word(lexer)) is not None:
                 words.append(value)
         rest = line[stream.tell() :].strip()
         prompt = _WORD.sub(lambda word: expand(word[0], namespace), rest)
@@ -202,9 +202,10 @@ def split_words(line: str) -> list[str]:
         raise _unclosed(error) from None
 
 
-def _next_word(lexer: shlex.shlex) -> str:
+def _next_word(lexer: shlex.shlex) -> str | None:
+    """Return the next word, which may be an empty one in quotes; None at the end."""
     try:
-        return lexer.get_token() or ""
+        return lexer.get_token()
     except ValueError as error:
         raise _unclosed(error) from None
 

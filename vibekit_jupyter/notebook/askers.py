@@ -9,7 +9,16 @@ from vibekit_jupyter.sessions.asked import Asker
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Askers"]
+__all__ = ["Askers", "cell_name"]
+
+
+def cell_name(shell: InteractiveShell) -> str:
+    """Return the running cell's name as the notebook's page has it; empty where there is none."""
+    return str(_parent(shell).get("metadata", {}).get("cellId", ""))
+
+
+def _parent(shell: InteractiveShell) -> dict[str, Any]:
+    return getattr(shell, "get_parent", dict)() or {}
 
 
 class Askers:
@@ -29,9 +38,8 @@ class Askers:
 
     def of(self, prompt: str) -> Asker:
         """Return who asks this now."""
-        parent: dict[str, Any] = getattr(self._shell, "get_parent", dict)() or {}
-        run = str(parent.get("header", {}).get("msg_id", ""))
-        cell = str(parent.get("metadata", {}).get("cellId", ""))
+        run = str(_parent(self._shell).get("header", {}).get("msg_id", ""))
+        cell = cell_name(self._shell)
         self._again = self._again + 1 if run and (run, prompt) == self._run else 0
         self._run = (run, prompt)
         cells = self._cells.setdefault(prompt, [])

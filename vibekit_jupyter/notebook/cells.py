@@ -28,6 +28,14 @@ __all__ = ["AWAITED_MAGIC", "Cells"]
 AWAITED_MAGIC = "_vibekit_awaited"
 
 _CELL = re.compile(r"(?:[ \t]*\r?\n)*%%vibekit(?:[ \t]([^\r\n]*))?\r?\n(.*)", re.DOTALL)
+_NO_CODE = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER)
+_QUESTION = re.compile(
+    r"""(\w+[ \t]*=[ \t]*)?%
+    (vibekit(?=[ \t]) | \w+(?=[ \t].*%vibekit[ \t]))
+    ([ \t].*[^ \t?\r\n].*\?)\s*""",
+    re.VERBOSE | re.DOTALL,
+)
+_AUTOMAGIC = re.compile(r"vibekit[ \t]+[^\s=?].*\?\s*")
 _INSIDE_ANOTHER = re.compile(r"\s*(?:%%(?!vibekit\s)\w[^\n]*\n)+%%vibekit\s")
 
 
@@ -78,13 +86,21 @@ class Cells:
             return list(cell_magic(leading_empty_lines(lines)))  # type: ignore[no-untyped-call]  # IPython's own
         match = _CELL.fullmatch(cell)
         if match is None:
-            return _with_questions(lines)
+            return _with_questions([f"%{cell}"] if self._is_automagic(cell) else lines)
         # IPython refuses a cell magic without a body before it could show its help.
         arguments = f"{(match[1] or '').strip()!r}, {match[2] or chr(10)!r}"
         # The semicolon keeps the value out of Out[]: the cell has shown the run already.
         if self._can_await():
             return [f"await get_ipython().run_cell_magic({AWAITED_MAGIC!r}, {arguments});\n"]
         return [f"get_ipython().run_cell_magic('vibekit', {arguments});\n"]
+
+    def _is_automagic(self, cell: str) -> bool:
+        """Whether a cell is a question whose magic was typed without its ``%``."""
+        return bool(
+            _AUTOMAGIC.fullmatch(cell)
+            and self._shell.automagic
+            and "vibekit" not in self._shell.user_ns
+        )
 
     def _can_await(self) -> bool:
         """Whether the shell awaits this cell on an asyncio loop.
@@ -110,19 +126,23 @@ class Cells:
 
 
 def _with_questions(lines: list[str]) -> list[str]:
-    """Turn each ``%vibekit PROMPT?`` into the call of its magic: IPython takes it for help."""
+    """Turn each ``%vibekit PROMPT?`` into the call of its magic: IPython takes it for help.
+
+    It may be what a variable gets, or what another magic, such as ``%time``, is to run.
+    """
     if not {"%vibekit", "?"}.issubset(re.findall(r"%vibekit\b|\?", "".join(lines))):
         return lines
     asked = list(lines)
     for tokens in make_tokens_by_line(lines):
-        code = [token for token in tokens if token.type not in (tokenize.INDENT, tokenize.DEDENT)]
-        if [token.string for token in code[:2]] != ["%", "vibekit"]:
+        code = [token for token in tokens if token.type not in _NO_CODE]
+        if not code:
             continue
-        row, column = code[0].start
+        row, first = code[0].start
         last = find_end_of_continued_line(lines, row - 1)
-        line = assemble_continued_line(lines, (row - 1, column), last).removeprefix("%vibekit")
-        if line.rstrip().endswith("?") and line[0] in " \t" and line.strip(" \t?"):
-            call = f"get_ipython().run_line_magic('vibekit', {line.strip()!r})"
-            asked[row - 1] = f"{lines[row - 1][:column]}{call}\n"
+        line = assemble_continued_line(lines, (row - 1, first), last)
+        if question := _QUESTION.fullmatch(line):
+            before, magic, words = question.groups()
+            call = f"{before or ''}get_ipython().run_line_magic({magic!r}, {words.strip()!r})"
+            asked[row - 1] = f"{lines[row - 1][:first]}{call}\n"
             asked[row : last + 1] = ["\n"] * (last + 1 - row)
     return asked

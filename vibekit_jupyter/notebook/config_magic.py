@@ -18,7 +18,6 @@ from vibekit_jupyter.settings.config import (
     EFFORTS,
     MODES,
     VENDORS,
-    ModelSettings,
     bound,
     seconds,
 )
@@ -134,9 +133,9 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     AgentNotInitializedError
         The URL is none.
     ConfigurationError
-        The silence or the bound is none, or there is no such field.
+        The silence or the bound is none, the name can be no model's, or there is no such field.
     """
-    from vibekit_jupyter.settings.choices import choose_agent, choose_model
+    from vibekit_jupyter.settings.choices import choose_agent, choose_model, with_model
 
     changes: dict[str, Any] = {}
     if options.agent:
@@ -158,11 +157,11 @@ def with_options(settings: Settings, options: Namespace) -> Settings:
     settings = dataclasses.replace(settings, **changes)
     agent = choose_agent(settings)
     model = {"name": options.model, "base_url": options.base_url}
-    settings = _with_model(
-        settings, agent, {what: text or None for what, text in model.items() if text is not None}
-    )
+    changes = {what: text or None for what, text in model.items() if text is not None}
     if options.without is not None:
-        settings = _with_model(settings, agent, {"without": fields(options.without)})
+        changes["without"] = fields(options.without)
+    if changes:
+        settings = with_model(settings, agent, **changes)
     if options.base_url:
         choose_model(settings, agent)
     return settings
@@ -178,7 +177,12 @@ def with_key(settings: Settings, agent: AgentName | None, *, e2b: bool) -> Setti
     ConfigurationError
         The frontend cannot ask.
     """
-    from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
+    from vibekit_jupyter.settings.choices import (
+        choose_agent,
+        choose_e2b,
+        choose_model,
+        with_model,
+    )
 
     if agent and e2b:
         raise UsageError(f"{KEY.name}: --agent or --e2b, a key is for one of them")
@@ -189,18 +193,9 @@ def with_key(settings: Settings, agent: AgentName | None, *, e2b: bool) -> Setti
         choose_e2b(settings)
         return settings
     vendor = VENDORS[agent]
-    settings = _with_model(
-        settings, agent, {"api_key": _ask(vendor.title, vendor.key_variables[0])}
-    )
+    settings = with_model(settings, agent, api_key=_ask(vendor.title, vendor.key_variables[0]))
     choose_model(settings, agent)
     return settings
-
-
-def _with_model(settings: Settings, agent: AgentName, changes: Mapping[str, Any]) -> Settings:
-    if not changes:
-        return settings
-    model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
-    return dataclasses.replace(settings, models={**settings.models, agent: model})
 
 
 def _ask(title: str, variable: str) -> str:

@@ -166,6 +166,7 @@ class BackgroundLoop:
     def __init__(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._farewell = farewell
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_tell)
         self._works: set[Work[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="vibekit", daemon=True)
         self._thread.start()
@@ -204,6 +205,16 @@ class BackgroundLoop:
         concurrent.futures.wait([farewell.finished], timeout=deadline - time.monotonic())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=1)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell what went wrong unseen, but not of a cancelled task that says so by another error.
+
+    The e2b SDK has such tasks: nobody waits for them any more, and the text would stand in a cell.
+    """
+    error = context.get("exception")
+    if error is None or not isinstance(error.__cause__, asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 def _at_exit(close: Callable[[], None]) -> None:

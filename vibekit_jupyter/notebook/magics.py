@@ -14,7 +14,7 @@ from IPython.core.magic import (
 )
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
-from vibekit_jupyter.notebook.askers import Askers
+from vibekit_jupyter.notebook.askers import Askers, cell_name
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
@@ -47,6 +47,12 @@ _OPTIONS = (
     argument("--effort", choices=EFFORTS, help="how hard the model thinks"),
     argument("--max-steps", type=int, metavar="N", help="stop after so many answers of the model"),
     argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
+    argument("--max-output-tokens", type=int, metavar="N", help="how long one answer may be"),
+    argument(
+        "--without",
+        metavar="FIELDS",
+        help="optional fields of requests that the model service refuses, with commas between",
+    ),
     argument("--private", action="store_true", help="keep the prompt out of the output's metadata"),
 )
 _WORDS = "In options, a whole word $name or {name} stands for the string of that name."
@@ -178,6 +184,7 @@ class VibekitMagics(Magics):
             get_client(),
             prompt,
             run_display(self.shell, owns_cell=owns_cell, private=options.private),
+            in_page=bool(cell_name(self.shell)),
             agent=options.agent,
             model=options.model,
             mode=options.mode,
@@ -186,6 +193,8 @@ class VibekitMagics(Magics):
             effort=options.effort,
             max_steps=options.max_steps,
             max_tokens=options.max_tokens,
+            max_output_tokens=options.max_output_tokens,
+            without=options.without,
             cell=asker.cell,
         )
 
@@ -194,10 +203,13 @@ class VibekitMagics(Magics):
         from vibekit_jupyter.notebook.recorded_run import RecordedRun
         from vibekit_jupyter.notebook.render import message, rendered
 
-        if self._last is None and (turn := get_client().last_turn()):
-            self._last = RecordedRun(self.shell, turn)
-        if self._last is None:
+        last = self._last
+        if last is None or last.transcript(full=False).started is None:
+            # What failed before it began is nothing to be shown.
+            turn = get_client().last_turn()
+            last = RecordedRun(self.shell, turn) if turn else None
+        if last is None:
             show(self.shell, message("No prompt has run in this notebook yet."))
             return
         # The prompt belongs to another cell, which may have kept it to itself.
-        show(self.shell, rendered(self._last.transcript(full=full), private=True))
+        show(self.shell, rendered(last.transcript(full=full), private=True))

@@ -33,6 +33,9 @@ FIRST_TICK = 0.002
 DOUBLE_PRESS = 0.5
 """Seconds in which a further interrupt is the same press of the button (or an impatient one)."""
 
+LONG = 20.0
+"""Seconds of a run after which whoever began it looks at something else."""
+
 MOST_WAITING = 1_000_000
 """Characters of one stream that wait to be drawn. The record does not depend on it."""
 
@@ -48,17 +51,26 @@ class CellRun:
         Byte for byte what the agent is asked.
     display
         Where it is drawn.
+    in_page
+        The cell is one of a notebook's page.
     options
         See :meth:`vibekit_jupyter.VibeKit.generate_code`.
     """
 
     def __init__(
-        self, client: KernelClient, prompt: str, display: RunDisplay, **options: Any
+        self,
+        client: KernelClient,
+        prompt: str,
+        display: RunDisplay,
+        *,
+        in_page: bool = False,
+        **options: Any,
     ) -> None:
         self._arriving = _Arriving()
         self._whole = Transcript(full=True)
         self._client = client
         self._display = display
+        self._in_page = in_page
         self._interrupted_at: float | None = None
         self._given_up = False
         self._work = client.submit(
@@ -146,15 +158,23 @@ class CellRun:
         try:
             result = self._work.finished.result(timeout=0)
         except (asyncio.CancelledError, TimeoutError):
-            self._display.finish()
+            self._finish()
             raise RunInterruptedError(
                 "Interrupted.", hint="What was done is kept, and the session can go on."
             ) from None
         except Exception as error:
-            self._display.finish(error)
+            self._finish(error)
             raise
-        self._display.finish()
+        self._finish()
         return result
+
+    def _finish(self, error: BaseException | None = None) -> None:
+        self._display.finish(error)
+        transcript = self._display.transcript
+        if self._in_page and transcript.finished and transcript.finished.duration >= LONG:
+            from vibekit_jupyter.notebook.page_title import tell_end
+
+            tell_end(transcript)
 
     @contextlib.contextmanager
     def _interrupts(self, *, in_kernel: bool) -> Iterator[None]:

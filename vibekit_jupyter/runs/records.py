@@ -71,9 +71,9 @@ class RunRecords:
             return turn
         service = choices.choose_e2b(settings)
         service_id = service.id if service else config.local_service_id()
-        text = session or book.current
-        place = book.lookup(text, service_id) if text else self._last_session()
-        if text and place is None:
+        text = book.current if session is None else session
+        place = self._last_session() if text is None else book.lookup(text, service_id)
+        if text is not None and place is None:
             return None
         turn = book.registry.finished_turn(
             redacted,

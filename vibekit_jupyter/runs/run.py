@@ -130,7 +130,7 @@ class Run:
             notebook=self._notebook,
             owner=own_mark(),
             run=self._run,
-            fresh=int(self._fresh),
+            fresh=int(bool(self._fresh)),
         )
 
     async def go(

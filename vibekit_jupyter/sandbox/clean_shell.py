@@ -15,7 +15,7 @@ from vibekit_jupyter.sandbox.ending import VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["check_command", "clean_shell"]
+__all__ = ["check_command", "check_folder", "clean_shell"]
 
 # Bytes: an argument of a program has 128 KiB, and the shell's own words come on top.
 MOST_COMMAND: Final = 120_000
@@ -53,4 +53,16 @@ def check_command(command: str) -> None:
         raise ConfigurationError(
             f"The command has {size} bytes, and {MOST_COMMAND} are the most that can be run.",
             hint="Write it to a file of the sandbox, and run that.",
+        )
+
+
+def check_folder(path: object) -> None:
+    """Raise ``ConfigurationError`` for what can be no path; None is the home folder's."""
+    if path is not None and not (
+        isinstance(path, str)
+        and "\0" not in path
+        and not any("\ud800" <= char <= "\udfff" for char in path)
+    ):
+        raise ConfigurationError(
+            f"{str(path)[:40]!a} cannot be a folder's path.", hint="Give one of the sandbox's."
         )

@@ -21,6 +21,7 @@ from vibekit_jupyter.sessions.book import elsewhere
 from vibekit_jupyter.sessions.names import name_taken
 from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.settings import config
+from vibekit_jupyter.settings.checks import check_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ class SessionVerbs:
 
     async def find(self, text: str) -> Session:
         """Look a session up: exact id, exact name, unique prefix; then ask the service once."""
+        check_session_id(text)
         book = self._workspace.book
         session = book.lookup(text, self._workspace.check_initialized())
         if session is None:
@@ -60,7 +62,7 @@ class SessionVerbs:
     async def show(self, session: str | None = None) -> Session | None:
         """Return a session with its state asked from the service; None without a current one."""
         self._workspace.check_initialized()
-        text = session or self._workspace.book.current
+        text = self._workspace.book.current if session is None else session
         if text is None:
             return None
         service = await self._workspace.service()
@@ -234,6 +236,7 @@ class SessionVerbs:
             Its sandbox is alive.
         """
         self._workspace.check_initialized()
+        check_session_id(session)
         service = await self._workspace.service()
         found = self._workspace.book.lookup(session, service.id)
         if found is None:
@@ -258,9 +261,10 @@ class SessionVerbs:
         """
         service_id = self._workspace.check_initialized()
         book = self._workspace.book
-        text = session or book.current
+        text = book.current if session is None else session
         if text is None:
             raise _no_current()
+        check_session_id(text)
         found = book.lookup(text, service_id)
         if found is None:
             raise book.not_found(text)
@@ -335,7 +339,7 @@ class SessionVerbs:
 
     async def _named(self, session: str | None) -> Session:
         self._workspace.check_initialized()
-        text = session or self._workspace.book.current
+        text = self._workspace.book.current if session is None else session
         if text is None:
             raise _no_current()
         return await self.find(text)

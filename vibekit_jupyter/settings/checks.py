@@ -11,7 +11,15 @@ from vibekit_jupyter.settings.config import DEMO_MODEL
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings
 
-__all__ = ["check_confined", "check_demo", "check_demo_model", "check_session_id"]
+__all__ = [
+    "check_confined",
+    "check_demo",
+    "check_demo_model",
+    "check_model_name",
+    "check_session_id",
+]
+
+LONGEST_NAME = 300
 
 
 def check_session_id(session_id: object) -> None:
@@ -45,6 +53,15 @@ def check_demo_model(name: str | None) -> None:
             f"there is no model {name[:40]!r}, for no model service is configured: only the demo "
             "model is there.",
             hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or leave the model's name out.",
+        )
+
+
+def check_model_name(name: object) -> None:
+    """Raise ``ConfigurationError`` for what no request could carry as a model's name."""
+    if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise ConfigurationError(
+            f"{str(name)[:40]!a} cannot be a model's name.",
+            hint="Give the name by which the model service knows it.",
         )
 
 

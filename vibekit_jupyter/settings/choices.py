@@ -7,12 +7,14 @@ environment variable counts as unset.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
+from vibekit_jupyter.settings.checks import check_model_name
 from vibekit_jupyter.settings.config import (
     AGENTS,
     DEMO_MODEL,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["choose_agent", "choose_e2b", "choose_model", "describe"]
+__all__ = ["choose_agent", "choose_e2b", "choose_model", "describe", "with_model"]
 
 
 def choose_agent(settings: Settings, environ: Mapping[str, str] = os.environ) -> AgentName:
@@ -55,11 +57,15 @@ def choose_model(
     AgentNotInitializedError
         This agent's vendor is not configured while the other one is, or a credential or URL
         is empty or malformed.
+    ConfigurationError
+        The model's name can be none.
     """
     if settings.demo or not any(_is_configured(settings, name, environ) for name in AGENTS):
         return None
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
+    if own.name:
+        check_model_name(own.name)
     url_source = "as set" if own.base_url is not None else f"from {vendor.url_variable}"
     url = own.base_url if own.base_url is not None else environ.get(vendor.url_variable) or None
     variable = next((name for name in vendor.key_variables if environ.get(name)), None)
@@ -94,6 +100,20 @@ def choose_model(
         bearer=own.api_key is None and variable == "ANTHROPIC_AUTH_TOKEN",
         without=own.without,
     )
+
+
+def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
+    """Return the settings with changes to what is set for an agent's model.
+
+    Raises
+    ------
+    ConfigurationError
+        The name can be none.
+    """
+    if changes.get("name"):
+        check_model_name(changes["name"])
+    model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
+    return dataclasses.replace(settings, models={**settings.models, agent: model})
 
 
 def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> Service | None:
@@ -153,12 +173,16 @@ def describe(
         else:
             rows.append(("model", model.name, model.source))
             rows.append(("model service", model.base_url, ""))
+            if model.without:
+                rows.append(("left out of requests", ", ".join(model.without), "as set"))
     except VibeKitError as error:
         rows.append(("model", "not usable", str(error)))
     rows.append(("mode", settings.mode, ""))
     if settings.effort is not None:
         rows.append(("effort", settings.effort, "as set"))
     rows.append(("a run's bound", _bound(settings), ""))
+    if settings.max_output_tokens is not None:
+        rows.append(("an answer's bound", f"{settings.max_output_tokens} tokens", "as set"))
     if settings.silence != SILENCE:
         rows.append(("a model's silence", f"{settings.silence:g} s at most", "as set"))
     try:

@@ -305,7 +305,7 @@ def _known(word: str, words: Iterable[str]) -> str:
 def mode_name(text: str) -> Mode:
     """Return the mode of this name, or raise ``ConfigurationError``."""
     if text not in MODES:
-        raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(text, MODES))
+        raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(str(text), MODES))
     return text
 
 

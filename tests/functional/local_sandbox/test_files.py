@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from e2b import InvalidArgumentException
 
 from tests.support.waiting import wait_for
 
@@ -73,6 +74,12 @@ def test_an_upload_is_never_held_in_memory(server: SandboxServer, make: MakeSand
         sandbox.files.write("large.bin", data, use_octet_stream=use_octet_stream)
     assert sandbox.files.get_info("large.bin").size == len(data)
     assert peak() - before < 32_000_000
+
+
+def test_a_file_that_opens_and_cannot_be_read_is_refused(make: MakeSandbox) -> None:
+    sandbox = make()
+    with pytest.raises(InvalidArgumentException, match="cannot be read"):
+        sandbox.files.read("/proc/self/mem")
 
 
 def test_a_client_that_leaves_in_mid_upload_leaves_nothing_open(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from tests.support.kernel import Kernel
 from tests.support.local_server import stop_local_server
@@ -170,11 +171,16 @@ def test_a_sandbox_that_fails_within_a_tool_call_is_one_line(
 
 
 TEN = [code for code, _ in PLACES[::3]]
+# And every class of the tree.
+FAILING = [
+    *TEN,
+    *(f"await client.generate_code('hello', on_event=fail(errors.{name}))" for name in classes()),
+]
 
 
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
-    cells = [nbformat.v4.new_code_cell(code) for code in (SETUP, *TEN)]  # type: ignore[no-untyped-call]  # its own
+    cells = [nbformat.v4.new_code_cell(code) for code in (SETUP, *FAILING)]  # type: ignore[no-untyped-call]  # its own
     for cell in cells:
         cell.metadata["tags"] = []
     path = tmp_path / "failing.ipynb"
@@ -204,16 +210,47 @@ def test_nbval_sees_each_failure(notebook: Path, environment: dict[str, str]) ->
         check=False,
         timeout=300,
     )
-    assert f"{len(TEN)} failed, 1 passed" in ran.stdout
+    assert f"{len(FAILING)} failed, 1 passed" in ran.stdout
 
 
-def test_a_notebook_that_is_executed_holds_each_failure(
-    notebook: Path, environment: dict[str, str]
-) -> None:
-    # nbconvert --execute and papermill run notebooks with nbclient, too.
+def test_nbclient_stops_at_each_failure(notebook: Path, environment: dict[str, str]) -> None:
+    # papermill runs notebooks with it, too.
     executed = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]  # its own
-    client = NotebookClient(executed, timeout=120, allow_errors=True, kernel_name="python3")
-    client.execute(env=environment)
+    client = NotebookClient(executed, timeout=120, kernel_name="python3")
+    with client.setup_kernel(env=environment):
+        client.execute_cell(executed.cells[0], 0)
+        for number, cell in enumerate(executed.cells[1 : len(TEN) + 1], 1):
+            with pytest.raises(CellExecutionError) as caught:
+                client.execute_cell(cell, number)
+            assert "Traceback" not in str(caught.value), cell.source
+
+
+def convert(
+    notebook: Path, environment: dict[str, str], *options: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", *options,
+         "--output", "executed.ipynb", notebook],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )  # fmt: skip
+
+
+def test_nbconvert_is_red_at_the_first_failure(notebook: Path, environment: dict[str, str]) -> None:
+    ran = convert(notebook, environment)
+    assert ran.returncode != 0
+    # Its own traceback, then ours: the line alone.
+    assert ran.stderr.count(f"{REFUSED}: ") == 1
+    assert not notebook.with_name("executed.ipynb").exists()
+
+
+def test_nbconvert_stores_each_failure(notebook: Path, environment: dict[str, str]) -> None:
+    ran = convert(notebook, environment, "--allow-errors")
+    assert ran.returncode == 0, ran.stderr
+    executed = nbformat.read(notebook.with_name("executed.ipynb"), as_version=4)  # type: ignore[no-untyped-call]  # its own
     for cell in executed.cells[1:]:
-        kinds = [output.output_type for output in cell.outputs]
-        assert kinds.count("error") == 1, cell.source
+        stored = [output for output in cell.outputs if output.output_type == "error"]
+        assert [len(error.traceback) for error in stored] == [1], cell.source

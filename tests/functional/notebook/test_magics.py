@@ -86,6 +86,9 @@ def test_the_last_run_can_be_shown_again(kernel: Kernel) -> None:
     kernel.run(f"%vibekit {HELLO}")
     for line in ("%vibekit last", "%vibekit last --full"):
         assert "hello from the sandbox" in kernel.run(line).text
+    # What failed before it began is nothing to be shown.
+    assert kernel.run("%vibekit --model nobody-knows hi", stop_on_error=False).status == "error"
+    assert "hello from the sandbox" in kernel.run("%vibekit last").text
 
 
 @pytest.mark.parametrize(

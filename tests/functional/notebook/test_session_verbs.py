@@ -69,6 +69,31 @@ def test_a_conversation_is_written_to_files_of_ones_own(kernel: Kernel, tmp_path
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "%vibekit_session kill ''",
+        "name = ''\n%vibekit_session kill {name}",
+        "%vibekit_session pause ''",
+        "%vibekit_session history ''",
+        "%vibekit --session '' hello",
+        "%%vibekit --session ''\nhello",
+        "await get_client().kill('')",
+        "await get_client().generate_code('hello', session='')",
+        "await get_client().kill(5)",
+        "await get_client().forget(5)",
+    ],
+)
+def test_an_empty_name_is_never_the_current_session(kernel: Kernel, code: str) -> None:
+    kernel.run("from vibekit_jupyter import get_client\n%vibekit_session new spared")
+    cell = kernel.run(code, stop_on_error=False)
+    assert cell.ename == "ConfigurationError", cell.text
+    shown = kernel.run("%vibekit_session").text
+    assert "spared" in shown
+    assert "running" in shown
+    assert "no turn yet" in shown
+
+
+@pytest.mark.parametrize(
     ("line", "says"),
     [
         ("rename keeper", "keeper"),

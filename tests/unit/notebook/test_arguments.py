@@ -108,6 +108,11 @@ def test_options_can_be_written_with_an_equals_sign() -> None:
     assert (options.agent, rest) == ("claude", "go")
 
 
+def test_an_empty_value_is_one() -> None:
+    options, rest = PROMPT.parse_prompt("--session '' go", {})
+    assert (options.session, rest) == ("", "go")
+
+
 def test_whole_words_of_a_line_prompt_are_replaced() -> None:
     _, rest = PROMPT.parse_prompt("explain  {code}, no: {code} !", {"code": "a  b"})
     assert rest == "explain  {code}, no: a  b !"

@@ -116,6 +116,33 @@ async def test_an_error_arrives_as_it_was_raised(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_of_what_nobody_waits_for_only_a_cancelled_task_is_not_told(
+    loop: BackgroundLoop,
+    caplog: pytest.LogCaptureFixture,
+    is_cancelled: bool,  # noqa: FBT001  # the parameter of a test
+) -> None:
+    async def fail() -> None:
+        try:
+            await asyncio.sleep(60 if is_cancelled else 0)
+        except asyncio.CancelledError as error:
+            raise OSError("It was cancelled.") from error
+        raise OSError("It went wrong.")
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(fail())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def leave_failed() -> None:
+        await asyncio.wait([asyncio.ensure_future(fail())])
+
+    await loop.submit(leave() if is_cancelled else leave_failed()).result()
+    gc.collect()
+    assert len(caplog.records) == (0 if is_cancelled else 1)
+
+
 async def test_work_sees_the_callers_context(loop: BackgroundLoop) -> None:
     async def look() -> str:
         return variable.get()

@@ -61,6 +61,7 @@ LIVE_LIMIT: Final = 4_000
 # Not no data at all: nbconvert warns of an output that it cannot represent.
 EMPTY: Final = {"text/html": "", "text/plain": ""}
 MOST_PLAIN: Final = 500_000
+MOST_FULL: Final = 20_000_000
 METADATA_KEY: Final = "vibekit"
 # A saved output cannot know that its run goes on no more. While the run lives the clock beside this
 # is drawn anew each second, and it stays hidden; where styles are taken out it is always seen.
@@ -154,7 +155,7 @@ def rendered(
     failure, room
         See :func:`~vibekit_jupyter.notebook.render.html.to_html`.
     """
-    plain = BoundedText.of(None if transcript.full else MOST_PLAIN)
+    plain = BoundedText.of(MOST_FULL if transcript.full else MOST_PLAIN)
     plain.append(to_plain(transcript, failure=failure))
     return Rendered(
         plain=str(plain),
@@ -227,7 +228,8 @@ class RichDisplay:
     While it runs, the card is several outputs: the head, whose clock moves, what is finished, and
     below it what is still growing or waited for. In the end there is one static output, and the
     others are taken away in a cell that holds nothing else; next to other output of the cell,
-    which must stay, they become empty.
+    which must stay, they become empty. A selection is lost then, and then alone: JupyterLab sets an
+    output's HTML anew even where nothing in it has changed, and what it keeps apart it saves apart.
 
     Parameters
     ----------

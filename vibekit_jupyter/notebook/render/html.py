@@ -60,6 +60,8 @@ ROOM: Final = 1_900_000
 FULL_ROOM: Final = 20_000_000
 # What a reader still scrolls through: of a longer run the older parts are folded.
 MOST_PARTS: Final = 40
+# What is too large was drawn for nothing: after so many of them nothing else is tried.
+MOST_MISSES: Final = 3
 # Of the room, for the lines of what is folded.
 FOLDED_SHARE: Final = 10
 
@@ -111,6 +113,7 @@ def _body(blocks: list[Block], limit: int, room: int, *, full: bool) -> list[str
     parts: list[str] = []
     folded: list[Block] = []
     left = room - room // FOLDED_SHARE
+    misses = 0
     for number, members in enumerate(reversed(_groups(blocks))):
         if number >= MOST_PARTS and not full:
             left = 0
@@ -123,6 +126,9 @@ def _body(blocks: list[Block], limit: int, room: int, *, full: bool) -> list[str
             left -= size(drawn)
         elif drawn or left <= 0:
             folded.extend(reversed(members))
+            misses += bool(drawn)
+            if misses == MOST_MISSES:
+                left = 0
     if folded:
         parts.append(fold_html(folded[::-1], room // FOLDED_SHARE))
     return parts[::-1]
