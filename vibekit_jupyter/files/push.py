@@ -302,7 +302,7 @@ def _through_link(path: str, first: int) -> bool:
 
 def _fixed(path: str) -> int:
     """Return where the part of a pattern ends that is a folder as it stands."""
-    wild = min(path.find(letter) for letter in "*?[" if letter in path)
+    wild = next((at for at, letter in enumerate(path) if letter in "*?["), len(path))
     return path.rfind("/", 0, wild) + 1
 
 

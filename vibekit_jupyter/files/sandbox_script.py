@@ -29,7 +29,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def real(path: str) -> str:
     """Return where a path is: without a file system of its own, a sandbox has it elsewhere."""
-    for top, there in (("/home/user", "HOME"), ("/tmp", "TMPDIR")):  # noqa: S108  (the sandbox's)
+    for top, there in (("/home/user", "HOME"), ("/tmp", "TMPDIR")):
         if path == top or path.startswith(top + "/"):
             return (os.environ.get(there) or top) + path[len(top) :]
     return path
@@ -133,7 +133,7 @@ def marks(found: list[list[Any]], since: float | None) -> Iterator[str]:
     born: dict[str, float] = {}
     for start in range(0, len(changed), MOST_STATED):
         paths = changed[start : start + MOST_STATED]
-        born.update(zip(paths, births(paths)))  # noqa: B905  (3.10 and up)
+        born.update(zip(paths, births(paths)))
     for row in found:
         if row[-1] not in born:
             yield ""
@@ -160,7 +160,7 @@ def listed(asked: dict[str, Any]) -> dict[str, Any]:
         lister.match(index, base, pattern, literal)
     seconds = asked["seconds"]
     since = None if seconds is None else time.time() - seconds
-    told = [[*row[:6], mark] for row, mark in zip(lister.found, marks(lister.found, since))]  # noqa: B905
+    told = [[*row[:6], mark] for row, mark in zip(lister.found, marks(lister.found, since))]
     packed = base64.b64encode(zlib.compress(json.dumps(told).encode(), 1)).decode()
     return {"found": packed, "more": lister.more, "nameless": lister.nameless}
 
@@ -208,6 +208,8 @@ def unpacked(asked: dict[str, Any]) -> dict[str, Any]:
     import tarfile
 
     top, failed, done, full = real(asked["to"]), [], 0, False
+    part = ".vibekit-%s.part" % os.urandom(8).hex()
+    made: set[str] = set()
     with tarfile.open(real(asked["tar"]), "r|") as tar:
         for number, member in enumerate(tar):
             try:
@@ -215,7 +217,11 @@ def unpacked(asked: dict[str, Any]) -> dict[str, Any]:
                     os.makedirs(os.path.join(top, member.name), exist_ok=True)
                 else:
                     file = tar.extractfile(member)
-                    write(os.path.join(top, member.name), file.read() if file else b"")
+                    path = os.path.join(top, member.name)
+                    if (folder := os.path.dirname(path)) not in made:
+                        os.makedirs(folder, exist_ok=True)
+                        made.add(folder)
+                    write(path, os.path.join(folder, part), file.read() if file else b"")
                 done += 1
             except OSError as error:
                 failed.append([number, os.strerror(error.errno or errno.EIO)])
@@ -225,14 +231,13 @@ def unpacked(asked: dict[str, Any]) -> dict[str, Any]:
     return {"done": done, "failed": failed, "full": full}
 
 
-def write(path: str, data: bytes) -> None:
+def write(path: str, part: str, data: bytes) -> None:
     """Write a file beside its place, and put it there."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, ".vibekit-%s.part" % os.urandom(8).hex())  # noqa: UP031
     try:
-        with open(part, "xb") as file:
-            file.write(data)
+        with open(part, "xb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
         os.replace(part, path)
     except BaseException:
         if os.path.lexists(part):
