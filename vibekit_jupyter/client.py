@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.files.verbs import FileVerbs
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs, RunRecords):
+class VibeKit(SessionVerbs, RunRecords, FileVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -81,6 +82,7 @@ class VibeKit(SessionVerbs, RunRecords):
             user=config.label("a user's name", user or current_user()),
             project=config.label("a project's name", project),
         )
+        self._pulled = {}
         if session_id is not None:
             check_session_id(session_id)
         self._workspace.book.current = session_id

@@ -26,6 +26,7 @@
     │   ├── ModelRateLimitError       429
     │   ├── ModelUnavailableError     5xx, no connection, silence
     │   └── ModelStreamError          the answer broke off
+    ├── FilesError                    files that cannot be brought in or out
     ├── RunLimitError                 the bound on steps or tokens was reached
     └── RunInterruptedError           the person stopped it
 
@@ -48,6 +49,7 @@ __all__ = [
     "CommandError",
     "ConfigurationError",
     "ContextTooLongError",
+    "FilesError",
     "ModelAuthenticationError",
     "ModelError",
     "ModelNotFoundError",
@@ -257,6 +259,10 @@ class ModelUnavailableError(ModelError):
 
 class ModelStreamError(ModelError):
     """The model's answer broke off, or ended in an error."""
+
+
+class FilesError(VibeKitError):
+    """Files that cannot be brought into a sandbox, or out of it."""
 
 
 class RunLimitError(VibeKitError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.files_magic import COMMANDS
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Completion", "candidates"]
 
 _LINE = re.compile(
-    r"(?:.*=)?\s*(?P<percent>%{0,2})(?P<magic>vibekit(?:_session|_config)?)\s(?P<rest>.*)",
+    r"(?:.*=)?\s*(?P<percent>%{0,2})(?P<magic>vibekit(?:_session|_config|_files)?)\s(?P<rest>.*)",
     re.DOTALL,
 )
 _LAST_WORD = re.compile(r"(?:[^\s\\'\"]|\\.|'[^']*'?|\"[^\"]*\"?)*$")
-_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config")
+_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config", "%vibekit_files")
 
 
 def candidates(line: str) -> tuple[str, list[str]] | None:
@@ -47,6 +48,12 @@ def candidates(line: str) -> tuple[str, list[str]] | None:
         command = CELL if match["percent"] == "%%" else LINE
     elif match["magic"] == "vibekit_config":
         command = KEY if words[:1] == ["key"] else CONFIG
+    elif match["magic"] == "vibekit_files":
+        if words and words[0] not in COMMANDS:
+            return fragment, []
+        if not words:
+            return fragment, [verb for verb in COMMANDS if verb.startswith(fragment)]
+        command, words = COMMANDS[words[0]], words[1:]
     elif words:
         if words[0] not in VERBS:
             return fragment, []

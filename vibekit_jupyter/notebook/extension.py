@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter.notebook.cells import Cells
 from vibekit_jupyter.notebook.completion import Completion
 from vibekit_jupyter.notebook.config_magic import VibekitConfigMagics
+from vibekit_jupyter.notebook.files_magic import FilesMagics
 from vibekit_jupyter.notebook.magics import VibekitMagics
 from vibekit_jupyter.notebook.session_magic import SessionMagics
 
@@ -27,6 +28,7 @@ class Extension:
         self._magics = (
             VibekitMagics(shell, self._cells),
             SessionMagics(shell),
+            FilesMagics(shell),
             VibekitConfigMagics(shell),
         )
 

@@ -155,6 +155,12 @@ class SyncClient(_Bridge):
     restore = _blocking(VibeKit.restore)
     forget = _blocking(VibeKit.forget)
     list = _blocking(VibeKit.list)
+    pull = _blocking(VibeKit.pull)
+    push = _blocking(VibeKit.push)
+    list_files = _blocking(VibeKit.list_files)
+    matching_files = _blocking(VibeKit.matching_files)
+    read_file = _blocking(VibeKit.read_file)
+    remove_files = _blocking(VibeKit.remove_files)
 
     def stream(self, prompt: str, **options: Any) -> Iterator[Event]:
         """Run the agent on a prompt, as events. Leaving the loop early ends the run."""
@@ -212,6 +218,12 @@ class KernelClient(_Bridge):
     restore = _awaited(VibeKit.restore)
     forget = _awaited(VibeKit.forget)
     list = _awaited(VibeKit.list)
+    pull = _awaited(VibeKit.pull)
+    push = _awaited(VibeKit.push)
+    list_files = _awaited(VibeKit.list_files)
+    matching_files = _awaited(VibeKit.matching_files)
+    read_file = _awaited(VibeKit.read_file)
+    remove_files = _awaited(VibeKit.remove_files)
 
     async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
         """Run the agent on a prompt, as events. Leaving the loop early ends the run."""

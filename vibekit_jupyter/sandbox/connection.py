@@ -23,6 +23,7 @@ from vibekit_jupyter.sandbox.clean_shell import check_command, clean_shell
 from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox.routes import connected, created
+from vibekit_jupyter.sandbox.transfers import Transfers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -45,15 +46,17 @@ SPAN = 300.0
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder in the sandbox. ``size`` is in bytes."""
+    """A file or folder in the sandbox. ``size`` is in bytes, ``changed`` in seconds."""
 
     name: str
     path: str
     is_dir: bool
     size: int
+    kind: Literal["file", "folder", "link", "other"] = "file"
+    changed: float = 0.0
 
 
-class Sandbox:
+class Sandbox(Transfers):
     """One connected sandbox. Make it with :meth:`create` or :meth:`connect`.
 
     Attributes
@@ -332,6 +335,8 @@ class Sandbox:
                 entry.path,
                 is_dir=entry.type is not None and entry.type.value == "dir",
                 size=entry.size,
+                kind=_kind(entry),
+                changed=entry.modified_time.timestamp(),
             )
             for entry in entries
         ]
@@ -343,6 +348,13 @@ class Sandbox:
             # Setting a timeout would cut it.
             await connected(self.service, self.id, timeout=seconds)
         self.ends_at = max(self.ends_at, ends_at)
+
+
+def _kind(entry: e2b.EntryInfo) -> Literal["file", "folder", "link", "other"]:
+    if entry.symlink_target:
+        return "link"
+    kind = entry.type.value if entry.type is not None else ""
+    return "folder" if kind == "dir" else "file" if kind == "file" else "other"
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import posixpath
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
@@ -31,7 +32,9 @@ def files_html(transcript: Transcript, room: int) -> str:
     """Return the names of a run's files: links, where the whole file is at hand and has room."""
     paths = list(transcript.files())
     contents = _contents(transcript)
+    deleted = _deleted(transcript)
     names: list[str] = []
+    not_here: list[str] = []
     for path in paths[:FILES_NAMED]:
         link = _link(path, contents[path]) if path in contents else ""
         if link and len(link) <= room:
@@ -39,9 +42,28 @@ def files_html(transcript: Transcript, room: int) -> str:
             names.append(link)
         else:
             names.append(style.span(style.DIM, escape(short_path(path))))
+            if path not in deleted:
+                not_here.append(path)
     more = len(paths) - FILES_NAMED
     end = style.span(style.DIM, f" and {more} more") if more > 0 else ""
-    return style.span(style.DIM, ", ").join(names) + end
+    return style.span(style.DIM, ", ").join(names) + end + _pulled(not_here)
+
+
+def _pulled(paths: list[str]) -> str:
+    """Return the line that brings files here which cannot be links: too large, or changed."""
+    if not paths:
+        return ""
+    line = f"%vibekit_files pull {' '.join(shlex.quote(short_path(path)) for path in paths)}"
+    return style.span(style.DIM, " · ") + style.span(f"{style.MONO};{style.DIM}", escape(line))
+
+
+def _deleted(transcript: Transcript) -> set[str]:
+    """Return the files that are not there at the end."""
+    deleted: set[str] = set()
+    for block in transcript.blocks:
+        if isinstance(block, ToolCall | Changed) and (change := block.change):
+            (deleted.add if change.kind == "deleted" else deleted.discard)(change.path)
+    return deleted
 
 
 def _link(path: str, content: bytes) -> str:
