@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.code.interpreters import Interpreters
-from vibekit_jupyter.code.run import CodeRun, Opened
+from vibekit_jupyter.code.runner import CodeRunner
 from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
-from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.checks import (
@@ -30,17 +29,15 @@ from vibekit_jupyter.settings.prices import price_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from vibekit_jupyter.code.languages import Language
-    from vibekit_jupyter.code.told import Output
     from vibekit_jupyter.events import Event
-    from vibekit_jupyter.results import CodeResult, CommandResult, Result
+    from vibekit_jupyter.results import CommandResult, Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
 
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs, RunRecords):
+class VibeKit(CodeRunner, RunRecords):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -282,65 +279,9 @@ class VibeKit(SessionVerbs, RunRecords):
             raise CommandError(result, session_id=session_id)
         return result
 
-    async def run_code(
-        self,
-        code: str,
-        *,
-        language: Language = "python",
-        session: str | None = None,
-        timeout: float | None = None,
-        on_output: Callable[[Output], None] | None = None,
-    ) -> CodeResult:
-        """Run code in a session's sandbox, without a model; the session is created on first use.
-
-        Python keeps its variables from call to call, bash its folder and what it exports.
-
-        Parameters
-        ----------
-        code
-            The source.
-        language
-            ``python``, ``bash``, ``node`` or ``r``, as far as the sandbox has it.
-        session
-            Run in this session (id, name or unique prefix); the current one stays current.
-        timeout
-            Seconds; None is no limit.
-        on_output
-            Called with what it prints and shows, as it comes (``vibekit_jupyter.code.told``).
-
-        Raises
-        ------
-        CodeError
-            It failed; the sandbox's traceback, or the exit code, is in it.
-        """
-
-        def tell(told: Opened | Output) -> None:
-            if on_output is not None and not isinstance(told, Opened):
-                on_output(told)
-
-        return await (await self.code_run(code, language, session, tell, timeout=timeout)).go()
-
-    async def code_run(
-        self,
-        code: str,
-        language: Language,
-        session: str | None,
-        tell: Callable[[Opened | Output], None],
-        *,
-        timeout: float | None = None,
-    ) -> CodeRun:
-        """Return a run of code that is still to go; whoever has it can stop it in steps."""
-        self._workspace.service_id()
-        return CodeRun(
-            self._workspace,
-            self._interpreters,
-            code,
-            language=language,
-            session_id=(await self._find(session)).id if session else None,
-            tell=tell,
-            redactor=Redactor(secrets_of(self.settings)),
-            timeout=timeout,
-        )
+    @property
+    def _redactor(self) -> Redactor:
+        return Redactor(secrets_of(self.settings))
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""

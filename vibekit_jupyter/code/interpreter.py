@@ -1,4 +1,4 @@
-"""The Python of a session: one process in its sandbox, which works on one request after the other."""
+"""The Python of a session: one process in its sandbox, that does one request after the other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import hashlib
 import importlib.resources
 import json
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -36,6 +37,8 @@ START: Final = (
     "exec python3 -c "
     """'import os; exec(compile(os.environ.pop("VIBEKIT_DRIVER"), "<vibekit>", "exec"))'"""
 )
+# What each of the driver's modules has for itself where it stands alone.
+IMPORTS: Final = re.compile(r"^from (?:__future__|vibekit_jupyter[.\w]*) import .*\n", re.MULTILINE)
 WAITS: Final = Notice("Another cell runs in this session's Python: this one waits for it.")
 # Seconds: until a cell that has not begun is said to wait, and for what is on its way on stderr.
 SAID_TO_WAIT: Final = 0.5
@@ -164,7 +167,8 @@ class Interpreter:
                 await asyncio.wait([ended], timeout=ENDING)
                 if not ended.done():
                     raise
-            await asyncio.wait([request.done, ended], return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [request.done, ended]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if request.done.done():
                 request.done.result()
             else:
@@ -238,8 +242,13 @@ class Interpreter:
 
 @functools.cache
 def _driver() -> str:
+    """Return the driver's modules as one text: what they import of each other is in it."""
     folder = importlib.resources.files("vibekit_jupyter.code")
-    return folder.joinpath("driver_script.py").read_text(encoding="ascii")
+    texts = [
+        folder.joinpath(f"driver_{name}.py").read_text(encoding="ascii")
+        for name in ("forms", "shell", "script")
+    ]
+    return "from __future__ import annotations\n" + IMPORTS.sub("", "".join(texts))
 
 
 def _name(mark: str) -> str:

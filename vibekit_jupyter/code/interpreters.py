@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ANEW", "Interpreters"]
 
-ANEW: Final = Notice(
-    "The sandbox's Python was started anew; variables of earlier cells are gone."
-)
+ANEW: Final = Notice("The sandbox's Python was started anew; variables of earlier cells are gone.")
 
 
 class Interpreters:

@@ -20,7 +20,7 @@ PROGRAMS: Final = {"python": "python3", "bash": "bash", "node": "node", "r": "Rs
 MISSING: Final = 97
 MOST_PYTHON: Final = 4_000_000  # characters
 
-_TAKEN: Final = 'vibekit_code=$VIBEKIT_CODE; unset VIBEKIT_CODE\n'
+_TAKEN: Final = "vibekit_code=$VIBEKIT_CODE; unset VIBEKIT_CODE\n"
 # What a cell leaves behind is written down as it ends, by whatever way it does.
 _BASH: Final = """
 vibekit_state=$HOME/.vibekit-bash

@@ -57,11 +57,14 @@ class Opened:
 class Redacts(Protocol):
     """What takes secrets out of what is told."""
 
-    def text(self, text: str) -> str: ...  # noqa: D102
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
 
-    def value(self, value: T) -> T: ...  # noqa: D102
+    def value(self, value: T) -> T:
+        """Return the same structure without secrets."""
 
-    def event(self, event: Event) -> Iterator[Event]: ...  # noqa: D102
+    def event(self, event: Event) -> Iterator[Event]:
+        """Yield what may be told when this event has come."""
 
 
 class CodeRun:

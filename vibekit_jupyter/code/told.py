@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from vibekit_jupyter.agents.wire_text import well_formed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Begun", "Cleared", "Ended", "Fault", "Notice", "Output", "Printed", "Shown", "read"]
 
@@ -143,4 +145,3 @@ def _shown(frame: Mapping[str, Any], data: dict[Any, Any]) -> Output:
         frame.get("update") is True,
         frame.get("result") is True,
     )
-

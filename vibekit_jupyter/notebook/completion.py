@@ -11,6 +11,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import VibeKitError
+from vibekit_jupyter.notebook.code_magic import RUN
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Completion", "candidates"]
 
 _LINE = re.compile(
-    r"(?:.*=)?\s*(?P<percent>%{0,2})(?P<magic>vibekit(?:_session|_config)?)\s(?P<rest>.*)",
+    r"(?:.*=)?\s*(?P<percent>%{0,2})(?P<magic>vibekit(?:_session|_config|_run)?)\s(?P<rest>.*)",
     re.DOTALL,
 )
 _LAST_WORD = re.compile(r"(?:[^\s\\'\"]|\\.|'[^']*'?|\"[^\"]*\"?)*$")
-_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config")
+_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config", "%%vibekit_run")
 
 
 def candidates(line: str) -> tuple[str, list[str]] | None:
@@ -45,6 +46,8 @@ def candidates(line: str) -> tuple[str, list[str]] | None:
     words = rest[: len(rest) - len(fragment)].split()
     if match["magic"] == "vibekit":
         command = CELL if match["percent"] == "%%" else LINE
+    elif match["magic"] == "vibekit_run":
+        command = RUN
     elif match["magic"] == "vibekit_config":
         command = KEY if words[:1] == ["key"] else CONFIG
     elif words:

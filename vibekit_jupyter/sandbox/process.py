@@ -155,7 +155,6 @@ class Process:
                 await self._handle.disconnect()
 
 
-
 def _noted(heard: asyncio.Future[ProcessEnd]) -> None:
     """Take note of how a stream ended, also where nobody waits for it."""
     if not heard.cancelled():
