@@ -118,7 +118,7 @@ def sendable(bundle: dict[Any, Any]) -> tuple[dict[str, str], dict[str, int]]:
         form = form_text(mime, value)
         most = MOST.get(mime, MOST_ELSE)
         if form is not None and mime == "text/plain" and len(form) > most:
-            form = form[: most // 2] + "\n\u2026\n" + form[-most // 2 :]
+            form = form[: most // 3] + "\n\u2026\n" + form[-most // 3 :]
         if form is None or len(form) > most:
             left[mime] = len(form or "")
         else:

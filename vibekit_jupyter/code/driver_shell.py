@@ -93,6 +93,9 @@ class Interpreter:
     def run(self, code: str) -> BaseException | None:
         """Run a cell; return the error that ended it, or None."""
         self.count += 1
+        for name, stream in zip(("stdout", "stderr"), self.streams):  # noqa: B905  # it is not there in 3.8
+            if not hasattr(getattr(sys, name, None), "write"):
+                setattr(sys, name, stream)  # a cell before has taken it away
         error = self.run_by_shell(code) if self.shell else self.run_plainly(code)
         self.flush()
         if error is None and os.environ.get("MPLBACKEND") == "module://_vibekit_figures":

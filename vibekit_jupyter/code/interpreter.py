@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Stream = Literal["stdout", "stderr"]
 
-__all__ = ["NO_PYTHON", "Interpreter", "InterpreterEndedError", "Request"]
+__all__ = ["NO_PYTHON", "Interpreter", "InterpreterEndedError", "Request", "driver_source"]
 
 NO_PYTHON: Final = 97
 # The source stands in a variable: it is larger than what a command line shows well.
@@ -117,7 +117,7 @@ class Interpreter:
             sandbox,
             START,
             name=_name(self._mark),
-            envs={"VIBEKIT_DRIVER": _driver()},
+            envs={"VIBEKIT_DRIVER": driver_source()},
             on_stdout=functools.partial(self._hear, "stdout"),
             on_stderr=functools.partial(self._hear, "stderr"),
         )
@@ -221,8 +221,9 @@ class Interpreter:
             request.begun = True
 
     def _end(self, stream: Stream, number: str, fault: Fault | None) -> None:
-        request, self._current[stream] = self._current[stream], None
-        if request is None or request.id != number:
+        self._current[stream] = None
+        request = self._requests.get(number)
+        if request is None:
             return
         request.ended.add(stream)
         if stream == "stdout":
@@ -241,7 +242,7 @@ class Interpreter:
 
 
 @functools.cache
-def _driver() -> str:
+def driver_source() -> str:
     """Return the driver's modules as one text: what they import of each other is in it."""
     folder = importlib.resources.files("vibekit_jupyter.code")
     texts = [
