@@ -42,7 +42,7 @@ MOST_PRINTED: Final = 1_000_000  # characters of each stream
 MOST_SHOWN: Final = 20_000_000  # characters of all results
 MOST_RESULTS: Final = 200
 # Seconds for what is interrupted to end, where nobody is there to press again.
-PATIENCE: Final = 3.0
+PATIENCE: Final = 10.0
 
 
 @dataclass(frozen=True)

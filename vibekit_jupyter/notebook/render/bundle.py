@@ -132,13 +132,9 @@ def _markdown(form: str) -> str:
 
 
 def _latex(form: str) -> str:
-    from vibekit_jupyter.notebook.render.tex import math_html
-
+    """Return a formula as those of a model are: read here, and cleaned of links and scripts."""
     text = form.strip()
-    for sign in ("$$", "$"):
-        if len(text) > 2 * len(sign) and text.startswith(sign) and text.endswith(sign):
-            return math_html(text[len(sign) : -len(sign)], display=True)
-    return _markdown(text)
+    return _markdown(text if text.startswith(("$", "\\(", "\\[")) else f"$${text}$$")
 
 
 def _json(form: str) -> str:
