@@ -43,8 +43,8 @@ def test_a_cell_shows_what_it_printed_and_its_value_in_one_card(kernel: Kernel) 
 
 
 def test_code_runs_as_it_was_typed(kernel: Kernel) -> None:
-    code = "text = '''\n>>> 1\n    %time !ls ?\n'''\nprint(text, end='')\nif True:\n\n    y = 2\n"
-    assert shown(kernel.run(f"%%vibekit_run\n{code}")).endswith("\n>>> 1\n    %time !ls ?")
+    code = "text = '''\n  %%vibekit\n    %time !ls ?\n'''\nprint(text, end='')\nif True:\n\n    y = 2\n"
+    assert shown(kernel.run(f"%%vibekit_run\n{code}")).endswith("\n  %%vibekit\n    %time !ls ?")
 
 
 def test_an_error_is_in_the_card_and_raised_as_one_line(kernel: Kernel) -> None:

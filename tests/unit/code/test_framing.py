@@ -39,7 +39,8 @@ def test_text_and_frames_are_told_apart_wherever_the_stream_is_cut(
     told: list[str | dict[str, Any]], lengths: list[int]
 ) -> None:
     stream = "".join(part if isinstance(part, str) else written(part) for part in told)
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     while at < len(stream):
         length = lengths[len(pieces) % len(lengths)]
         pieces.append(stream[at : at + length])
