@@ -28,7 +28,7 @@ from vibekit_jupyter.code.driver_shell import Interpreter
 PIECE = 3800
 CUT = 64 * 1024
 TICK = 0.05
-SAME_PRESS = 0.2
+DEAF = 2.0
 
 
 class Wire:
@@ -119,7 +119,8 @@ class Requests(threading.Thread):
         self.dropped: set[str] = set()
         self.interpreter: Interpreter | None = None
         self.interruptible = False
-        self.pressed = 0.0
+        self.pressed = False
+        self.deaf_until = 0.0
         self.main = threading.get_ident()
 
     def run(self) -> None:
@@ -151,16 +152,19 @@ class Requests(threading.Thread):
         """Break into a request, or let it not begin."""
         if self.running != wanted:
             self.dropped.add(wanted)
+            self.wire.bound("end", wanted, error=told(KeyboardInterrupt()))
             return
+        self.pressed = True
+        self.deaf_until = time.monotonic() + DEAF
         if os.getpgrp() == os.getpid():  # what it has started is interrupted, too
             os.killpg(os.getpid(), signal.SIGINT)
         signal.pthread_kill(self.main, signal.SIGINT)
 
     def handle(self, *_: Any) -> None:
-        """Break into the cell that runs, once a press."""
-        now = time.monotonic()
-        if self.interruptible and now - self.pressed > SAME_PRESS:
-            self.pressed = now
+        """Break into the cell that runs, once a press, however many signals that takes."""
+        heard = self.pressed or time.monotonic() > self.deaf_until
+        self.pressed = False
+        if self.interruptible and heard:
             raise KeyboardInterrupt
 
 
@@ -177,8 +181,6 @@ def serve(
         number = requests.running = request["id"]
         if number in requests.dropped:
             requests.dropped.discard(number)
-            wire.bound("begin", number)
-            wire.bound("end", number, error=told(KeyboardInterrupt()))
         else:
             wire.bound("begin", number)
             error: BaseException | None = None

@@ -96,6 +96,8 @@ class Interpreter:
     ----------
     record
         How others find the process.
+    is_starting
+        Nothing was heard of it yet.
     """
 
     def __init__(self, mark: str) -> None:
@@ -106,13 +108,13 @@ class Interpreter:
         self._readers = {"stdout": FrameReader(mark), "stderr": FrameReader(mark)}
         self._current: dict[str, Request | None] = {"stdout": None, "stderr": None}
         self._said = BoundedText(0, 300)
-        self._is_starting = False
+        self.is_starting = False
 
     @classmethod
     async def start(cls, sandbox: Sandbox) -> Interpreter:
         """Start a new process."""
         self = cls(f"\x1e{secrets.token_hex(16)}")
-        self._is_starting = True
+        self.is_starting = True
         self._process = await Process.start(
             sandbox,
             START,
@@ -194,7 +196,7 @@ class Interpreter:
         await self._process.send(json.dumps(request) + "\n")
 
     def _say_it_waits(self, request: Request) -> None:
-        if not request.begun and not self._is_starting:
+        if not request.begun and not self.is_starting:
             self._tell(request, WAITS)
 
     def _hear(self, stream: Stream, text: str) -> None:
@@ -215,13 +217,15 @@ class Interpreter:
                     self._tell(current, told)
 
     def _begin(self, stream: Stream, number: str) -> None:
-        self._is_starting = False
+        self.is_starting = False
         self._current[stream] = request = self._requests.get(number)
         if request is not None:
             request.begun = True
 
     def _end(self, stream: Stream, number: str, fault: Fault | None) -> None:
-        self._current[stream] = None
+        current = self._current[stream]
+        if current is not None and current.id == number:
+            self._current[stream] = None
         request = self._requests.get(number)
         if request is None:
             return

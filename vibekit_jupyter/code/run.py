@@ -174,8 +174,10 @@ class CodeRun:
         with contextlib.suppress(SandboxError, SessionNotFoundError):
             if self._presses == 1:
                 await interpreter.interrupt(request)
-            else:
+            elif request.begun or interpreter.is_starting:
                 await interpreter.kill()
+            elif self._task is not None:
+                self._task.cancel()  # another one's cell is at work there
 
     async def _give_up(self) -> None:
         """End the code, and its interpreter where it does not end by itself."""

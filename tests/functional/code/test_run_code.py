@@ -120,7 +120,8 @@ async def test_a_cancelled_cell_that_ignores_it_is_ended_and_that_is_told(client
 print('begun')
 while True:
     try:
-        while True: pass
+        spins = 0
+        while True: spins += 1
     except KeyboardInterrupt:
         continue
 """
@@ -135,6 +136,7 @@ while True:
 
 
 async def test_a_cell_has_a_time_limit_where_one_is_given(client: VibeKit) -> None:
+    await client.run_code("1")
     with pytest.raises(CodeError, match=r"out of time after 0\.5 s"):
         await client.run_code("import time; x = 3; time.sleep(60)", timeout=0.5)
     assert (await client.run_code("x")).text == "3"
@@ -238,7 +240,8 @@ async def test_bash_keeps_its_folder_and_what_it_exports(client: VibeKit) -> Non
     result = await client.run_code(
         'echo "$PWD $WORD" >&2; echo "${VIBEKIT_CODE-none}"', language="bash"
     )
-    assert (result.stdout, result.stderr) == ("none\n", "/home/user/a b x  y\n")
+    assert result.stdout == "none\n"
+    assert result.stderr.endswith("/a b x  y\n")
 
 
 async def test_a_program_that_is_not_there_is_named(client: VibeKit) -> None:
@@ -255,5 +258,6 @@ async def test_what_cannot_be_run_is_refused(client: VibeKit) -> None:
 async def test_no_model_needs_to_be_configured(
     client: VibeKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "a key with spaces")
-    assert (await client.run_code("1 + 1")).text == "2"
+    with monkeypatch.context() as environment:
+        environment.setenv("OPENAI_API_KEY", "a key with spaces")
+        assert (await client.run_code("1 + 1")).text == "2"
