@@ -117,10 +117,10 @@ async def test_what_a_cell_has_started_is_interrupted_with_it(client: VibeKit) -
 async def test_a_cancelled_cell_that_ignores_it_is_ended_and_that_is_told(client: VibeKit) -> None:
     heard = Heard()
     code = """
-print('begun')
+spins = 0
 while True:
     try:
-        spins = 0
+        print('begun')
         while True: spins += 1
     except KeyboardInterrupt:
         continue

@@ -94,10 +94,10 @@ def test_an_interrupt_keeps_the_state(kernel: Kernel) -> None:
 
 def test_a_second_press_ends_the_python_and_says_so(kernel: Kernel) -> None:
     code = """
-print('beg' + 'un')
+spins = 0
 while True:
     try:
-        spins = 0
+        print('beg' + 'un')
         while True: spins += 1
     except KeyboardInterrupt:
         pass
