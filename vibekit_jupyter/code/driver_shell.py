@@ -64,15 +64,15 @@ class Interpreter:
 
         class Figures(types.ModuleType):
             def __getattr__(self, wanted: str) -> Any:
-                if wanted.startswith("__"):
+                if wanted not in ("FigureCanvas", "FigureManager"):
                     raise AttributeError(wanted)
+                # matplotlib copies what the module holds, once it has asked for one of them.
                 agg = importlib.import_module("matplotlib.backends.backend_agg")
-                bases = importlib.import_module("matplotlib.backend_bases")
-                if wanted == "FigureCanvas":
-                    return agg.FigureCanvasAgg
-                if wanted == "FigureManager":
-                    return bases.FigureManagerBase
-                raise AttributeError(wanted)
+                vars(self).update(
+                    FigureCanvas=agg.FigureCanvasAgg,
+                    FigureManager=agg.FigureCanvasAgg.manager_class,
+                )
+                return vars(self)[wanted]
 
         module = Figures(name)
         vars(module)["show"] = lambda *_, **__: interpreter.show_figures()
@@ -86,8 +86,10 @@ class Interpreter:
             return
         for number in pyplot.get_fignums():
             figure = pyplot.figure(number)
-            png = figure_png(figure)
-            pyplot.close(figure)
+            try:
+                png = figure_png(figure)
+            finally:
+                pyplot.close(figure)  # one that cannot be drawn is not tried again
             self.show({"image/png": png, "text/plain": repr(figure)})
 
     def run(self, code: str) -> BaseException | None:
@@ -98,8 +100,11 @@ class Interpreter:
                 setattr(sys, name, stream)  # a cell before has taken it away
         error = self.run_by_shell(code) if self.shell else self.run_plainly(code)
         self.flush()
-        if error is None and os.environ.get("MPLBACKEND") == "module://_vibekit_figures":
-            self.show_figures()
+        if os.environ.get("MPLBACKEND") == "module://_vibekit_figures":
+            try:
+                self.show_figures()
+            except Exception as undrawn:
+                error = error or undrawn
         return error
 
     def run_by_shell(self, code: str) -> BaseException | None:

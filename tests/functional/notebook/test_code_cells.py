@@ -12,6 +12,7 @@ from tests.support.outputs import html_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.kernel import Cell
 
@@ -163,3 +164,14 @@ def test_a_flood_of_output_leaves_a_card_that_can_be_opened(kernel: Kernel) -> N
     assert len(cell.displays[0]["text/html"]) < 2_000_000
     assert "characters left out" in shown(cell)
     assert "line 199999" in shown(cell)
+
+
+def test_plain_output_is_printed_as_it_comes_with_the_traceback(tmp_path: Path) -> None:
+    with Kernel(tmp_path / "home", {"VIBEKIT_DISPLAY": "plain"}) as kernel:
+        kernel.run("%load_ext vibekit_jupyter")
+        code = "print('a')\nprint('no end', end='')\n[1, 2]"
+        cell = kernel.run(f"%%vibekit_run\n{code}")
+        assert (cell.stdout, cell.displays) == ("Python · session main\na\nno end\n[1, 2]\n", [])
+        cell = kernel.run("%%vibekit_run\nraise KeyError('x')", stop_on_error=False)
+        assert TRACEBACK in cell.stdout
+        assert cell.error == ["CodeError: KeyError: 'x'"]

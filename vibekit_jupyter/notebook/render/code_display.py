@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
+from vibekit_jupyter.errors import CodeError
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.code_card import (
     TITLES,
@@ -80,8 +81,11 @@ class _Plain:
             if saying:
                 self._print(f"({saying})\n")
 
-    def finish(self, error: BaseException | None = None) -> None:  # noqa: ARG002  # it is about to be raised
+    def finish(self, error: BaseException | None = None) -> None:
+        """Print the rest, and the sandbox's traceback; the error itself is about to be raised."""
         self._draw(whole=True)
+        if isinstance(error, CodeError):
+            self._print(visible(error.traceback))
 
     def _draw(self, *, whole: bool) -> None:
         if self.parts.session and not self._headed:
