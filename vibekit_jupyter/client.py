@@ -8,6 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
+from vibekit_jupyter.code.interpreters import Interpreters
+from vibekit_jupyter.code.runner import CodeRunner
 from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.files.verbs import FileVerbs
@@ -15,7 +17,6 @@ from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
 from vibekit_jupyter.sandbox.clean_shell import check_folder
-from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.checks import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs, RunRecords, FileVerbs):
+class VibeKit(CodeRunner, RunRecords, FileVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -86,6 +87,7 @@ class VibeKit(SessionVerbs, RunRecords, FileVerbs):
         if session_id is not None:
             check_session_id(session_id)
         self._workspace.book.current = session_id
+        self._interpreters = Interpreters(self._workspace.book.registry)
 
     def __repr__(self) -> str:
         return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
@@ -295,8 +297,13 @@ class VibeKit(SessionVerbs, RunRecords, FileVerbs):
             raise CommandError(result, session_id=session_id)
         return result
 
+    @property
+    def _redactor(self) -> Redactor:
+        return Redactor(secrets_of(self.settings))
+
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
+        await self._interpreters.aclose()
         await self._workspace.aclose()
 
     async def _run(

@@ -18,6 +18,7 @@
     │   ├── SandboxLimitError         disk, rate or number of sandboxes
     │   ├── UnconfinedError           what a model wrote would run unconfined
     │   └── CommandError              a command that failed; it *is* the command's result
+    ├── CodeError                     a person's own code failed in the sandbox
     ├── ModelError                    the model service refused or failed
     │   ├── ModelAuthenticationError  401, 403
     │   ├── ModelNotFoundError        404
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentNotInitializedError",
+    "CodeError",
     "CommandError",
     "ConfigurationError",
     "ContextTooLongError",
@@ -227,6 +229,43 @@ class CommandError(SandboxError):
     def stderr(self) -> str:
         """What the command wrote to its standard error."""
         return self.command.stderr
+
+
+class CodeError(VibeKitError):
+    """A person's own code failed in the sandbox: an error of its language, or an exit code.
+
+    Attributes
+    ----------
+    name, value : str
+        The error's class and its words, as the sandbox tells them; empty where it tells none.
+    traceback : str
+        The sandbox's traceback, as text.
+    exit_code : int | None
+        Of a process that ended; -1 where a signal ended it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        session_id: str | None = None,
+        name: str = "",
+        value: str = "",
+        traceback: str = "",
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, session_id=session_id)
+        self.name = name
+        self.value = value
+        self.traceback = traceback
+        self.exit_code = exit_code
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows of it: the sandbox's, then ours."""
+        lines = self.traceback.splitlines()
+        shown = ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines]
+        return [*shown, *super()._render_traceback_()]
 
 
 class ModelError(VibeKitError):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-__all__ = ["ChangeKind", "CommandResult", "FileChange", "Result", "Status", "Usage"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["ChangeKind", "CodeResult", "CommandResult", "FileChange", "Result", "Status", "Usage"]
 
 Status = Literal["done", "interrupted", "failed", "limit"]
 ChangeKind = Literal["created", "modified", "deleted"]
@@ -69,6 +72,36 @@ class CommandResult:
         if self.exit_code < 0:
             return "was ended by a signal"
         return f"exited with code {self.exit_code}"
+
+
+@dataclass(frozen=True)
+class CodeResult:
+    """A cell that ran in a sandbox to its end, without a model.
+
+    Attributes
+    ----------
+    code, language
+        What ran.
+    session_id
+        Where.
+    stdout, stderr
+        What it printed; of a megabyte and more the middle is left out.
+    outputs
+        What it showed, each as texts by their MIME types: from a sandbox, to be used with care.
+    text
+        The value of its last line, as text.
+    duration
+        Seconds.
+    """
+
+    code: str
+    language: str
+    session_id: str
+    stdout: str = ""
+    stderr: str = ""
+    outputs: Sequence[Mapping[str, str]] = ()
+    text: str = ""
+    duration: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kernel import Kernel
+from vibekit_jupyter.notebook.code_magic import RUN
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -82,6 +83,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
         command.parse(words[command is KEY :], {})
     elif name == "%%vibekit":
         CELL.parse(words, {})
+    elif name == "%%vibekit_run":
+        RUN.parse(words, {})
     else:
         assert name == "%vibekit"
         LINE.parse_prompt(line.removeprefix(name), {})
@@ -112,7 +115,7 @@ def test_the_servers_commands_work_without_a_server(tmp_path: Path) -> None:
 def test_an_option_that_is_named_exists() -> None:
     known = {
         name
-        for command in (CELL, LINE, CONFIG, KEY, *(verb.command for verb in VERBS.values()))
+        for command in (CELL, LINE, RUN, CONFIG, KEY, *(verb.command for verb in VERBS.values()))
         for argument in command.arguments
         for name in argument.names
     }

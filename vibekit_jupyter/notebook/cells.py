@@ -27,7 +27,9 @@ __all__ = ["AWAITED_MAGIC", "Cells"]
 
 AWAITED_MAGIC = "_vibekit_awaited"
 
-_CELL = re.compile(r"(?:[ \t]*\r?\n)*%%vibekit(?:[ \t]([^\r\n]*))?\r?\n(.*)", re.DOTALL)
+_CELL = re.compile(
+    r"(?:[ \t]*\r?\n)*%%(vibekit|vibekit_run)(?:[ \t]([^\r\n]*))?\r?\n(.*)", re.DOTALL
+)
 _NO_CODE = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER)
 _QUESTION = re.compile(
     r"""(\w+[ \t]*=[ \t]*)?%
@@ -36,7 +38,7 @@ _QUESTION = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _AUTOMAGIC = re.compile(r"vibekit[ \t]+[^\s=?].*\?\s*")
-_INSIDE_ANOTHER = re.compile(r"\s*(?:%%(?!vibekit\s)\w[^\n]*\n)+%%vibekit\s")
+_INSIDE_ANOTHER = re.compile(r"\s*(?:%%(?!vibekit(?:_run)?\s)\w[^\n]*\n)+%%vibekit(?:_run)?\s")
 
 
 class Cells:
@@ -79,7 +81,7 @@ class Cells:
             self._running = [info for info in self._running if info is not result.info]
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """Turn a whole-cell ``%%vibekit`` into the call of its magic."""
+        """Turn a whole-cell ``%%vibekit`` or ``%%vibekit_run`` into the call of its magic."""
         cell = "".join(lines)
         if _INSIDE_ANOTHER.match(cell):
             # The same as IPython would make of it, before it cleans what is inside.
@@ -88,11 +90,11 @@ class Cells:
         if match is None:
             return _with_questions([f"%{cell}"] if self._is_automagic(cell) else lines)
         # IPython refuses a cell magic without a body before it could show its help.
-        arguments = f"{(match[1] or '').strip()!r}, {match[2] or chr(10)!r}"
+        arguments = f"{(match[2] or '').strip()!r}, {match[3] or chr(10)!r}"
         # The semicolon keeps the value out of Out[]: the cell has shown the run already.
-        if self._can_await():
+        if match[1] == "vibekit" and self._can_await():
             return [f"await get_ipython().run_cell_magic({AWAITED_MAGIC!r}, {arguments});\n"]
-        return [f"get_ipython().run_cell_magic('vibekit', {arguments});\n"]
+        return [f"get_ipython().run_cell_magic({match[1]!r}, {arguments});\n"]
 
     def _is_automagic(self, cell: str) -> bool:
         """Whether a cell is a question whose magic was typed without its ``%``."""
@@ -114,6 +116,10 @@ class Cells:
             and shell.loop_runner is shell.loop_runner_map["asyncio"][0]
             and not self._running
         )
+
+    def is_whole(self, magic: str) -> bool:
+        """Whether the cell that runs now is nothing but this magic."""
+        return len(self._running) == 1 and self._running[0].raw_cell.lstrip().startswith(magic)
 
     def prompt(self, body: str) -> str:
         """Return the body as it was typed.

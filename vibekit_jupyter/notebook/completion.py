@@ -11,6 +11,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import VibeKitError
+from vibekit_jupyter.notebook.code_magic import RUN
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
 from vibekit_jupyter.notebook.files_magic import COMMANDS
 from vibekit_jupyter.notebook.magics import CELL, LINE
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["Completion", "candidates"]
 
 _LINE = re.compile(
-    r"(?:.*=)?\s*(?P<percent>%{0,2})(?P<magic>vibekit(?:_session|_config|_files)?)\s(?P<rest>.*)",
+    r"(?:.*=)?\s*(?P<percent>%{0,2})"
+    r"(?P<magic>vibekit(?:_session|_config|_files|_run)?)\s(?P<rest>.*)",
     re.DOTALL,
 )
 _LAST_WORD = re.compile(r"(?:[^\s\\'\"]|\\.|'[^']*'?|\"[^\"]*\"?)*$")
-_MAGICS = ("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config", "%vibekit_files")
+_MAGICS = (
+    *("%vibekit", "%%vibekit", "%vibekit_session", "%vibekit_config", "%vibekit_files"),
+    "%%vibekit_run",
+)
 
 
 def candidates(line: str) -> tuple[str, list[str]] | None:
@@ -46,6 +51,8 @@ def candidates(line: str) -> tuple[str, list[str]] | None:
     words = rest[: len(rest) - len(fragment)].split()
     if match["magic"] == "vibekit":
         command = CELL if match["percent"] == "%%" else LINE
+    elif match["magic"] == "vibekit_run":
+        command = RUN
     elif match["magic"] == "vibekit_config":
         command = KEY if words[:1] == ["key"] else CONFIG
     elif match["magic"] == "vibekit_files":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.notebook.cells import Cells
+from vibekit_jupyter.notebook.code_magic import CodeMagics
 from vibekit_jupyter.notebook.completion import Completion
 from vibekit_jupyter.notebook.config_magic import VibekitConfigMagics
 from vibekit_jupyter.notebook.files_magic import FilesMagics
@@ -27,6 +28,7 @@ class Extension:
         self._completion = Completion(shell)
         self._magics = (
             VibekitMagics(shell, self._cells),
+            CodeMagics(shell, self._cells),
             SessionMagics(shell),
             FilesMagics(shell),
             VibekitConfigMagics(shell),

@@ -23,6 +23,7 @@ from vibekit_jupyter.sandbox.clean_shell import check_command, clean_shell
 from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 from vibekit_jupyter.sandbox.routes import connected, created
+from vibekit_jupyter.sandbox.sdk import unkept_output
 from vibekit_jupyter.sandbox.transfers import Transfers
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ class Sandbox(Transfers):
         with sandbox_errors(service, sandbox_id):
             sdk = await connected(service, sandbox_id, timeout=timeout)
         return cls(service, sdk, timeout)
+
+    @property
+    def sdk(self) -> e2b.AsyncSandbox:
+        """The SDK's object, for the modules of this folder alone."""
+        return self._sdk
 
     @property
     def is_out_of_time(self) -> bool:
@@ -219,7 +225,7 @@ class Sandbox(Transfers):
             on_stdout=on_stdout,
             on_stderr=on_stderr,
             timeout=0 if timeout is None else timeout + GRACE,
-            **_bounded_output(),
+            **unkept_output("run"),
         )
         with sandbox_errors(self.service, self.id):
             try:
@@ -377,14 +383,3 @@ async def kept_alive(sandbox: Sandbox) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-@functools.cache
-def _bounded_output() -> Mapping[str, Any]:
-    """Ask the SDK not to keep the output itself, where its version can do that."""
-    import inspect
-
-    from e2b.sandbox_async.commands.command import Commands
-
-    known = "retain_output" in inspect.signature(Commands.run).parameters
-    return {"retain_output": False} if known else {}

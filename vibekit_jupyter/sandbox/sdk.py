@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.settings.network import check_proxies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import e2b
 
     from vibekit_jupyter.settings.config import Service
 
-__all__ = ["load", "sdk_class", "sdk_options"]
+__all__ = ["load", "sdk_class", "sdk_options", "unkept_output"]
 
 
 class Key(str):
@@ -74,3 +77,20 @@ def _bypass_proxies() -> None:
         hosts += [host for host in ("127.0.0.1", "localhost") if host not in hosts]
     for name in names:
         os.environ[name] = ",".join(hosts)
+
+
+@functools.cache
+def unkept_output(method: str) -> Mapping[str, Any]:
+    """Ask the SDK not to keep a command's output itself, where its version can do that.
+
+    Parameters
+    ----------
+    method
+        Of the SDK's commands: ``run`` or ``connect``.
+    """
+    import inspect
+
+    from e2b.sandbox_async.commands.command import Commands
+
+    known = "retain_output" in inspect.signature(getattr(Commands, method)).parameters
+    return {"retain_output": False} if known else {}

@@ -95,6 +95,15 @@ MIGRATIONS: Sequence[Migration] = (
         PRIMARY KEY (service, session, run)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE interpreter (
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        mark TEXT NOT NULL,
+        PRIMARY KEY (service, session)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

@@ -50,9 +50,13 @@ class SessionVerbs:
 
     async def find(self, text: str) -> Session:
         """Look a session up: exact id, exact name, unique prefix; then ask the service once."""
+        self._workspace.check_initialized()
         check_session_id(text)
+        return await self._find(text)
+
+    async def _find(self, text: str) -> Session:
         book = self._workspace.book
-        session = book.lookup(text, self._workspace.check_initialized())
+        session = book.lookup(text, self._workspace.service_id())
         if session is None:
             session = await book.find(text, await self._workspace.service())
         if session.state == "elsewhere":

@@ -81,6 +81,10 @@ class Workspace:
             Credentials are missing or wrong in form.
         """
         choices.choose_model(self.settings, choices.choose_agent(self.settings))
+        return self.service_id()
+
+    def service_id(self) -> str:
+        """Return the id of the sandbox service in use, whatever is said of models; no request."""
         service = choices.choose_e2b(self.settings)
         return config.local_service_id() if service is None else service.id
 

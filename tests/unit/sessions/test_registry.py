@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibekit_jupyter.errors import RegistryError, SessionNameError
+from vibekit_jupyter.sessions.interpreters import InterpreterRecord
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.schema import MIGRATIONS, is_on_network, open_database
 from vibekit_jupyter.sessions.session import Session
@@ -194,6 +195,26 @@ def test_only_its_owner_can_read_the_file(registry: Registry) -> None:
     registry.add(a_session(), HERE)
     assert registry.path.stat().st_mode & 0o777 == 0o600
     assert registry.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_interpreter_of_a_session_is_the_one_that_was_faster(registry: Registry) -> None:
+    first, second, third = (InterpreterRecord(pid, f"mark {pid}") for pid in (1, 2, 3))
+    place = (HERE.id, "i1")
+    assert registry.interpreter(*place) is None
+    assert registry.replace_interpreter(*place, first, instead_of=None) == first
+    assert registry.replace_interpreter(*place, second, instead_of=None) == first
+    assert registry.replace_interpreter(*place, third, instead_of=first) == third
+    with closing(Registry()) as other:
+        assert other.interpreter(*place) == third
+        assert other.interpreter(HERE.id, "i2") is None
+
+
+def test_a_file_from_before_there_were_interpreters_opens(registry: Registry) -> None:
+    registry.path.parent.mkdir(parents=True)
+    open_database(registry.path, MIGRATIONS[:4]).close()
+    assert registry.interpreter(HERE.id, "i1") is None
+    registry.replace_interpreter(HERE.id, "i1", InterpreterRecord(1, "m"), instead_of=None)
+    assert registry.path.with_name("sessions.sqlite.v4").exists()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(registry: Registry) -> None:
