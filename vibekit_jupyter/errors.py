@@ -48,6 +48,7 @@ __all__ = [
     "CommandError",
     "ConfigurationError",
     "ContextTooLongError",
+    "DataError",
     "ModelAuthenticationError",
     "ModelError",
     "ModelNotFoundError",
@@ -141,6 +142,10 @@ class AgentNotInitializedError(VibeKitError):
 
 class ConfigurationError(VibeKitError, ValueError):
     """An option, a name or a value that cannot be used."""
+
+
+class DataError(VibeKitError):
+    """Data that cannot be sent to a sandbox, or be taken back from one."""
 
 
 class RegistryError(VibeKitError):
