@@ -23,6 +23,8 @@ def same_values(left: Iterable[Any], right: Iterable[Any]) -> bool:
 def _same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
+    if type(one).__name__ in ("NAType", "NaTType"):
+        return True
     if isinstance(one, list | tuple):
         return same_values(one, other)
     if isinstance(one, dict):
@@ -38,8 +40,6 @@ def _same(one: Any, other: Any) -> bool:
             and type(one.tzinfo) is type(other.tzinfo)
             and str(one.tzinfo) == str(other.tzinfo)
         )
-    if type(one).__name__ in ("NAType", "NaTType"):
-        return True
     return bool(one == other)
 
 
@@ -99,9 +99,8 @@ def _same_array(left: Any, right: Any) -> bool:
             return False
         return left.isna().tolist() == right.isna().tolist()
     if type(left).__name__ == "ArrowExtensionArray":
-        return bool(left.__arrow_array__().equals(right.__arrow_array__())) or bool(
-            pd.Series(left).equals(pd.Series(right))
-        )
+        ours, theirs = left.__arrow_array__(), right.__arrow_array__()
+        return bool(ours.equals(theirs)) or same_values(ours.to_pylist(), theirs.to_pylist())
     return bool(pd.Series(left).equals(pd.Series(right)))
 
 

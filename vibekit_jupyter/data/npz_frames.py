@@ -125,7 +125,10 @@ def _put_text(arrays, key, series, label):
     ):
         raise TypeError(f"column {label} holds {' and '.join(sorted(missing))}, and no text")
     gone = np.array([type(value) is not str for value in values], bool)
-    data = [b"" if type(value) is not str else value.encode() for value in values]
+    try:
+        data = [b"" if type(value) is not str else value.encode() for value in values]
+    except UnicodeEncodeError:
+        raise TypeError(f"column {label} holds text that is no Unicode") from None
     arrays[key + "_missing"] = gone
     arrays[key + "_ends"] = np.cumsum([len(part) for part in data], dtype=np.int64)
     arrays[key] = np.frombuffer(b"".join(data), np.uint8)

@@ -101,6 +101,9 @@ def pandas_table(variable: str, frame: Any, kind: str = "pandas.DataFrame") -> P
     if written:
         columns += _levels(variable, index, written)
         told["index"] = [column.told for column in columns[len(names) :]]
+        if index.nlevels > 1:
+            freqs = [getattr(level, "freq", None) for level in index.levels]
+            told["freqs"] = [freq and freq.freqstr for freq in freqs]
     if (freq := getattr(index, "freq", None)) is not None and type(index) is not pd.PeriodIndex:
         told["freq"] = freq.freqstr
     told["names"] = _json(variable, "the names of its index", list(index.names))

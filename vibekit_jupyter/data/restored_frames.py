@@ -127,6 +127,11 @@ def _index(index: Any, table: Any, told: dict[str, Any]) -> Any:
             index = pd.MultiIndex.from_arrays(kept)
     if told.get("freq"):
         index = type(index)(index, freq=told["freq"])
+    for at, freq in enumerate(told.get("freqs", ())):
+        level = index.levels[at]
+        if freq and hasattr(level, "freq") and not isinstance(level, pd.PeriodIndex):
+            with contextlib.suppress(ValueError):  # a level may have lost what nobody used
+                index = index.set_levels(type(level)(level, freq=freq), level=at)
     return index.set_names(names) if index.nlevels > 1 else index.rename(names[0])
 
 

@@ -29,7 +29,7 @@ def told_of(value: Any) -> str:
 
 def arrow_file(path: Path, shown: str) -> tuple[Any, str, str]:
     """Load an IPC file."""
-    if not has("pyarrow") and loaded("polars") is not None:
+    if loaded("polars") is not None and _is_of_polars(path, shown):
         return _polars(path, shown)
     table = read_table(path, shown)
     kind = metadata_of(table.schema).get("kind", "")
@@ -37,11 +37,8 @@ def arrow_file(path: Path, shown: str) -> tuple[Any, str, str]:
         ours = {key: value for key, value in table.schema.metadata.items() if key != b"vibekit"}
         table = table.replace_schema_metadata(ours or None)
         return table, told_of(table), ""
-    is_pandas = str(kind).startswith("pandas.") or b"pandas" in (table.schema.metadata or {})
-    if not is_pandas and loaded("polars") is not None:
-        return _polars(path, shown)
     if not has("pandas"):
-        if is_pandas:
+        if b"pandas" in (table.schema.metadata or {}):
             raise missing_package("pandas", f"Reading {shown!r}")
         return table, told_of(table), ""
     frame = frame_of(table)
@@ -52,13 +49,26 @@ def arrow_file(path: Path, shown: str) -> tuple[Any, str, str]:
     return frame, told_of(frame), ""
 
 
+def _is_of_polars(path: Path, shown: str) -> bool:
+    """Tell whether a file is for polars, with which the person works: nobody says otherwise."""
+    if not has("pyarrow"):
+        return True
+    pa = arrow(f"Reading {shown!r}")
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+            told = reader.schema.metadata or {}
+    except NotImplementedError:
+        return True  # a type that polars alone has
+    return b"pandas" not in told and metadata_of(reader.schema).get("kind") != "pyarrow.Table"
+
+
 def _polars(path: Path, shown: str) -> tuple[Any, str, str]:
     import polars as pl
 
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         size, _ = unpacked_size(view)
     check_room(shown, size)
-    frame = pl.read_ipc(path, memory_map=False)
+    frame = pl.read_ipc(path)
     return frame, told_of(frame), ""
 
 
