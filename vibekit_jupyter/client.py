@@ -8,6 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
+from vibekit_jupyter.data.sending import Sender
+from vibekit_jupyter.data.verbs import DataVerbs
 from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.records import RunRecords
@@ -28,6 +30,7 @@ from vibekit_jupyter.settings.prices import price_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from vibekit_jupyter.data.luggage import Luggage
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import CommandResult, Result
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs, RunRecords):
+class VibeKit(SessionVerbs, RunRecords, DataVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -81,6 +84,7 @@ class VibeKit(SessionVerbs, RunRecords):
         if session_id is not None:
             check_session_id(session_id)
         self._workspace.book.current = session_id
+        self._sender = Sender()
 
     def __repr__(self) -> str:
         return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
@@ -150,6 +154,9 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps: int | None = None,
         max_tokens: int | None = None,
         cell: str = "",
+        inputs: Mapping[str, object] | None = None,
+        outputs: Sequence[str] = (),
+        schema_only: bool = False,
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
@@ -176,6 +183,11 @@ class VibeKit(SessionVerbs, RunRecords):
             ``RunLimitError``; the next prompt can go on.
         cell
             Which cell of a notebook asks, for the record.
+        inputs, outputs
+            Variables that go into the sandbox as files first, and names of those that the agent
+            is to leave there: they are the result's ``outputs``. See ``send`` and ``fetch``.
+        schema_only
+            Tell the model of the inputs' columns and types alone, not of what stands in them.
         on_event
             Called with every event; the last one is ``RunFinished``, also when the run fails
             or is cancelled.
@@ -204,6 +216,9 @@ class VibeKit(SessionVerbs, RunRecords):
                 fresh=fresh,
                 cell=cell,
                 tell=tell,
+                luggage=self._luggage(
+                    inputs, outputs, schema_only=schema_only, mode=mode or self.settings.mode
+                ),
                 settings=dataclasses.replace(
                     self.settings,
                     mode=config.mode_name(mode or self.settings.mode),
@@ -291,6 +306,7 @@ class VibeKit(SessionVerbs, RunRecords):
         fresh: bool,
         cell: str,
         tell: Callable[[Event], None],
+        luggage: Luggage | None,
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
@@ -355,4 +371,5 @@ class VibeKit(SessionVerbs, RunRecords):
                 silence=settings.silence,
             ),
             effort=settings.effort,
+            luggage=luggage,
         )

@@ -5,6 +5,7 @@
     VibeKitError
     ├── AgentNotInitializedError      credentials missing or wrong in form
     ├── ConfigurationError            an option, a name or a value that cannot be used
+    ├── DataError                     data that cannot be sent, or be taken back
     ├── RegistryError                 sessions.sqlite cannot be read or written
     ├── SessionError
     │   ├── SessionNotFoundError      killed, expired, or never there

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ChangeKind", "CommandResult", "FileChange", "Result", "Status", "Usage"]
 
@@ -121,6 +124,8 @@ class Result:
         Seconds.
     cost
         Dollars, where the model's price is known (``VIBEKIT_PRICES``).
+    outputs
+        The variables that came back, by name; a run of the record has none.
     """
 
     session_id: str | None
@@ -136,6 +141,7 @@ class Result:
     steps: int = 0
     duration: float = 0.0
     cost: float | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def exit_code(self) -> int | None:

@@ -20,7 +20,9 @@ NUMBERS = (
     *("float16", "float32", "float64", "bool"),
 )
 MASKED = ("Int64", "UInt8", "boolean", "Float32", "Float64")
-TIMES = tuple(f"{kind}64[{unit}]" for kind in ("datetime", "timedelta") for unit in ("s", "ns", "us"))
+TIMES = tuple(
+    f"{kind}64[{unit}]" for kind in ("datetime", "timedelta") for unit in ("s", "ns", "us")
+)
 
 
 class Hostile(str):
@@ -266,7 +268,9 @@ def _frames() -> dict[str, pd.DataFrame]:
         "attrs of a frame": _with_attrs({"x": some}),
         "attrs that are hostile": _with_attrs({"x": Hostile("x")}),
         "flags": some.set_flags(allows_duplicate_labels=False),
-        "Fortran": pd.DataFrame(np.asfortranarray(np.arange(6.0).reshape(2, 3)), columns=list("abc")),
+        "Fortran": pd.DataFrame(
+            np.asfortranarray(np.arange(6.0).reshape(2, 3)), columns=list("abc")
+        ),
         "all in one": pd.concat(
             [column(["x", "y"]), column([1, 2]), column(pd.Categorical(["u", "v"]))], axis=1
         ),

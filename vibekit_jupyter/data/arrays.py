@@ -30,14 +30,20 @@ def check_array(name: str, array: Any, what: str = "it") -> None:
     """Refuse an array that .npy cannot hold without pickle, or not as it is."""
     dtype = array.dtype
     if dtype.hasobject:
-        raise cannot_send(name, f"{what} holds Python objects: make it numbers or text (.astype(str))")
+        raise cannot_send(
+            name, f"{what} holds Python objects: make it numbers or text (.astype(str))"
+        )
     if dtype.kind not in "biufcmMSUV":
         raise cannot_send(
             name, f"{what} is of type {str(dtype)[:40]}, which .npy has not: make it .astype('U')"
         )
     if dtype.kind == "V":
         head = _trip(array.reshape(-1)[:1])
-        if head is None or head.dtype != dtype or head.dtype.isalignedstruct != dtype.isalignedstruct:
+        if (
+            head is None
+            or head.dtype != dtype
+            or head.dtype.isalignedstruct != dtype.isalignedstruct
+        ):
             raise cannot_send(name, f"{what} has fields that .npy does not keep: make it a table")
     if dtype.metadata:
         raise cannot_send(name, f"{what} has a dtype with metadata: make it .astype({dtype.str!r})")

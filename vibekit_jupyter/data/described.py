@@ -93,7 +93,9 @@ def pandas_lines(frame: Any, with_values: bool) -> list[str]:  # noqa: FBT001  (
 
     lines = list(table_lines(frame.columns, types, line))
     if type(frame.index).__name__ != "RangeIndex":
-        names = ", ".join("(no name)" if name is None else label_text(name) for name in frame.index.names)
+        names = ", ".join(
+            "(no name)" if name is None else label_text(name) for name in frame.index.names
+        )
         kinds = getattr(frame.index, "dtypes", None)
         kind = str(frame.index.dtype) if frame.index.nlevels == 1 else ", ".join(map(str, kinds))  # type: ignore[arg-type]
         lines.append(f"index: {names[:80]} {kind[:80]}")
@@ -141,7 +143,11 @@ def polars_lines(frame: Any, with_values: bool) -> list[str]:  # noqa: FBT001  (
         if types[at] == "String":
             found = list(dict.fromkeys(values.drop_nulls().to_list()))
             few = ", ".join(shown(value) for value in found[:MOST_VALUES])
-            return f"{told}: {len(found):,} values: {few}" if len(found) <= MOST_VALUES else f"{told}: e.g. {few}"
+            return (
+                f"{told}: {len(found):,} values: {few}"
+                if len(found) <= MOST_VALUES
+                else f"{told}: e.g. {few}"
+            )
         if frame.dtypes[at].is_numeric() or frame.dtypes[at].is_temporal():
             return f"{told}: {shown(values.min())}..{shown(values.max())}"
         return told

@@ -68,7 +68,8 @@ def _netcdf(name: str, whole: Any) -> bytes:
             whole.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
         except (TypeError, ValueError, OverflowError, NotImplementedError, RuntimeError):
             raise cannot_send(
-                name, "NetCDF-3 cannot hold it: make its numbers float64 or int32, and its attrs text"
+                name,
+                "NetCDF-3 cannot hold it: make its numbers float64 or int32, and its attrs text",
             ) from None
         return path.read_bytes()
 
@@ -114,7 +115,9 @@ def pack_geo(name: str, frame: Any, there: SandboxHas) -> Parcel:
         except ImportError:
             raise missing_package("pyarrow", f"Sending {name!r} as GeoParquet") from None
     if "pyarrow" not in there:
-        raise cannot_send(name, f"this sandbox has no pyarrow: send {name}.to_json(), which is text")
+        raise cannot_send(
+            name, f"this sandbox has no pyarrow: send {name}.to_json(), which is text"
+        )
     plain = frame[[label for label in frame.columns if str(frame[label].dtype) != "geometry"]]
     import pandas as pd
 
@@ -139,7 +142,9 @@ def pack_geo(name: str, frame: Any, there: SandboxHas) -> Parcel:
         len(data),
         lambda: iter([data]),
         reading="gpd.read_parquet",
-        columns=lambda _: [f"{str(label)[:40]} {frame[label].dtype}" for label in frame.columns[:12]],
+        columns=lambda _: [
+            f"{str(label)[:40]} {frame[label].dtype}" for label in frame.columns[:12]
+        ],
     )
 
 
@@ -151,7 +156,9 @@ def same_geo(left: Any, right: Any) -> bool:
         return False
     if list(left.columns) != list(right.columns) or type(left) is not type(right):
         return False
-    shapes = [label for label in left.columns if type(left[label]) is class_of("geopandas", "GeoSeries")]
+    shapes = [
+        label for label in left.columns if type(left[label]) is class_of("geopandas", "GeoSeries")
+    ]
     for label in shapes:
         if left[label].crs != right[label].crs:
             return False

@@ -33,6 +33,8 @@ def write_frame(frame, file):
     if isinstance(index, pd.RangeIndex):
         manifest["range"] = [index.start, index.stop, index.step]
     else:
+        if index.nlevels > 1 and any(getattr(level, "freq", None) for level in index.levels):
+            raise TypeError("a level of its index has a frequency")
         levels = [index.get_level_values(at) for at in range(index.nlevels)]
         manifest["index"] = [
             _put(arrays, f"i{at}", pd.Series(level), "of the index")
@@ -121,7 +123,8 @@ def _put_text(arrays, key, series, label):
     values = series.to_numpy(object)
     missing = {type(value).__name__ for value in values if type(value) is not str}
     if not missing <= {"NoneType"} and not (
-        len(missing) == 1 and all(type(value) is str or value is pd.NA or value != value for value in values)
+        len(missing) == 1
+        and all(type(value) is str or value is pd.NA or value != value for value in values)
     ):
         raise TypeError(f"column {label} holds {' and '.join(sorted(missing))}, and no text")
     gone = np.array([type(value) is not str for value in values], bool)
@@ -134,7 +137,12 @@ def _put_text(arrays, key, series, label):
     arrays[key] = np.frombuffer(b"".join(data), np.uint8)
     kind = str(series.dtype)
     storage = getattr(series.dtype, "storage", "")
-    return {"form": "text", "type": kind, "storage": storage, "missing": next(iter(missing), "NoneType")}
+    return {
+        "form": "text",
+        "type": kind,
+        "storage": storage,
+        "missing": next(iter(missing), "NoneType"),
+    }
 
 
 def _get(arrays, key, told):

@@ -76,9 +76,7 @@ def to_arrow(variable: str, what: str, values: Any, way: str) -> tuple[Any, dict
             why = "holds text that is no Unicode (half a surrogate pair)"
         elif kind is int:
             why = "holds numbers of more than 64 bits"
-        raise cannot_send(
-            variable, f"{what} {why}: make it text ({way}.map(repr))"
-        ) from None
+        raise cannot_send(variable, f"{what} {why}: make it text ({way}.map(repr))") from None
     if back is not None and not same_values(_as_kind(back, kind), wire):
         raise cannot_send(
             variable,

@@ -147,7 +147,9 @@ def _refusal(name: str, value: object) -> Exception:
                 f"{name}", f"it is of type {type_name(value)}: {way.format(name=name)}"
             )
     if any("dataclass" in key for key in type.__dict__["__dict__"].__get__(type(value))):
-        return cannot_send(name, f"it is of type {type_name(value)}: send dataclasses.asdict({name})")
+        return cannot_send(
+            name, f"it is of type {type_name(value)}: send dataclasses.asdict({name})"
+        )
     from vibekit_jupyter.errors import DataError
 
     return DataError(f"cannot send {name!r} ({type_name(value)}): {SAVE_IT}.")

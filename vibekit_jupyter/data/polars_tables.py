@@ -30,8 +30,7 @@ def pack_polars(name: str, frame: Any, there: SandboxHas) -> Parcel:
     if not there.reads_arrow:
         raise cannot_send(
             name,
-            "this sandbox has neither polars nor pyarrow: send it as pandas "
-            f"({name}.to_pandas())",
+            f"this sandbox has neither polars nor pyarrow: send it as pandas ({name}.to_pandas())",
         )
     pl = loaded("polars")
     for part in (frame.head(PROBED), frame.tail(PROBED)):

@@ -27,7 +27,9 @@ __all__ = ["extent_of", "pack_arrow", "pack_pandas", "samples"]
 PROBED: Final = 50
 """Rows from the first and the last on that are written, read and compared before anything goes."""
 
-AS_TEXT: Final = "it goes as text (CSV), as this sandbox has no pandas: types are in the .schema.json"
+AS_TEXT: Final = (
+    "it goes as text (CSV), as this sandbox has no pandas: types are in the .schema.json"
+)
 
 
 def extent_of(rows: int, columns: int) -> str:
@@ -131,7 +133,9 @@ def _as_npz(
 ) -> Parcel:
     """Make a frame ready for a sandbox with numpy and pandas alone."""
     if frame.attrs or not frame.flags.allows_duplicate_labels:
-        raise cannot_send(name, "this sandbox has no pyarrow, and without it attrs and flags stay behind")
+        raise cannot_send(
+            name, "this sandbox has no pyarrow, and without it attrs and flags stay behind"
+        )
     check_types(name, frame)
 
     def written() -> bytes:

@@ -15,6 +15,7 @@ from IPython.core.magic import (
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.askers import Askers
+from vibekit_jupyter.notebook.data_options import variables_of
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
@@ -47,6 +48,28 @@ _OPTIONS = (
     argument("--effort", choices=EFFORTS, help="how hard the model thinks"),
     argument("--max-steps", type=int, metavar="N", help="stop after so many answers of the model"),
     argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
+    argument(
+        *("-i", "--in"),
+        dest="inputs",
+        metavar="NAME[,NAME]",
+        action="append",
+        default=[],
+        completes="variable",
+        help="put variables into the sandbox first, as files in data/",
+    ),
+    argument(
+        *("-o", "--out"),
+        dest="outputs",
+        metavar="NAME[,NAME]",
+        action="append",
+        default=[],
+        help="have the agent leave these, and make them variables",
+    ),
+    argument(
+        "--schema-only",
+        action="store_true",
+        help="tell the model the names and types of columns, and no values",
+    ),
     argument("--private", action="store_true", help="keep the prompt out of the output's metadata"),
 )
 _WORDS = "In options, a whole word $name or {name} stands for the string of that name."
@@ -102,8 +125,9 @@ class VibekitMagics(Magics):
         if options is None:
             return None
         with plain_errors(debug=options.debug):
-            run = self._start(options, self._cells.prompt(cell))
-            return run.blocking(in_kernel=hasattr(self.shell, "kernel"))
+            namespace = {**self.shell.user_ns, **(local_ns or {})}
+            run = self._start(options, self._cells.prompt(cell), namespace)
+            return self._taken(run.blocking(in_kernel=hasattr(self.shell, "kernel")))
 
     @no_var_expand
     @cell_magic
@@ -116,7 +140,15 @@ class VibekitMagics(Magics):
         if options is None:
             return
         with plain_errors(debug=options.debug):
-            await self._start(options, self._cells.prompt(cell), owns_cell=True).awaited()
+            prompt = self._cells.prompt(cell)
+            run = self._start(options, prompt, self.shell.user_ns, owns_cell=True)
+            self._taken(await run.awaited())
+
+    def _taken(self, result: Result) -> Result:
+        """Make variables of what came back, all at once: before, each is what it was."""
+        if result.outputs:
+            self.shell.push(dict(result.outputs))  # type: ignore[no-untyped-call]  # IPython's own
+        return result
 
     def _cell_options(self, line: str) -> Namespace | None:
         options = CELL.parse(split_words(line), self.shell.user_ns)
@@ -133,16 +165,23 @@ class VibekitMagics(Magics):
             self._show_last(full=options.full or prompt.endswith("--full"))
         else:
             with plain_errors(debug=options.debug):
-                self._start(options, prompt).blocking(in_kernel=hasattr(self.shell, "kernel"))
+                run = self._start(options, prompt, namespace)
+                self._taken(run.blocking(in_kernel=hasattr(self.shell, "kernel")))
 
     def _start(
-        self, options: Namespace, prompt: str, *, owns_cell: bool = False
+        self,
+        options: Namespace,
+        prompt: str,
+        namespace: Mapping[str, Any],
+        *,
+        owns_cell: bool = False,
     ) -> CellRun | RecordedRun:
         if not prompt.strip():
             raise UsageError("The prompt is empty. Say what the agent is to do.")
         asker = self._askers.of(prompt)
+        variables = variables_of(options, namespace)
         run = self._recorded(options, prompt, asker) or self._new(
-            options, prompt, asker, owns_cell=owns_cell
+            options, prompt, asker, variables, owns_cell=owns_cell
         )
         self._last = run
         return run
@@ -153,8 +192,10 @@ class VibekitMagics(Magics):
         from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
 
         chosen = reruns()
-        if chosen == "always":
-            return None
+        if chosen == "always" or (options.outputs and chosen == "never"):
+            return None  # what came back is not on record
+        if options.outputs:
+            raise not_recorded()
         turn = get_client().recorded(
             prompt,
             agent=options.agent,
@@ -169,7 +210,15 @@ class VibekitMagics(Magics):
             return None
         return RecordedRun(self.shell, turn, private=options.private)
 
-    def _new(self, options: Namespace, prompt: str, asker: Asker, *, owns_cell: bool) -> CellRun:
+    def _new(
+        self,
+        options: Namespace,
+        prompt: str,
+        asker: Asker,
+        variables: Mapping[str, Any],
+        *,
+        owns_cell: bool,
+    ) -> CellRun:
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.render import run_display
         from vibekit_jupyter.notebook.run import CellRun
@@ -187,6 +236,8 @@ class VibekitMagics(Magics):
             max_steps=options.max_steps,
             max_tokens=options.max_tokens,
             cell=asker.cell,
+            schema_only=options.schema_only,
+            **variables,
         )
 
     def _show_last(self, *, full: bool) -> None:

@@ -22,6 +22,7 @@ from vibekit_jupyter.sandbox.bounded_text import BoundedText
 from vibekit_jupyter.sandbox.clean_shell import check_command, clean_shell
 from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
+from vibekit_jupyter.sandbox.file_streams import FileStreams
 from vibekit_jupyter.sandbox.routes import connected, created
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Entry:
     size: int
 
 
-class Sandbox:
+class Sandbox(FileStreams):
     """One connected sandbox. Make it with :meth:`create` or :meth:`connect`.
 
     Attributes

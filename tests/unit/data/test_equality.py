@@ -30,7 +30,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("there", [ALL, ELSEWHERE, NO_ARROW], ids=["near", "far", "without pyarrow"])
+@pytest.mark.parametrize(
+    "there", [ALL, ELSEWHERE, NO_ARROW], ids=["near", "far", "without pyarrow"]
+)
 @pytest.mark.parametrize("case", CASES)
 def test_a_frame_comes_back_equal_or_is_refused(case: str, there: SandboxHas) -> None:
     frame = CASES[case]
