@@ -13,7 +13,6 @@ import resource
 import site
 import sys
 
-site.main()
 sys.path.append(site.getusersitepackages())
 asked = json.loads(os.environ["VIBEKIT_ASKED"])
 found = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import re
+import uuid
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.data.parcel import SandboxHas
 from vibekit_jupyter.errors import SandboxError
-from vibekit_jupyter.sandbox.clean_python import ask_python
 
 if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -18,6 +19,9 @@ __all__ = ["sandbox_has"]
 
 PACKAGES: Final = ("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas")
 TIMEOUT: Final = 20.0
+MOST_ANSWERED: Final = 100_000
+# The Python that an agent's commands find, wherever it lies: what it says is only a stranger's word.
+COMMAND: Final = 'exec python3 -I -c "$VIBEKIT_SCRIPT"'
 
 _told: weakref.WeakKeyDictionary[Sandbox, SandboxHas] = weakref.WeakKeyDictionary()
 
@@ -31,17 +35,23 @@ async def sandbox_has(sandbox: Sandbox) -> SandboxHas:
         It could not be asked.
     """
     if sandbox not in _told:
-        near = sandbox.service.is_local
-        try:
-            told = await ask_python(sandbox, _script(), {"packages": PACKAGES}, timeout=TIMEOUT)
-            _told[sandbox] = _read(told, near=near)
-        except TimeoutError as error:
+        near, mark = sandbox.service.is_local, uuid.uuid4().hex
+        envs = {
+            "VIBEKIT_SCRIPT": _script(),
+            "VIBEKIT_ASKED": json.dumps({"packages": PACKAGES}),
+            "VIBEKIT_MARK": mark,
+        }
+        answer = await sandbox.run(COMMAND, envs=envs, timeout=TIMEOUT, keep=MOST_ANSWERED)
+        if answer.timed_out:
             raise SandboxError(
                 f"The sandbox did not say within {TIMEOUT:.0f} s what it has to read data with.",
                 hint="Try again in a moment.",
                 session_id=sandbox.id,
-            ) from error
-        except (LookupError, TypeError, ValueError):
+            )
+        try:
+            _, told, _ = answer.stdout.split(mark)
+            _told[sandbox] = _read(json.loads(told), near=near)
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             _told[sandbox] = SandboxHas(near=near)
     return _told[sandbox]
 

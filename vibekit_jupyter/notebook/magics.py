@@ -54,7 +54,6 @@ _OPTIONS = (
         metavar="NAME[,NAME]",
         action="append",
         default=[],
-        completes="variable",
         help="put variables into the sandbox first, as files in data/",
     ),
     argument(

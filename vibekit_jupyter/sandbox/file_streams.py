@@ -87,7 +87,7 @@ class FileStreams:
 
 
 def _stamp(entry: e2b.EntryInfo) -> Stamp:
-    is_file = entry.type is None or entry.type.value == "file"
+    is_file = entry.symlink_target is None and (entry.type is None or entry.type.value == "file")
     return Stamp(entry.name, entry.path, entry.size, entry.modified_time, is_file=is_file)
 
 
