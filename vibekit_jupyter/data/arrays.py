@@ -87,9 +87,9 @@ def _npy(array: Any) -> Iterator[bytes]:
     yield header.getvalue()
     if array.flags.c_contiguous or array.flags.f_contiguous:
         turned = array.T if told["fortran_order"] else array
-        flat = np.frombuffer(turned.reshape(-1).view(np.uint8), np.uint8) if turned.size else None
-        for first in range(0, 0 if flat is None else flat.size, PIECE):
-            yield flat[first : first + PIECE].tobytes()
+        flat: Any = turned.reshape(-1).view(np.uint8) if turned.nbytes else b""
+        for first in range(0, len(flat), PIECE):
+            yield bytes(flat[first : first + PIECE])
         return
     step = max(1, PIECE * len(array) // max(array.nbytes, 1))
     for first in range(0, len(array), step):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mmap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.data.ipc_size import unpacked_size
@@ -13,6 +12,7 @@ from vibekit_jupyter.data.refusals import cannot_read, missing_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = [
     "KEY",

@@ -20,7 +20,7 @@ def same_values(left: Iterable[Any], right: Iterable[Any]) -> bool:
         return False
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Any, other: Any) -> bool:  # noqa: PLR0911  (a case a type)
     if type(one) is not type(other):
         return False
     if type(one).__name__ in ("NAType", "NaTType"):
@@ -81,7 +81,7 @@ def _same_index(left: Any, right: Any) -> bool:
     return _same_array(left.array, right.array)
 
 
-def _same_array(left: Any, right: Any) -> bool:
+def _same_array(left: Any, right: Any) -> bool:  # noqa: PLR0911  (a case a type)
     if not _same_dtype(left.dtype, right.dtype) or len(left) != len(right):
         return False
     if left.dtype.name == "object":

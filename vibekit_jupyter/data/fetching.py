@@ -31,7 +31,8 @@ TIMEOUT: Final = 20.0
 MOST_ANSWERED: Final = 100_000
 # The newest first; what is hidden, and what was sent, is not what an agent leaves.
 FIND: Final = """
-find "$HOME/." -mindepth 1 \\( -name '.*' -o -path "$HOME/./data" -o -path "$HOME/./out" \\) -prune \
+find "$HOME/." -mindepth 1 \\
+  \\( -name '.*' -o -path "$HOME/./data" -o -path "$HOME/./out" \\) -prune \\
   -o -type f -name "$VIBEKIT_NAME.*" -printf '%T@ %s %P\\n' 2>/dev/null | sort -rn | head -n 20
 """
 
@@ -52,9 +53,8 @@ class Fetched:
     note: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} ← {self.path}  {self.what}, {size_text(self.size)}, {self.seconds:.1f} s"
-        )
+        took = f"{self.seconds:.1f} s"
+        return f"{self.name} ← {self.path}  {self.what}, {size_text(self.size)}, {took}"
 
 
 async def outputs_before(sandbox: Sandbox) -> Mapping[str, Stamp]:

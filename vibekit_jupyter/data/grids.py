@@ -30,7 +30,7 @@ def pack_grid(name: str, grid: Any) -> Parcel:
         except ImportError:
             raise missing_package("scipy", f"Sending {name!r} as NetCDF") from None
     is_array = is_exactly(grid, "xarray", "DataArray")
-    told = {"kind": "DataArray" if is_array else "Dataset"}
+    told: dict[str, Any] = {"kind": "DataArray" if is_array else "Dataset"}
     whole = grid
     if is_array:
         if grid.name is not None and type(grid.name) is not str:
@@ -111,7 +111,7 @@ def pack_geo(name: str, frame: Any, there: SandboxHas) -> Parcel:
 
     if loaded("pyarrow") is None:
         try:
-            import pyarrow  # noqa: F401
+            import pyarrow as pa  # noqa: F401
         except ImportError:
             raise missing_package("pyarrow", f"Sending {name!r} as GeoParquet") from None
     if "pyarrow" not in there:

@@ -59,20 +59,20 @@ def is_plain(value: object) -> bool:
 _PLAIN: Final = (str, bool, type(None), int)
 
 
-def _to_json(value: object, where: str) -> Any:
-    kind = type(value)
+def _to_json(value: Any, where: str) -> Any:
+    kind: Any = type(value)
     if kind in (str, bool, type(None)):
         return value
     if kind is int:
-        if value.bit_length() > MOST_BITS:  # type: ignore[attr-defined]  # it is an int
+        if value.bit_length() > MOST_BITS:
             raise UnfitValueError(f"{where or 'it'} is a number of too many digits")
         return value
     if kind is float:
-        return value if math.isfinite(value) else _tagged("float", repr(value))  # type: ignore[arg-type]
+        return value if math.isfinite(value) else _tagged("float", repr(value))
     if kind is list:
-        return [_to_json(item, f"{where}[{at}]") for at, item in enumerate(value)]  # type: ignore[arg-type]
+        return [_to_json(item, f"{where}[{at}]") for at, item in enumerate(value)]
     if kind is dict:
-        return _dict(value, where)  # type: ignore[arg-type]
+        return _dict(value, where)
     if kind not in _TAGGED:
         raise UnfitValueError(f"{where or 'it'} is of type {type_name(value)}")
     tag, spell = _TAGGED[kind]

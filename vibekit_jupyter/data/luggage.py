@@ -30,7 +30,8 @@ def check_names(names: Sequence[str]) -> Sequence[str]:
     DataError
         They are not.
     """
-    if isinstance(names, str) or not isinstance(names, Sequence):
+    given: object = names
+    if isinstance(given, str) or not isinstance(given, Sequence):
         raise DataError("Names of variables are a list of texts.", hint="Give ['summary'].")
     for at, name in enumerate(map(check_name, names)):
         if name in names[:at]:
@@ -46,8 +47,9 @@ def check_inputs(values: Mapping[str, object]) -> Mapping[str, object]:
     DataError
         One cannot.
     """
-    if not isinstance(values, Mapping):
-        kind = type_name(values)
+    given: object = values
+    if not isinstance(given, Mapping):
+        kind = type_name(given)
         raise DataError(f"The inputs are of type {kind}.", hint="Give a dictionary: {'df': df}.")
     check_names([*values])
     for name, value in values.items():

@@ -4,7 +4,10 @@ It needs numpy and pandas alone, and nothing of this package: it is put into san
 pyarrow. There: ``read_frame("data/df.npz")``, ``write_frame(df, "out/df.npz")``.
 """
 
+from __future__ import annotations
+
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +18,9 @@ MASKED = ("Int", "UInt", "Float", "boolean")
 OLD = int(pd.__version__.split(".")[0]) < 3
 
 
-def write_frame(frame, file):
+def write_frame(frame: Any, file: Any) -> None:
     """Write a frame; what has no form here is a TypeError that names the column."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     index = frame.index
     manifest = {
         "format": FORMAT,
@@ -45,7 +48,7 @@ def write_frame(frame, file):
     np.savez(file, **arrays)
 
 
-def read_frame(file):
+def read_frame(file: Any) -> Any:
     """Read a frame that ``write_frame`` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
         manifest = json.loads(arrays["manifest"].tobytes())
@@ -78,7 +81,7 @@ def read_frame(file):
     return frame
 
 
-def _labels(labels):
+def _labels(labels: Any) -> dict[str, Any]:
     if isinstance(labels, pd.RangeIndex):
         return {"type": "range", "labels": [labels.start, labels.stop, labels.step]}
     if labels.nlevels > 1 or str(labels.dtype) not in ("object", "str", "int64"):
@@ -89,13 +92,13 @@ def _labels(labels):
     return {"type": str(labels.dtype), "labels": values}
 
 
-def _name(name):
+def _name(name: Any) -> Any:
     if name is not None and type(name) not in (str, int):
         raise TypeError("a name of its index or columns is neither text nor a whole number")
     return name
 
 
-def _put(arrays, key, series, label):
+def _put(arrays: Any, key: str, series: Any, label: str) -> dict[str, Any]:
     dtype = series.dtype
     kind = type(dtype).__name__
     if isinstance(dtype, np.dtype) and dtype.kind in PLAIN:
@@ -114,18 +117,16 @@ def _put(arrays, key, series, label):
         low = str(dtype).lower().replace("boolean", "bool")
         arrays[key] = series.to_numpy(low, na_value=0)
         return {"form": "masked", "type": str(dtype)}
-    if dtype == object or kind == "StringDtype":
+    if dtype == "object" or kind == "StringDtype":
         return _put_text(arrays, key, series, label)
     raise TypeError(f"column {label} is of type {str(dtype)[:60]}")
 
 
-def _put_text(arrays, key, series, label):
+def _put_text(arrays: Any, key: str, series: Any, label: str) -> dict[str, Any]:
     values = series.to_numpy(object)
     missing = {type(value).__name__ for value in values if type(value) is not str}
-    if not missing <= {"NoneType"} and not (
-        len(missing) == 1
-        and all(type(value) is str or value is pd.NA or value != value for value in values)
-    ):
+    known = len(missing) <= 1 and missing <= {"NoneType", "float", "NAType"}
+    if not known or not series[[type(value) is float for value in values]].isna().all():
         raise TypeError(f"column {label} holds {' and '.join(sorted(missing))}, and no text")
     gone = np.array([type(value) is not str for value in values], bool)
     try:
@@ -145,7 +146,7 @@ def _put_text(arrays, key, series, label):
     }
 
 
-def _get(arrays, key, told):
+def _get(arrays: Any, key: str, told: Any) -> Any:
     form = told["form"]
     if form == "plain":
         return arrays[key]
@@ -163,7 +164,7 @@ def _get(arrays, key, told):
     return _get_text(arrays, key, told)
 
 
-def _get_text(arrays, key, told):
+def _get_text(arrays: Any, key: str, told: Any) -> Any:
     data, ends = arrays[key].tobytes(), arrays[key + "_ends"].tolist()
     missing = arrays[key + "_missing"].tolist()
     nothing = {"float": float("nan"), "NAType": pd.NA}.get(told["missing"])
@@ -179,7 +180,7 @@ def _get_text(arrays, key, told):
     return pd.array(values, dtype=pd.StringDtype(told["storage"] or None))
 
 
-def _as_index(values, told):
+def _as_index(values: Any, told: Any) -> Any:
     if told["form"] == "text" and told["type"] == "object":
         return pd.Index(values, dtype=object)
     return pd.Index(values)

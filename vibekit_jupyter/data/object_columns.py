@@ -93,8 +93,8 @@ def _missing(
     spelled = {type(None): "None"}
     for name, cls in (("NA", "NAType"), ("NaT", "NaTType")):
         for module in ("pandas._libs.missing", "pandas._libs.tslibs.nattype"):
-            if (found := class_of(module, cls)) is not None:
-                spelled[found] = name
+            if (missing := class_of(module, cls)) is not None:
+                spelled[missing] = name
     found = {spelled[kind] for kind in kinds if kind in spelled}
     kinds = {kind for kind in kinds if kind not in spelled}
     # Beside others, a number that is not one stands for what is missing.

@@ -116,10 +116,15 @@ def _array(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:
         return lambda name, array, _: arrays.pack_array(name, array)
     if is_exactly(value, "scipy.sparse", *arrays.SPARSE):
         return lambda name, matrix, _: arrays.pack_sparse(name, matrix)
-    if type(value) is dict and value and all(map(arrays.is_array, value.values())):
-        if all(type(key) is str for key in value):
-            return lambda name, parts, _: arrays.pack_arrays(name, parts)
+    if type(value) is dict and value and _are_arrays(value):
+        return lambda name, parts, _: arrays.pack_arrays(name, parts)
     return None
+
+
+def _are_arrays(value: dict[Any, Any]) -> bool:
+    from vibekit_jupyter.data.arrays import is_array
+
+    return all(map(is_array, value.values())) and all(type(key) is str for key in value)
 
 
 def _plain(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:

@@ -215,7 +215,7 @@ def _column(
     """Return a column as it is written; what it is made of is looked at, not copied."""
     dtype, (what, way) = series.dtype, called
     told: dict[str, Any] | None
-    if dtype == object:
+    if dtype == object:  # noqa: E721  (a dtype, and no class)
         array, told = to_arrow(variable, what, series.to_numpy(), way)
         return Column(name, lambda first, last: array[first:last], array.type, told)
     check_dtype(variable, what, way, dtype)

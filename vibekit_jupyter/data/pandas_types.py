@@ -93,7 +93,7 @@ def _string_dtype() -> Any:
     return class_of("pandas", "StringDtype")
 
 
-def told_dtype(dtype: Any, *, in_index: bool) -> dict[str, Any] | None:
+def told_dtype(dtype: Any, *, in_index: bool) -> dict[str, Any] | None:  # noqa: PLR0911
     """Return what brings a column's type back; None where Arrow does."""
     match type(dtype).__name__:
         case "StringDtype":

@@ -40,5 +40,5 @@ def size_text(size: int) -> str:
         if amount < 999.5 or unit == UNITS[-1]:
             break
         amount /= 1000
-    short = f"{amount:.0f}" if amount >= 10 or amount == int(amount) else f"{amount:.1f}"
+    short = f"{amount:.0f}" if amount >= 10 else f"{amount:.2g}"
     return f"{short} {unit}"

@@ -69,7 +69,7 @@ def _is_old() -> bool:
     return int(pd.__version__.split(".", 1)[0]) < 3
 
 
-def _restored(column: Any, told: dict[str, Any]) -> Any:
+def _restored(column: Any, told: dict[str, Any]) -> Any:  # noqa: PLR0911  (a case a type)
     import pandas as pd
 
     if "object" in told:

@@ -20,7 +20,7 @@ __all__ = ["sandbox_has"]
 PACKAGES: Final = ("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas")
 TIMEOUT: Final = 20.0
 MOST_ANSWERED: Final = 100_000
-# The Python that an agent's commands find, wherever it lies: what it says is only a stranger's word.
+# The Python that an agent's commands find: what it says is a stranger's word in any case.
 COMMAND: Final = 'exec python3 -I -c "$VIBEKIT_SCRIPT"'
 
 _told: weakref.WeakKeyDictionary[Sandbox, SandboxHas] = weakref.WeakKeyDictionary()

@@ -17,7 +17,15 @@ from vibekit_jupyter.data.sandbox_has import sandbox_has
 from vibekit_jupyter.errors import DataError, SandboxError, SessionNotFoundError, VibeKitError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Generator,
+        Mapping,
+        Sequence,
+    )
 
     from vibekit_jupyter.data.parcel import Parcel, SandboxHas
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -155,7 +163,7 @@ def _digest(parcel: Parcel, there: SandboxHas) -> bytes:
     return digest.digest()
 
 
-def _made(parcel: Parcel) -> Iterator[bytes]:
+def _made(parcel: Parcel) -> Generator[bytes, None, None]:
     """Yield a parcel's pieces; what fails meanwhile may hold values, and is not passed on."""
     try:
         yield from parcel.parts()
@@ -187,8 +195,7 @@ async def put(sandbox: Sandbox, parcel: Parcel, there: SandboxHas) -> Stamp:
     pieces = _Ahead(parcel, there)
     try:
         try:
-            async with contextlib.aclosing(pieces.pieces()) as sent:
-                await sandbox.send_file(part, sent)
+            await pieces.sent_by(lambda made: sandbox.send_file(part, made))
         except VibeKitError as error:
             raise pieces.error or error from None
         except OSError as error:
@@ -226,14 +233,25 @@ class _Ahead:
     def __init__(self, parcel: Parcel, there: SandboxHas) -> None:
         self._parcel = parcel
         self._limit = there.file_limit
+        self._is_over = False
         self.error: DataError | None = None
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def sent_by(self, send: Callable[[AsyncIterator[bytes]], Awaitable[None]]) -> None:
+        """Have the pieces sent, and make no more of them when that has ended."""
+        pieces = self._pieces()
+        try:
+            await send(pieces)
+        finally:
+            self._is_over = True
+            with contextlib.suppress(RuntimeError):  # the transport may still be waiting for one
+                await pieces.aclose()
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
         made = _made(self._parcel)
         size = 0
         making = asyncio.create_task(asyncio.to_thread(next, made, None))
         try:
-            while (piece := await making) is not None:
+            while (piece := await making) is not None and not self._is_over:
                 making = asyncio.create_task(asyncio.to_thread(next, made, None))
                 size += len(piece)
                 if self._limit is not None and size > self._limit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,8 @@ from vibekit_jupyter.data.restored_frames import frame_of
 from vibekit_jupyter.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vibekit_jupyter.data.parcel import SandboxHas
 
 __all__ = ["extent_of", "pack_arrow", "pack_pandas", "samples"]
@@ -177,7 +178,7 @@ def check_types(name: str, frame: Any) -> None:
     missing = ("pandas._libs.missing", "NAType"), ("pandas._libs.tslibs.nattype", "NaTType")
     known = {str, float, type(None), *(class_of(*each) for each in missing)}
     for at in range(frame.shape[1]):
-        if (dtype := frame.dtypes.iloc[at]) != object:
+        if (dtype := frame.dtypes.iloc[at]) != "object":
             check_dtype(name, f"column number {at}", f"{name}.iloc[:, {at}]", dtype)
         else:
             for kind in set(map(type, frame.iloc[:, at].to_numpy())):

@@ -111,5 +111,7 @@ def _sparse(path: Path, shown: str) -> tuple[Any, str, str]:
 
     matrix = scipy.sparse.load_npz(path)
     # An index beyond the shape would read what is not the matrix's.
-    (matrix if matrix.format in ("csr", "csc", "bsr") else matrix.tocsr()).check_format(True)
+    (matrix if matrix.format in ("csr", "csc", "bsr") else matrix.tocsr()).check_format(
+        full_check=True
+    )
     return matrix, f"{told_of(matrix)}, sparse", ""

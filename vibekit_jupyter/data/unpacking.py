@@ -157,7 +157,7 @@ KNOWN: Final[dict[str, tuple[str, Callable[[Path, str], tuple[Any, str, str]]]]]
     "png": ("a picture", _picture),
     "jpg": ("a picture", _picture),
     "jpeg": ("a picture", _picture),
-    **{suffix: ("text", _text) for suffix in TEXT},
+    **dict.fromkeys(TEXT, ("text", _text)),
     "bin": ("bytes", _bytes),
     "nc": ("a NetCDF file", _grid),
     "safetensors": ("tensors", _safetensors),

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.data.fetching import fetch
 from vibekit_jupyter.data.luggage import Luggage, check_inputs, check_names
-from vibekit_jupyter.data.sending import Sender
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.sandbox.connection import kept_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vibekit_jupyter.data.sending import Sent
+    from vibekit_jupyter.data.sending import Sender, Sent
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.workspace import Workspace
 

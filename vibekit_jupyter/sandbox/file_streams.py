@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from datetime import datetime
 
     import e2b
@@ -51,7 +51,7 @@ class FileStreams:
                 file.seek(0)
                 await self._sdk.files.write(path, file)
 
-    async def stream_file(self, path: str) -> AsyncIterator[bytes]:
+    async def stream_file(self, path: str) -> AsyncGenerator[bytes, None]:
         """Yield a file's bytes as they come.
 
         Raises

@@ -47,7 +47,9 @@ async def test_a_frame_goes_is_read_there_and_comes_back_equal(new_client: NewCl
     frame = table()
     (sent,) = await client.send(df=frame)
     assert (sent.path, sent.extent, sent.unchanged) == ("data/df.arrow", "1,000 × 4", False)
-    said = await python(client, "import pandas as pd; print(pd.read_feather('data/df.arrow').shape)")
+    said = await python(
+        client, "import pandas as pd; print(pd.read_feather('data/df.arrow').shape)"
+    )
     assert said == "(1000, 4)\n"
     await client.execute_command("cp data/df.arrow out/same.arrow")
     pd.testing.assert_frame_equal(await client.fetch("same"), frame)
@@ -73,7 +75,9 @@ async def test_what_is_there_as_it_is_now_is_not_sent_again(new_client: NewClien
 async def test_nothing_is_sent_where_one_is_refused(new_client: NewClient) -> None:
     client = new_client()
     mixed = pd.DataFrame({"m": pd.Series([1, "x"], dtype=object)})
-    with pytest.raises(DataError, match=r"cannot send 'bad': column 'm' holds int and str together"):
+    with pytest.raises(
+        DataError, match=r"cannot send 'bad': column 'm' holds int and str together"
+    ):
         await client.send(good=table(), bad=mixed)
     with pytest.raises(DataError, match=r"cannot send 'bad' \(object\): there is no file format"):
         await client.send(good=table(), bad=object())
@@ -87,7 +91,9 @@ KINDS: dict[str, Any] = {
     "plan": {"a": [1, (2, 3)], 4: None},
     "number": 5,
     "series": pd.Series([1, 2], name="s"),
-    "arrow": pa.table({"a": [1, None], "m": pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64()))}),
+    "arrow": pa.table(
+        {"a": [1, None], "m": pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64()))}
+    ),
 }
 
 

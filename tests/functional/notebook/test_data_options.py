@@ -26,7 +26,7 @@ COMMANDS = {
     "text": "mkdir -p out && printf 'a,b\\n1,2\\n' >out/plain.csv",
     "nothing": "rm -rf out",
     "two": "mkdir -p out && echo 1 >out/one.json && echo 2 >out/two.json && echo x >out/three.npy",
-    "chart": "mkdir -p out && python3 -c \"from PIL import Image;"
+    "chart": 'mkdir -p out && python3 -c "from PIL import Image;'
     "Image.new('RGB', (30, 20)).save('out/chart.png')\"",
 }
 FRAME = """
