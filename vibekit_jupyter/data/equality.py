@@ -97,7 +97,7 @@ def _same_array(left: Any, right: Any) -> bool:  # noqa: PLR0911  (a case a type
         known = (left.to_numpy(float, na_value=0.0), right.to_numpy(float, na_value=0.0))
         if not same_values(known[0].tolist(), known[1].tolist()):
             return False
-        return left.isna().tolist() == right.isna().tolist()
+        return bool(left.isna().tolist() == right.isna().tolist())
     if type(left).__name__ == "ArrowExtensionArray":
         ours, theirs = left.__arrow_array__(), right.__arrow_array__()
         return bool(ours.equals(theirs)) or same_values(ours.to_pylist(), theirs.to_pylist())
