@@ -18,6 +18,7 @@ __all__ = [
     "KEY",
     "arrow",
     "batch_rows",
+    "check_types",
     "metadata_of",
     "read_table",
     "with_metadata",
@@ -123,7 +124,7 @@ def read_table(path: Path, shown: str) -> Any:
             size, rows = unpacked_size(view)
         with pa.memory_map(str(path)) as source:
             reader = pa.ipc.open_file(source)
-            _check_types(reader.schema, shown)
+            check_types(reader.schema, shown)
             costly = sum(not str(field.type).startswith(CHEAP) for field in reader.schema)
             compressed = size > path.stat().st_size
             # What is not compressed is a map of the file; what becomes objects is not.
@@ -135,7 +136,7 @@ def read_table(path: Path, shown: str) -> Any:
     return table
 
 
-def _check_types(schema: Any, shown: str) -> None:
+def check_types(schema: Any, shown: str) -> None:
     """Refuse the types in which few bytes stand for very many."""
     pa = arrow("")
     waiting = [field.type for field in schema]

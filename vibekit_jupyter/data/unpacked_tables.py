@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.data.arrow_files import arrow, metadata_of, read_table
+from vibekit_jupyter.data.arrow_files import arrow, check_types, metadata_of, read_table
 from vibekit_jupyter.data.ipc_size import unpacked_size
 from vibekit_jupyter.data.known_types import has, loaded
 from vibekit_jupyter.data.memory import check_room
@@ -56,18 +56,20 @@ def _is_of_polars(path: Path, shown: str) -> bool:
     pa = arrow(f"Reading {shown!r}")
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            told = reader.schema.metadata or {}
+            schema = reader.schema
     except NotImplementedError:
         return True  # a type that polars alone has
-    return b"pandas" not in told and metadata_of(reader.schema).get("kind") != "pyarrow.Table"
+    check_types(schema, shown)
+    kind = str(metadata_of(schema).get("kind", ""))
+    return b"pandas" not in (schema.metadata or {}) and not kind.startswith(("pandas.", "pyarrow."))
 
 
 def _polars(path: Path, shown: str) -> tuple[Any, str, str]:
     import polars as pl
 
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        size, _ = unpacked_size(view)
-    check_room(shown, size)
+        size, rows = unpacked_size(view)
+    check_room(shown, size + 8 * rows)
     frame = pl.read_ipc(path)
     return frame, told_of(frame), ""
 
