@@ -56,10 +56,20 @@ def frame_of(table: Any) -> Any:
 
 
 def _to_pandas(table: Any) -> Any:
-    """Return a table as pandas alone reads it: the columns one after the other."""
+    """Return a table as pandas alone reads it: the columns one after the other.
+
+    A map of a file is read-only, and pandas writes into what it takes for its own.
+    """
     frame = table.to_pandas(split_blocks=True, self_destruct=True, use_threads=False)
-    # Before it copied on write, pandas wrote into what a map of a file does not let it.
-    return frame.copy() if _is_old() else frame
+    for at in range(frame.shape[1]):
+        values = frame.iloc[:, at].array
+        if type(values).__name__ in ("ArrowStringArray", "ArrowExtensionArray"):
+            continue  # nobody writes into these
+        if type(values).__name__ == "NumpyExtensionArray" and values.to_numpy().flags.writeable:
+            continue
+        frame.isetitem(at, values.copy())
+        del values
+    return frame
 
 
 def _is_old() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -165,3 +166,37 @@ async def test_nothing_is_imported_for_what_is_not_used(new_client: NewClient) -
     done = await client.execute_command("true")
     assert done.exit_code == 0
     assert "torch" not in sys.modules
+
+
+async def test_a_send_that_is_stopped_leaves_what_was_there(new_client: NewClient) -> None:
+    client = new_client()
+    await client.send(df=table())
+    before = (await client.execute_command("sha256sum data/df.arrow")).stdout
+    large = pd.DataFrame(
+        {f"c{at}": np.random.default_rng(at).random(2_000_000) for at in range(20)}
+    )
+    sending = asyncio.create_task(client.send(df=large))
+    while len(await files_of(client, "data")) < 2:  # it is under way
+        assert not sending.done()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert await files_of(client, "data") == ["df.arrow"]
+    assert (await client.execute_command("sha256sum data/df.arrow")).stdout == before
+
+
+async def test_a_memory_that_is_mapped_can_be_written_to(new_client: NewClient) -> None:
+    client = new_client()
+    frame = pd.DataFrame({"x": np.arange(1000.0), "n": range(1000)})
+    frame["t"] = pd.date_range("2020", periods=1000, tz="UTC")
+    await client.send(df=frame)
+    await client.execute_command(
+        "mkdir out; python3 -c \"import pandas as pd; pd.read_feather('data/df.arrow')"
+        ".to_feather('out/back.arrow', compression='uncompressed', chunksize=1000)\""
+    )
+    back = await client.fetch("back")
+    back.loc[0, "x"] = 5.0
+    back["y"] = back["x"] + 1
+    assert back.sort_values("x").shape == (1000, 4)
+    back.loc[0, "t"] = back.loc[1, "t"]
+    assert back.loc[0, ["x", "n", "y"]].tolist() == [5.0, 0.0, 6.0]
