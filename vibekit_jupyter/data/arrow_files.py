@@ -28,7 +28,8 @@ __all__ = [
 KEY: Final = b"vibekit"
 """Under this name of a schema's metadata stands what Arrow does not know of a value."""
 
-BATCH: Final = 8 * 1024**2  # bytes
+BATCH: Final = 16 * 1024**2  # bytes
+LARGE: Final = 256 * 1024
 MOST_METADATA: Final = 8 * 1024**2
 CHEAP: Final = ("int", "uint", "float", "halffloat", "double", "timestamp", "duration", "date")
 
@@ -85,9 +86,20 @@ class _Pieces:
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def take(self) -> bytes:
-        taken, self._pieces = b"".join(self._pieces), []
-        return taken
+    def take(self) -> Iterator[bytes]:
+        """Yield what was written: large pieces as they are, small ones together."""
+        taken, self._pieces = self._pieces, []
+        small: list[bytes] = []
+        for piece in taken:
+            if len(piece) < LARGE:
+                small.append(piece)
+                continue
+            if small:
+                yield b"".join(small)
+                small = []
+            yield piece
+        if small:
+            yield b"".join(small)
 
 
 def write_ipc(
@@ -100,8 +112,8 @@ def write_ipc(
     with pa.ipc.new_file(pa.PythonFile(pieces, "w"), schema, options=options) as writer:
         for batch in batches():
             writer.write_batch(batch)
-            yield pieces.take()
-    yield pieces.take()
+            yield from pieces.take()
+    yield from pieces.take()
 
 
 def read_table(path: Path, shown: str) -> Any:

@@ -222,12 +222,14 @@ def _column(
     values = series.array
     told = told_dtype(dtype, in_index=in_index)
 
+    import numpy as np
+
     def rows(first: int, last: int) -> Any:
         pa = arrow("Sending a table")
         part = values[first:last]
         if hasattr(part, "to_numpy") and type(part).__name__ == "NumpyExtensionArray":
             part = part.to_numpy()
-        return as_one_array(pa.array(part, from_pandas=True))
+        return as_one_array(pa.array(part, from_pandas=not isinstance(part, np.ndarray)))
 
     pa = arrow("Sending a table")
     try:
