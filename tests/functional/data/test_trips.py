@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -161,11 +162,19 @@ async def test_what_does_not_come_back_is_told_in_a_sentence(
     assert "\n" not in str(raised.value)
 
 
-async def test_nothing_is_imported_for_what_is_not_used(new_client: NewClient) -> None:
-    client = new_client()
-    done = await client.execute_command("true")
-    assert done.exit_code == 0
-    assert "torch" not in sys.modules
+IMPORTS = """
+import sys, vibekit_jupyter.client, vibekit_jupyter.data.packing as packing
+for value in ([1], "x", b"x", {"a": None}):
+    packing.check_kind("v", value)
+print([name for name in ("pandas", "numpy", "pyarrow", "polars", "PIL") if name in sys.modules])
+"""
+
+
+def test_nothing_is_imported_that_the_person_has_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 async def test_a_send_that_is_stopped_leaves_what_was_there(new_client: NewClient) -> None:
