@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.code.interpreters import Interpreters
 from vibekit_jupyter.code.runner import CodeRunner
+from vibekit_jupyter.data.sending import Sender
+from vibekit_jupyter.data.verbs import DataVerbs
 from vibekit_jupyter.errors import CommandError, VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.files.verbs import FileVerbs
@@ -33,6 +35,7 @@ from vibekit_jupyter.settings.prices import price_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from vibekit_jupyter.data.luggage import Luggage
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import CommandResult, Result
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(CodeRunner, RunRecords, FileVerbs):
+class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -88,6 +91,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
             check_session_id(session_id)
         self._workspace.book.current = session_id
         self._interpreters = Interpreters(self._workspace.book.registry)
+        self._sender = Sender()
 
     def __repr__(self) -> str:
         return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
@@ -159,6 +163,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
         max_output_tokens: int | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
+        inputs: Mapping[str, object] | None = None,
+        outputs: Sequence[str] = (),
+        schema_only: bool = False,
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
@@ -189,6 +196,11 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
             Optional fields of requests that are left out for a model service that refuses them.
         cell
             Which cell of a notebook asks, for the record.
+        inputs, outputs
+            Variables that go into the sandbox as files first, and names of those that the agent
+            is to leave there: they are the result's ``outputs``. See ``send`` and ``fetch``.
+        schema_only
+            Tell the model of the inputs' columns and types alone, not of what stands in them.
         on_event
             Called with every event; the last one is ``RunFinished``, also when the run fails
             or is cancelled.
@@ -218,6 +230,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
                 cell=cell,
                 without=without,
                 tell=tell,
+                luggage=self._luggage(
+                    inputs, outputs, schema_only=schema_only, mode=mode or self.settings.mode
+                ),
                 settings=dataclasses.replace(
                     self.settings,
                     mode=config.mode_name(mode or self.settings.mode),
@@ -317,6 +332,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
         cell: str,
         without: str | Sequence[str] | None,
         tell: Callable[[Event], None],
+        luggage: Luggage | None,
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
@@ -385,4 +401,5 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs):
                 silence=settings.silence,
             ),
             effort=settings.effort,
+            luggage=luggage,
         )

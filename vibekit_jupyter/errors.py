@@ -5,6 +5,7 @@
     VibeKitError
     ├── AgentNotInitializedError      credentials missing or wrong in form
     ├── ConfigurationError            an option, a name or a value that cannot be used
+    ├── DataError                     data that cannot be sent, or be taken back
     ├── RegistryError                 sessions.sqlite cannot be read or written
     ├── SessionError
     │   ├── SessionNotFoundError      killed, expired, or never there
@@ -51,6 +52,7 @@ __all__ = [
     "CommandError",
     "ConfigurationError",
     "ContextTooLongError",
+    "DataError",
     "FilesError",
     "ModelAuthenticationError",
     "ModelError",
@@ -145,6 +147,10 @@ class AgentNotInitializedError(VibeKitError):
 
 class ConfigurationError(VibeKitError, ValueError):
     """An option, a name or a value that cannot be used."""
+
+
+class DataError(VibeKitError):
+    """Data that cannot be sent to a sandbox, or be taken back from one."""
 
 
 class RegistryError(VibeKitError):

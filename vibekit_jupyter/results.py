@@ -154,6 +154,8 @@ class Result:
         Seconds.
     cost
         Dollars, where the model's price is known (``VIBEKIT_PRICES``).
+    outputs
+        The variables that came back, by name; a run of the record has none.
     """
 
     session_id: str | None
@@ -169,6 +171,7 @@ class Result:
     steps: int = 0
     duration: float = 0.0
     cost: float | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def exit_code(self) -> int | None:

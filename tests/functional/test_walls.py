@@ -17,6 +17,8 @@ BREACHES = {
     "sandbox/connection.py": "from vibekit_jupyter.services.process import own_mark",
     "agents/loop.py": "from vibekit_jupyter.sessions.registry import Registry",
     "sessions/book.py": "from vibekit_jupyter.runs.run import Run",
+    "data/sending.py": "from vibekit_jupyter.runs.redact import Redactor",
+    "sessions/names.py": "from vibekit_jupyter.data.packing import pack",
     "runs/records.py": "from vibekit_jupyter.client import VibeKit",
     "code/told.py": "from vibekit_jupyter.runs.redact import Redactor",
     "runs/lesson.py": "from vibekit_jupyter.code.told import Shown",

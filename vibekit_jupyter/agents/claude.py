@@ -204,6 +204,8 @@ def _blocks(
     message: UserMessage | AssistantMessage | ToolResults, model: Model | None
 ) -> Iterator[dict[str, Any]]:
     if isinstance(message, UserMessage):
+        if message.data:
+            yield {"type": "text", "text": message.data}
         yield {"type": "text", "text": message.text}
     elif isinstance(message, ToolResults):
         for result in message.results:

@@ -193,6 +193,8 @@ def _input(request: Request, model: Model, verbatim: int) -> Iterator[dict[str, 
             for item in said or [{"role": "assistant", "content": NOTHING_SAID}]:
                 yield _once(item, known)
         else:
+            if message.data:
+                yield {"role": "user", "content": message.data}
             yield {"role": "user", "content": message.text}
 
 

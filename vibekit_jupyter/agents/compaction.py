@@ -101,6 +101,8 @@ def _transcript(messages: Iterable[Message]) -> str:
 
 def _parts(message: Message) -> Iterator[str]:
     if isinstance(message, UserMessage):
+        if message.data:
+            yield f"## Data\n{_cut(message.data, MOST_OF_MESSAGE)}"
         yield f"## The person\n{_cut(message.text, MOST_OF_MESSAGE)}"
     elif isinstance(message, ToolResults):
         for result in message.results:

@@ -40,9 +40,10 @@ NOT_SHOWN = "(the picture could not be shown: the model service does not take it
 
 @dataclass(frozen=True)
 class UserMessage:
-    """What the person asked, byte for byte."""
+    """What the person asked, byte for byte; ``data`` tells of the variables that came with it."""
 
     text: str
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Conversation:
         if given != [call.call_id for call in self.open_calls]:
             raise ValueError("each tool call needs its result next, and nothing else has one")
         if isinstance(message, UserMessage):
-            message = UserMessage(well_formed(message.text))
+            message = UserMessage(well_formed(message.text), well_formed(message.data))
         self._messages.append(message)
 
     def close(self, reason: str, *, text: str = "", results: Mapping[str, ToolResult]) -> None:
@@ -237,6 +238,7 @@ def message_to_dict(message: Message) -> dict[str, Any]:
         **{
             name: [_part(part) for part in value] if isinstance(value, tuple) else value
             for name, value in vars(message).items()
+            if value or name != "data"  # most have none, and older versions know none
         },
     }
 
@@ -250,7 +252,7 @@ def _part(part: ToolCall | ToolResult | dict[str, Any]) -> dict[str, Any]:
 def _message(data: Mapping[str, Any]) -> Message:
     match data["role"]:
         case "user":
-            return UserMessage(data["text"])
+            return UserMessage(data["text"], data.get("data", ""))
         case "tools":
             return ToolResults(tuple(ToolResult(**result) for result in data["results"]))
         case _:

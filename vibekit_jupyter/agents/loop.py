@@ -88,13 +88,15 @@ async def run_agent(
     before_tools: asyncio.Future[None] | None = None,
     run: int | None = None,
     place: str = "",
+    data: str = "",
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
     However it ends, the conversation is one that both vendors accept next time. Iterate it
     under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
     in ``changes``; the first one waits for ``before_tools``; commands bear the number ``run``.
-    ``place`` is what the model is told of the sandbox at hand (``surroundings``).
+    ``place`` is what the model is told of the sandbox at hand (``surroundings``), ``data`` what it
+    is told of the variables that came with the prompt.
 
     Raises
     ------
@@ -108,7 +110,7 @@ async def run_agent(
     toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
     told = instructions(mode, place)
     work = _Work(vendor, conversation, toolbox, told, limits or Limits(), effort, before_tools)
-    conversation.append(UserMessage(prompt))
+    conversation.append(UserMessage(prompt, data))
     try:
         async with aclosing(work.steps()) as events:
             async for event in events:

@@ -15,6 +15,7 @@ from IPython.core.magic import (
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.askers import Askers, cell_name
+from vibekit_jupyter.notebook.data_options import variables_of
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
@@ -52,6 +53,27 @@ _OPTIONS = (
         "--without",
         metavar="FIELDS",
         help="optional fields of requests that the model service refuses, with commas between",
+    ),
+    argument(
+        *("-i", "--in"),
+        dest="inputs",
+        metavar="NAME[,NAME]",
+        action="append",
+        default=[],
+        help="put variables into the sandbox first, as files in data/",
+    ),
+    argument(
+        *("-o", "--out"),
+        dest="outputs",
+        metavar="NAME[,NAME]",
+        action="append",
+        default=[],
+        help="have the agent leave these, and make them variables",
+    ),
+    argument(
+        "--schema-only",
+        action="store_true",
+        help="tell the model the names and types of columns, and no values",
     ),
     argument("--private", action="store_true", help="keep the prompt out of the output's metadata"),
 )
@@ -108,8 +130,9 @@ class VibekitMagics(Magics):
         if options is None:
             return None
         with plain_errors(debug=options.debug):
-            run = self._start(options, self._cells.prompt(cell))
-            return run.blocking(in_kernel=hasattr(self.shell, "kernel"))
+            namespace = {**self.shell.user_ns, **(local_ns or {})}
+            run = self._start(options, self._cells.prompt(cell), namespace)
+            return self._taken(run.blocking(in_kernel=hasattr(self.shell, "kernel")))
 
     @no_var_expand
     @cell_magic
@@ -122,7 +145,15 @@ class VibekitMagics(Magics):
         if options is None:
             return
         with plain_errors(debug=options.debug):
-            await self._start(options, self._cells.prompt(cell), owns_cell=True).awaited()
+            prompt = self._cells.prompt(cell)
+            run = self._start(options, prompt, self.shell.user_ns, owns_cell=True)
+            self._taken(await run.awaited())
+
+    def _taken(self, result: Result) -> Result:
+        """Make variables of what came back, all at once: before, each is what it was."""
+        if result.outputs:
+            self.shell.push(dict(result.outputs))  # type: ignore[no-untyped-call]  # IPython's own
+        return result
 
     def _cell_options(self, line: str) -> Namespace | None:
         options = CELL.parse(split_words(line), self.shell.user_ns)
@@ -139,16 +170,23 @@ class VibekitMagics(Magics):
             self._show_last(full=options.full or prompt.endswith("--full"))
         else:
             with plain_errors(debug=options.debug):
-                self._start(options, prompt).blocking(in_kernel=hasattr(self.shell, "kernel"))
+                run = self._start(options, prompt, namespace)
+                self._taken(run.blocking(in_kernel=hasattr(self.shell, "kernel")))
 
     def _start(
-        self, options: Namespace, prompt: str, *, owns_cell: bool = False
+        self,
+        options: Namespace,
+        prompt: str,
+        namespace: Mapping[str, Any],
+        *,
+        owns_cell: bool = False,
     ) -> CellRun | RecordedRun:
         if not prompt.strip():
             raise UsageError("The prompt is empty. Say what the agent is to do.")
         asker = self._askers.of(prompt)
+        variables = variables_of(options, namespace)
         run = self._recorded(options, prompt, asker) or self._new(
-            options, prompt, asker, owns_cell=owns_cell
+            options, prompt, asker, variables, owns_cell=owns_cell
         )
         self._last = run
         return run
@@ -159,8 +197,10 @@ class VibekitMagics(Magics):
         from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
 
         chosen = reruns()
-        if chosen == "always":
-            return None
+        if chosen == "always" or (options.outputs and chosen == "never"):
+            return None  # what came back is not on record
+        if options.outputs:
+            raise not_recorded()
         turn = get_client().recorded(
             prompt,
             agent=options.agent,
@@ -175,7 +215,15 @@ class VibekitMagics(Magics):
             return None
         return RecordedRun(self.shell, turn, private=options.private)
 
-    def _new(self, options: Namespace, prompt: str, asker: Asker, *, owns_cell: bool) -> CellRun:
+    def _new(
+        self,
+        options: Namespace,
+        prompt: str,
+        asker: Asker,
+        variables: Mapping[str, Any],
+        *,
+        owns_cell: bool,
+    ) -> CellRun:
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.render import run_display
         from vibekit_jupyter.notebook.run import CellRun
@@ -196,6 +244,8 @@ class VibekitMagics(Magics):
             max_output_tokens=options.max_output_tokens,
             without=options.without,
             cell=asker.cell,
+            schema_only=options.schema_only,
+            **variables,
         )
 
     def _show_last(self, *, full: bool) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sessions.session import Session
     from vibekit_jupyter.settings.prices import Price
 
-__all__ = ["Ready", "Run"]
+__all__ = ["Luggage", "Ready", "Run"]
 
 # Between the words of one answer and of the next.
 PARAGRAPH = "\n\n"
@@ -66,6 +66,16 @@ class Ready:
     sandbox: Sandbox
     vendor: Vendor
     created: bool
+
+
+class Luggage(Protocol):
+    """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
+
+    async def bring(self, sandbox: Sandbox, note: Callable[[str], None]) -> str:
+        """Send what goes, and return what the model is told of it."""
+
+    async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
+        """Return what came back: all of it, or none."""
 
 
 class Run:
@@ -117,6 +127,7 @@ class Run:
         self._changes = Changes()
         self._usage = Usage()
         self._steps = 0
+        self._outputs: Mapping[str, Any] = {}
 
     def claim(self, service_id: str, session_id: str) -> None:
         """Begin the turn in a session, so that others see that a run goes on in it."""
@@ -140,6 +151,7 @@ class Run:
         explain: Callable[[VibeKitError], Awaitable[VibeKitError]],
         limits: Limits | None = None,
         effort: str | None = None,
+        luggage: Luggage | None = None,
     ) -> Result:
         """Prepare, run the agent, record the turn, and return what it leaves behind.
 
@@ -149,6 +161,8 @@ class Run:
             Makes ready what is needed, and claims the session.
         explain
             Finds out what an error about the session means.
+        luggage
+            What goes with it, and comes back.
         """
         status: Status = "done"
         sentence = ""
@@ -158,7 +172,7 @@ class Run:
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
             with telling(self._note):
-                await self._turn(ready, limits or Limits(), effort=effort)
+                await self._turn(ready, limits or Limits(), effort=effort, luggage=luggage)
         except BaseException as raised:
             status = _status(raised)
             error = raised
@@ -189,7 +203,9 @@ class Run:
             self._finish_record(status, sentence)
         return self._result(status)
 
-    async def _turn(self, ready: Ready, limits: Limits, *, effort: str | None) -> None:
+    async def _turn(
+        self, ready: Ready, limits: Limits, *, effort: str | None, luggage: Luggage | None
+    ) -> None:
         session, registry = ready.session, self._registry
         if self._number is None:
             self.claim(session.service_id, session.id)
@@ -204,6 +220,11 @@ class Run:
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
+        data = ""
+        if luggage is not None:
+            # Before the look: what was sent is not what the run made.
+            async with kept_alive(ready.sandbox):
+                data = await luggage.bring(ready.sandbox, self._say)
         async with kept_alive(ready.sandbox), looking as before_tools:
             around = await surroundings(ready.sandbox, internet=_internet(ready))
             if around.read:
@@ -220,6 +241,7 @@ class Run:
                 before_tools=before_tools,
                 run=self._run,
                 place=around.text,
+                data=data,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:
@@ -228,6 +250,8 @@ class Run:
                         self._record.write()
                     else:
                         self._record.write_soon()
+            if luggage is not None:
+                self._outputs = await luggage.take(ready.sandbox, self._say)
         if notice := pause_notice(ready.sandbox.ends_at - datetime.now(UTC)):
             self._note(Notice(notice))
         self._record.write()
@@ -268,6 +292,9 @@ class Run:
                 yield event
         if ended is not None:
             raise ended
+
+    def _say(self, sentence: str) -> None:
+        self._note(Notice(sentence))
 
     def _note(self, event: Event) -> None:
         for told in self._redactor.event(event):
@@ -310,6 +337,7 @@ class Run:
             steps=self._steps,
             duration=self._elapsed(),
             cost=self._cost(),
+            outputs=self._outputs,
         )
 
 

@@ -1,0 +1,273 @@
+"""Parcels on their way up: made in a thread while the last piece is sent, renamed when whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.resources
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vibekit_jupyter.data.packing import pack
+from vibekit_jupyter.data.refusals import cannot_send, size_text, too_large
+from vibekit_jupyter.data.sandbox_has import sandbox_has
+from vibekit_jupyter.errors import DataError, SandboxError, SessionNotFoundError, VibeKitError
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Generator,
+        Mapping,
+        Sequence,
+    )
+
+    from vibekit_jupyter.data.parcel import Parcel, SandboxHas
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.sandbox.file_streams import Stamp
+
+__all__ = ["FOLDER", "HELPER", "Sender", "Sent", "put"]
+
+HOME: Final = "/home/user"
+FOLDER: Final = "data"
+HELPER: Final = "npz_frames.py"
+MOST_HASHED: Final = 64_000_000
+"""Bytes up to which all of a variable is looked at for whether it is as it was."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A variable that is in the sandbox now.
+
+    Attributes
+    ----------
+    name, kind, extent
+        What it is.
+    path
+        Where it is, from the home folder on.
+    size
+        Bytes.
+    seconds
+        How long it took.
+    unchanged
+        It was there already, and was not sent again.
+    parcel
+        What it was made ready as.
+    """
+
+    name: str
+    kind: str
+    extent: str
+    path: str
+    size: int
+    seconds: float
+    unchanged: bool
+    parcel: Parcel
+
+    def __str__(self) -> str:
+        if self.unchanged:
+            return f"{self.name} → {self.path}  unchanged"
+        note = f" ({self.parcel.note})" if self.parcel.note else ""
+        took = f"{self.seconds:.1f} s"
+        return f"{self.name} → {self.path}  {self.extent}, {size_text(self.size)}, {took}{note}"
+
+
+class Sender:
+    """Sends variables to sandboxes, and knows what is there already."""
+
+    def __init__(self) -> None:
+        self._there: dict[tuple[str, str], tuple[bytes, Stamp]] = {}
+
+    async def send(
+        self, sandbox: Sandbox, values: Mapping[str, object], tell: Callable[[Sent], None]
+    ) -> Sequence[Sent]:
+        """Send variables: all of them, or none where one is refused.
+
+        Parameters
+        ----------
+        tell
+            Called with each that is there.
+
+        Raises
+        ------
+        DataError
+            One cannot be sent.
+        """
+        there = await sandbox_has(sandbox)
+        parcels = [await asyncio.to_thread(pack, *each, there) for each in values.items()]
+        _check_sizes(parcels, there)
+        digests = [await asyncio.to_thread(_digest, parcel, there) for parcel in parcels]
+        stamps = {stamp.name: stamp for stamp in await sandbox.stamps(f"{HOME}/{FOLDER}")}
+        if any(parcel.helper for parcel in parcels):
+            await self.send_helper(sandbox, stamps)
+        sent = []
+        for parcel, digest in zip(parcels, digests, strict=True):
+            known = self._there.get((sandbox.id, parcel.file))
+            began = time.monotonic()
+            if known and digest and known == (digest, stamps.get(parcel.file)):
+                size, unchanged = known[1].size, True
+            else:
+                stamp = await put(sandbox, parcel, there)
+                size, unchanged = stamp.size, False
+                self._there.pop((sandbox.id, parcel.file), None)
+                if digest:
+                    self._there[sandbox.id, parcel.file] = (digest, stamp)
+            path = f"{FOLDER}/{parcel.file}"
+            seconds = time.monotonic() - began
+            one = Sent(
+                parcel.name, parcel.kind, parcel.extent, path, size, seconds, unchanged, parcel
+            )
+            sent.append(one)
+            tell(one)
+        return sent
+
+    async def send_helper(self, sandbox: Sandbox, stamps: Mapping[str, Stamp]) -> None:
+        """Put beside the data what reads and writes frames where there is no pyarrow."""
+        text = importlib.resources.files("vibekit_jupyter.data").joinpath(HELPER).read_bytes()
+        there = stamps.get(HELPER)
+        if there is None or there.size != len(text):
+            try:
+                await sandbox.write_file(f"{HOME}/{FOLDER}/{HELPER}", text)
+            except OSError as error:
+                raise _not_written(f"{FOLDER}/{HELPER}", error) from error
+
+
+def _check_sizes(parcels: Sequence[Parcel], there: SandboxHas) -> None:
+    for parcel in parcels:
+        if there.file_limit is not None and parcel.size > there.file_limit:
+            raise too_large(
+                f"{parcel.name!r}", parcel.size, "a file in this sandbox may have", there.file_limit
+            )
+    if there.free is not None and (size := sum(parcel.size for parcel in parcels)) > there.free:
+        name = parcels[0].name if len(parcels) == 1 else "the data"
+        raise too_large(f"{name!r}", size, "the sandbox's disk has room for", there.free)
+
+
+def _digest(parcel: Parcel, there: SandboxHas) -> bytes:
+    """Return what tells a parcel from others, empty for a large one; it is made once for that."""
+    if parcel.size > MOST_HASHED:
+        return b""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    for piece in _made(parcel):
+        digest.update(piece)
+        size += len(piece)
+    if there.file_limit is not None and size > there.file_limit:
+        raise too_large(
+            f"{parcel.name!r}", size, "a file in this sandbox may have", there.file_limit
+        )
+    return digest.digest()
+
+
+def _made(parcel: Parcel) -> Generator[bytes, None, None]:
+    """Yield a parcel's pieces; what fails meanwhile may hold values, and is not passed on."""
+    try:
+        yield from parcel.parts()
+    except (VibeKitError, GeneratorExit):
+        raise
+    except OSError as error:
+        why = f"this machine could not hold it on the way ({error.strerror or 'no room'})"
+        raise cannot_send(parcel.name, why) from None
+    except MemoryError:
+        raise cannot_send(parcel.name, "this kernel has not the memory to write it") from None
+    except Exception as error:  # noqa: BLE001  (a library's)
+        raise cannot_send(
+            parcel.name, f"it could not be written ({type(error).__name__}): send its parts"
+        ) from None
+
+
+async def put(sandbox: Sandbox, parcel: Parcel, there: SandboxHas) -> Stamp:
+    """Send a parcel under another name, then give it its own.
+
+    Raises
+    ------
+    DataError
+        It cannot be written, here or there.
+    SandboxError, SessionNotFoundError
+        The sandbox service failed, or the sandbox is gone.
+    """
+    final = f"{HOME}/{FOLDER}/{parcel.file}"
+    part = f"{HOME}/{FOLDER}/.{parcel.file}.{secrets.token_hex(4)}.part"
+    pieces = _Ahead(parcel, there)
+    try:
+        try:
+            await pieces.sent_by(lambda made: sandbox.send_file(part, made))
+        except VibeKitError as error:
+            raise pieces.error or error from None
+        except OSError as error:
+            raise pieces.error or _not_written(f"{FOLDER}/{parcel.file}", error) from error
+        except Exception:
+            # An SDK has its own word for what goes wrong in what it sends.
+            if pieces.error is None:
+                raise
+            raise pieces.error from None
+        try:
+            return await sandbox.move_file(part, final)
+        except OSError as error:
+            raise _not_written(f"{FOLDER}/{parcel.file}", error) from error
+    except BaseException:
+        with contextlib.suppress(SandboxError, SessionNotFoundError, OSError, TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.shield(sandbox.remove_file(part))
+        raise
+
+
+def _not_written(path: str, error: OSError) -> DataError:
+    words = " ".join(str(error).split())[:200]
+    return DataError(f"{path} cannot be written in the sandbox: {words}.")
+
+
+class _Ahead:
+    """A parcel's pieces, the next one made in a thread while the last is sent.
+
+    Attributes
+    ----------
+    error
+        What went wrong while they were made: whoever sends them may hide it.
+    """
+
+    def __init__(self, parcel: Parcel, there: SandboxHas) -> None:
+        self._parcel = parcel
+        self._limit = there.file_limit
+        self._is_over = False
+        self.error: DataError | None = None
+
+    async def sent_by(self, send: Callable[[AsyncIterator[bytes]], Awaitable[None]]) -> None:
+        """Have the pieces sent, and make no more of them when that has ended."""
+        pieces = self._pieces()
+        try:
+            await send(pieces)
+        finally:
+            self._is_over = True
+            with contextlib.suppress(RuntimeError):  # the transport may still be waiting for one
+                await pieces.aclose()
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        made = _made(self._parcel)
+        size = 0
+        making = asyncio.create_task(asyncio.to_thread(next, made, None))
+        try:
+            while (piece := await making) is not None and not self._is_over:
+                making = asyncio.create_task(asyncio.to_thread(next, made, None))
+                size += len(piece)
+                if self._limit is not None and size > self._limit:
+                    raise too_large(
+                        f"{self._parcel.name!r}",
+                        size,
+                        "a file in this sandbox may have",
+                        self._limit,
+                    )
+                if piece:
+                    yield piece
+        except DataError as error:
+            self.error = error
+            raise
+        finally:
+            await asyncio.wait([making])  # a thread goes on to its end
+            if not making.cancelled():
+                making.exception()
+            made.close()
