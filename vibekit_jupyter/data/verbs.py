@@ -42,7 +42,7 @@ class DataVerbs:
             One cannot be sent: its column and the way out are named.
         """
         checked = check_inputs(values)
-        sandbox = await self._sandbox()
+        sandbox = await self._connected()
         async with self._workspace.explained(), kept_alive(sandbox):
             return await self._sender.send(sandbox, checked, lambda _: None)
 
@@ -58,11 +58,11 @@ class DataVerbs:
             It did not come back, is too large, or is not what its name says.
         """
         names = check_names([name])
-        sandbox = await self._sandbox()
+        sandbox = await self._connected()
         async with self._workspace.explained(), kept_alive(sandbox):
             return (await fetch(sandbox, names))[name]
 
-    async def _sandbox(self) -> Sandbox:
+    async def _connected(self) -> Sandbox:
         self._workspace.check_initialized()
         session_id, _ = await self._workspace.current_or_new()
         return await self._workspace.connect(session_id)
