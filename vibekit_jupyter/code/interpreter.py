@@ -227,7 +227,7 @@ class Interpreter:
         if current is not None and current.id == number:
             self._current[stream] = None
         request = self._requests.get(number)
-        if request is None:
+        if request is None or stream in request.ended:
             return
         request.ended.add(stream)
         if stream == "stdout":
