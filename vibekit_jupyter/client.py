@@ -150,6 +150,7 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps: int | None = None,
         max_tokens: int | None = None,
         cell: str = "",
+        sent: str = "",
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
@@ -174,8 +175,9 @@ class VibeKit(SessionVerbs, RunRecords):
         max_steps, max_tokens
             Stop after so many answers of the model, or tokens in and out, with a
             ``RunLimitError``; the next prompt can go on.
-        cell
-            Which cell of a notebook asks, for the record.
+        cell, sent
+            Which cell of a notebook asks, and in a few words what of the notebook is in the
+            prompt, for the record.
         on_event
             Called with every event; the last one is ``RunFinished``, also when the run fails
             or is cancelled.
@@ -203,6 +205,7 @@ class VibeKit(SessionVerbs, RunRecords):
                 session=session,
                 fresh=fresh,
                 cell=cell,
+                sent=sent,
                 tell=tell,
                 settings=dataclasses.replace(
                     self.settings,
@@ -290,6 +293,7 @@ class VibeKit(SessionVerbs, RunRecords):
         session: str | None,
         fresh: bool,
         cell: str,
+        sent: str,
         tell: Callable[[Event], None],
         settings: Settings,
     ) -> Result:
@@ -314,6 +318,7 @@ class VibeKit(SessionVerbs, RunRecords):
             session_name=known.name if known else None,
             demo=chosen is None,
             cell=cell,
+            sent=sent,
         )
 
         async def ready_session() -> tuple[Sandbox, bool]:
