@@ -32,6 +32,8 @@ class Cell:
     ----------
     status
         ``ok``, ``error`` or ``aborted``, as the kernel replied.
+    next_input
+        What the kernel asks the frontend to put into a new cell below, None without that.
     displays
         The data of each output that is no stream, with updates and ``clear_output`` applied.
     error
@@ -45,6 +47,7 @@ class Cell:
     error: list[str] | None = None
     ename: str = ""
     seconds: float = 0.0
+    next_input: str | None = None
 
     @property
     def text(self) -> str:
@@ -118,6 +121,10 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == message:
                 break
         cell.status = reply["content"]["status"]
+        for payload in reply["content"].get("payload", ()):
+            if payload["source"] == "set_next_input":
+                assert not payload["replace"]
+                cell.next_input = payload["text"]
         cell.seconds = time.monotonic() - began
         return cell
 
@@ -169,6 +176,15 @@ class Kernel:
         request["header"]["subshell_id"] = subshell
         self._client.shell_channel.send(request)
         return str(request["header"]["msg_id"])
+
+    def run_named(self, cell_id: str, code: str) -> Cell:
+        """Run a cell as JupyterLab does, which tells the kernel which one it is."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {},
+                   "allow_stdin": False, "stop_on_error": False}  # fmt: skip
+        request = self._client.session.msg("execute_request", content)
+        request["metadata"]["cellId"] = cell_id
+        self._client.shell_channel.send(request)
+        return self.end(str(request["header"]["msg_id"]))
 
     def run_all(self, *cells: str) -> list[Cell]:
         """Send all cells at once, as Run All does, and wait for them."""
