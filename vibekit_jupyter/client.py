@@ -12,13 +12,12 @@ from vibekit_jupyter.code.interpreters import Interpreters
 from vibekit_jupyter.code.runner import CodeRunner
 from vibekit_jupyter.data.sending import Sender
 from vibekit_jupyter.data.verbs import DataVerbs
-from vibekit_jupyter.errors import CommandError, VibeKitError
+from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.files.verbs import FileVerbs
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
-from vibekit_jupyter.sandbox.clean_shell import check_folder
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.checks import (
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.data.luggage import Luggage
     from vibekit_jupyter.events import Event
-    from vibekit_jupyter.results import CommandResult, Result
+    from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
 
@@ -163,6 +162,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
         max_output_tokens: int | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
+        sent: str = "",
         inputs: Mapping[str, object] | None = None,
         outputs: Sequence[str] = (),
         schema_only: bool = False,
@@ -194,8 +194,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
             How long one answer may be.
         without
             Optional fields of requests that are left out for a model service that refuses them.
-        cell
-            Which cell of a notebook asks, for the record.
+        cell, sent
+            Which cell of a notebook asks, and in a few words what of the notebook is in the
+            prompt, for the record.
         inputs, outputs
             Variables that go into the sandbox as files first, and names of those that the agent
             is to leave there: they are the result's ``outputs``. See ``send`` and ``fetch``.
@@ -229,6 +230,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
                 fresh=fresh,
                 cell=cell,
                 without=without,
+                sent=sent,
                 tell=tell,
                 luggage=self._luggage(
                     inputs, outputs, schema_only=schema_only, mode=mode or self.settings.mode
@@ -267,51 +269,6 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
             run.cancel()
             await asyncio.wait([run])
 
-    async def execute_command(
-        self,
-        command: str,
-        *,
-        timeout: float | None = None,
-        cwd: str | None = None,
-        on_stdout: Callable[[str], None] | None = None,
-        on_stderr: Callable[[str], None] | None = None,
-    ) -> CommandResult:
-        """Run a command in the current session's sandbox; the session is created on first use.
-
-        Parameters
-        ----------
-        command
-            Bash source.
-        timeout
-            Seconds; None is no limit.
-        cwd
-            Where it runs; None is the sandbox's home folder.
-
-        Raises
-        ------
-        ConfigurationError
-            One of these can be none.
-        CommandError
-            It exited with another code than 0, or ran out of time. It is the result, too.
-        """
-
-        def on_output(stream: Literal["stdout", "stderr"], text: str) -> None:
-            listener = on_stdout if stream == "stdout" else on_stderr
-            if listener is not None:
-                listener(text)
-
-        config.seconds("timeout", timeout)
-        check_folder(cwd)
-        self._workspace.check_initialized()
-        session_id, _ = await self._workspace.current_or_new()
-        sandbox = await self._workspace.connect(session_id)
-        result = await self._workspace.run(
-            sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
-        )
-        if result.exit_code != 0:
-            raise CommandError(result, session_id=session_id)
-        return result
-
     @property
     def _redactor(self) -> Redactor:
         return Redactor(secrets_of(self.settings))
@@ -331,6 +288,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
         fresh: bool,
         cell: str,
         without: str | Sequence[str] | None,
+        sent: str,
         tell: Callable[[Event], None],
         luggage: Luggage | None,
         settings: Settings,
@@ -360,6 +318,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
             session_name=known.name if known else None,
             demo=chosen is None,
             cell=cell,
+            sent=sent,
         )
 
         async def ready_session() -> tuple[Sandbox, bool]:

@@ -76,7 +76,8 @@ class Event:
 class RunStarted(Event):
     """The run began. ``session_id`` is None while its session is still to be created.
 
-    ``cell`` is the cell of a notebook that asked, as far as that is known.
+    ``cell`` is the cell of a notebook that asked, as far as that is known; ``sent`` says in a few
+    words what of the notebook is in the prompt.
     """
 
     agent: str
@@ -87,6 +88,7 @@ class RunStarted(Event):
     session_name: str | None = None
     demo: bool = False
     cell: str = ""
+    sent: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Cell:
     ----------
     status
         ``ok``, ``error`` or ``aborted``, as the kernel replied.
+    next_input
+        What the kernel asks the frontend to put into a new cell below, None without that.
     displays
         The data of each output that is no stream, with updates and ``clear_output`` applied.
     error
@@ -45,6 +47,7 @@ class Cell:
     error: list[str] | None = None
     ename: str = ""
     seconds: float = 0.0
+    next_input: str | None = None
 
     @property
     def text(self) -> str:
@@ -118,6 +121,10 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == message:
                 break
         cell.status = reply["content"]["status"]
+        for payload in reply["content"].get("payload", ()):
+            if payload["source"] == "set_next_input":
+                assert not payload["replace"]
+                cell.next_input = payload["text"]
         cell.seconds = time.monotonic() - began
         return cell
 
@@ -169,13 +176,17 @@ class Kernel:
         return str(request["header"]["msg_id"])
 
     def begin_named(self, cell: str, code: str) -> str:
-        """Send a cell with the name that JupyterLab has for it."""
-        request = self._request(code, metadata={"cellId": cell})
+        """Send a cell as JupyterLab does, which tells the kernel which one it is."""
+        request = self._request(code, stored=True, metadata={"cellId": cell})
         self._client.shell_channel.send(request)
         return str(request["header"]["msg_id"])
 
-    def _request(self, code: str, **options: Any) -> Any:
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+    def run_named(self, cell: str, code: str) -> Cell:
+        """Run a cell as JupyterLab does."""
+        return self.end(self.begin_named(cell, code))
+
+    def _request(self, code: str, *, stored: bool = False, **options: Any) -> Any:
+        content = {"code": code, "silent": False, "store_history": stored, "user_expressions": {},
                    "allow_stdin": False, "stop_on_error": False}  # fmt: skip
         return self._client.session.msg("execute_request", content, **options)
 

@@ -1,11 +1,14 @@
-"""The client's methods that run a person's own code."""
+"""The client's methods that run a person's own code and commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vibekit_jupyter.code.run import CodeRun, Opened
+from vibekit_jupyter.errors import CommandError
+from vibekit_jupyter.sandbox.clean_shell import check_folder
 from vibekit_jupyter.sessions.verbs import SessionVerbs
+from vibekit_jupyter.settings import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.code.languages import Language
     from vibekit_jupyter.code.run import Redacts
     from vibekit_jupyter.code.told import Output
-    from vibekit_jupyter.results import CodeResult
+    from vibekit_jupyter.results import CodeResult, CommandResult
 
 __all__ = ["CodeRunner"]
 
@@ -66,6 +69,51 @@ class CodeRunner(SessionVerbs):
                 on_output(told)
 
         return await (await self.code_run(code, language, session, tell, timeout=timeout)).go()
+
+    async def execute_command(
+        self,
+        command: str,
+        *,
+        timeout: float | None = None,
+        cwd: str | None = None,
+        on_stdout: Callable[[str], None] | None = None,
+        on_stderr: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Run a command in the current session's sandbox; the session is created on first use.
+
+        Parameters
+        ----------
+        command
+            Bash source.
+        timeout
+            Seconds; None is no limit.
+        cwd
+            Where it runs; None is the sandbox's home folder.
+
+        Raises
+        ------
+        ConfigurationError
+            One of these can be none.
+        CommandError
+            It exited with another code than 0, or ran out of time. It is the result, too.
+        """
+
+        def on_output(stream: Literal["stdout", "stderr"], text: str) -> None:
+            listener = on_stdout if stream == "stdout" else on_stderr
+            if listener is not None:
+                listener(text)
+
+        config.seconds("timeout", timeout)
+        check_folder(cwd)
+        self._workspace.check_initialized()
+        session_id, _ = await self._workspace.current_or_new()
+        sandbox = await self._workspace.connect(session_id)
+        result = await self._workspace.run(
+            sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
+        )
+        if result.exit_code != 0:
+            raise CommandError(result, session_id=session_id)
+        return result
 
     async def code_run(
         self,

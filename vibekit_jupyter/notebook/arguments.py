@@ -14,12 +14,15 @@ from vibekit_jupyter.notebook.magic_errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Argument", "Command", "argument", "documented", "expand", "split_words"]
+__all__ = ["PLACE", "Argument", "Command", "argument", "documented", "expand", "split_words"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+PLACE = r"(?<!\{)\{\{[ \t]*[^\W\d]\w*(?:\.[^\W\d]\w*)*[ \t]*\}\}(?!\})"
+"""``{{name}}`` or ``{{name.attr}}``: what a value may take the place of."""
+
 _VARIABLE = re.compile(r"\$(?P<dollar>[^\W\d]\w*)|\{(?P<brace>[^\W\d]\w*)\}")
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(rf"(?:{PLACE}|\S)+")
 
 
 @dataclass(frozen=True)
@@ -125,29 +128,49 @@ class Command:
         return options
 
     def parse_prompt(
-        self, line: str, namespace: Mapping[str, Any]
+        self,
+        line: str,
+        namespace: Mapping[str, Any],
+        put_in: Callable[[str], str] | None = None,
     ) -> tuple[argparse.Namespace, str]:
         """Parse the options a line begins with, and return the rest as it stands.
 
         Only whole words ``$name`` and ``{name}`` are replaced in the rest. ``--`` ends the
-        options, for a prompt that begins with a dash.
+        options, for a prompt that begins with a dash or like a verb: ``is_prompt`` is set then.
+
+        Parameters
+        ----------
+        put_in
+            Called with each other word of the rest, unless ``--verbatim`` is among the options.
+            What takes a word's place is never looked into again.
         """
         stream = io.StringIO(line)
         lexer = shlex.shlex(stream, posix=True)
         lexer.whitespace_split = True
         lexer.commenters = ""
         words: list[str] = []
+        is_prompt = False
         while line[stream.tell() :].lstrip().startswith("-"):
             word = _next_word(lexer) or ""
             if word == "--":
+                is_prompt = True
                 break
             words.append(word)
             option = self.option(word)
             if option and option.takes_value and (value := _next_word(lexer)) is not None:
                 words.append(value)
         rest = line[stream.tell() :].strip()
-        prompt = _WORD.sub(lambda word: expand(word[0], namespace), rest)
-        return self.parse(words, namespace), prompt
+        options = self.parse(words, namespace)
+        options.is_prompt = is_prompt
+        is_verbatim = put_in is None or getattr(options, "verbatim", False) or options.help
+
+        def put(match: re.Match[str]) -> str:
+            word = match[0]
+            if _VARIABLE.fullmatch(word) or is_verbatim or put_in is None:
+                return expand(word, namespace)
+            return put_in(word)
+
+        return options, _WORD.sub(put, rest)
 
     def _parser(self, namespace: Mapping[str, Any]) -> _Parser:
         parser = _Parser(

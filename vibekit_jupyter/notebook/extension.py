@@ -8,6 +8,7 @@ from vibekit_jupyter.notebook.cells import Cells
 from vibekit_jupyter.notebook.code_magic import CodeMagics
 from vibekit_jupyter.notebook.completion import Completion
 from vibekit_jupyter.notebook.config_magic import VibekitConfigMagics
+from vibekit_jupyter.notebook.context.ran_cells import RanCells
 from vibekit_jupyter.notebook.files_magic import FilesMagics
 from vibekit_jupyter.notebook.magics import VibekitMagics
 from vibekit_jupyter.notebook.session_magic import SessionMagics
@@ -25,9 +26,10 @@ class Extension:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._cells = Cells(shell)
+        self._ran = RanCells(shell)
         self._completion = Completion(shell)
         self._magics = (
-            VibekitMagics(shell, self._cells),
+            VibekitMagics(shell, self._cells, self._ran),
             CodeMagics(shell, self._cells),
             SessionMagics(shell),
             FilesMagics(shell),
@@ -39,9 +41,13 @@ class Extension:
         self._cells.install()
         self._completion.install()
         self._shell.register_magics(*self._magics)
+        self._ran.install()
+        for magics in self._magics:
+            self._ran.without(magics)
 
     def remove(self) -> None:
         """Take every hook away."""
+        self._ran.remove()
         self._cells.remove()
         self._completion.remove()
         for magics in self._magics:

@@ -121,6 +121,10 @@ class _Bridge:
         self.notify()
         return turn
 
+    def place_in_session(self, session_id: str | None, turn: Turn | None = None) -> int:
+        """Return which turn of its session one is, counted from 1. No request is sent."""
+        return self.vibekit.place_in_session(session_id, turn)
+
     def last_turn(self) -> Turn | None:
         """Return the last turn of the session in use. No request is sent."""
         return self.vibekit.last_turn()

@@ -83,6 +83,13 @@ class RecordedRun:
         show(self._shell, rendered(self.transcript(full=False), private=self._private))
         return result_of(self._turn)
 
+    @property
+    def number(self) -> int:
+        """Which run of its session it is; 0 where that is not known."""
+        from vibekit_jupyter.notebook import get_client
+
+        return get_client().place_in_session(self._turn.session_id, self._turn)
+
     def transcript(self, *, full: bool) -> Transcript:
         """Return the run, with a note of when it was."""
         from vibekit_jupyter.notebook.render import Transcript

@@ -111,6 +111,11 @@ class CellRun:
                 self._draw()
         return self._conclude()
 
+    @property
+    def number(self) -> int:
+        """Which run of its session it is, while no other one has begun there."""
+        return self._client.place_in_session(self._whole.session_id)
+
     def transcript(self, *, full: bool) -> Transcript:
         """Return the run so far, with its long texts shortened or in full."""
         return self._whole if full else self._display.transcript

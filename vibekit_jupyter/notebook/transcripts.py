@@ -185,7 +185,9 @@ def _notebook(turns: Sequence[Turn]) -> str:
     for turn in turns:
         run = _run(turn)
         output = {"output_type": "display_data", "data": run.bundle(), "metadata": run.metadata}
-        source = f"%%vibekit --agent {turn.agent}\n{turn.prompt}"
+        # What stands in braces was not replaced, or is a part of what was put in.
+        verbatim = " --verbatim" if "{{" in turn.prompt else ""
+        source = f"%%vibekit --agent {turn.agent}{verbatim}\n{turn.prompt}"
         cells.append(_cell(f"turn-{turn.number}", source, [output]))
     return json.dumps(
         {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells},

@@ -89,6 +89,21 @@ class RunRecords:
             book.set_current(turn.session_id, service_id, book.spoken)
         return turn
 
+    def place_in_session(self, session_id: str | None, turn: Turn | None = None) -> int:
+        """Return which turn of its session one is, counted from 1; 0 where that is not known.
+
+        Parameters
+        ----------
+        turn
+            Without it, the last one.
+        """
+        registry = self._workspace.book.registry
+        session = registry.by_id(session_id) if session_id else None
+        if session is None or turn is None:
+            return session.turns if session else 0
+        turns = registry.turns(session.service_id, session.id)
+        return sum(each.number <= turn.number for each in turns)
+
     def last_turn(self) -> Turn | None:
         """Return the last turn of the current session, else of the one this notebook used last."""
         book = self._workspace.book

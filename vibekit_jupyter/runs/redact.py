@@ -1,13 +1,15 @@
 """Secrets, taken out of everything that is shown or written down.
 
-A secret is found as it is, and in base64 at whatever offset; also when a stream brings it in
-pieces: the end of a piece that may be the beginning of a secret waits for the next one.
+A secret is found as it is, as Python and JSON write it in quotes, and in base64 at whatever offset;
+also when a stream brings it in pieces: the end of a piece that may be the beginning of a secret
+waits for the next one.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 import os
 import re
 import traceback
@@ -167,8 +169,10 @@ class Redactor:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """Yield a secret as it is, and the part of its base64 that no neighbour changes."""
+    """Yield a secret as it is, in quotes, and the part of its base64 that no neighbour changes."""
     yield secret
+    yield repr(secret)[1:-1]
+    yield json.dumps(secret)[1:-1]
     data = secret.encode()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + data).decode().rstrip("=")

@@ -175,6 +175,8 @@ def head_html(transcript: Transcript, *, elapsed: float | None = None) -> str:
             f"{style.span(style.DIM, 'session')} "
             f'<b style="font-weight:600">{escape(names.session)}</b>'
         )
+    if names.sent:
+        parts.append(style.span(style.DIM, escape(names.sent)))
     if ended := outcome(transcript):
         color = {"failed": style.BAD}.get(transcript.status or "", style.WARN)
         parts.append(style.span(style.words(color), escape(ended)))

@@ -57,8 +57,10 @@ def head_plain(transcript: Transcript) -> str:
     names = who(transcript)
     model = "demo model" if names.demo else names.model
     session = f"session {names.session}" if names.session else ""
-    line = visible(" · ".join(filter(None, (names.agent, model, names.mode, session))))
-    return line if not session and transcript.finished is None else f"{line}\n"
+    is_whole = session or transcript.finished is not None
+    sent = " ".join(names.sent.split()) if is_whole else ""
+    line = visible(" · ".join(filter(None, (names.agent, model, names.mode, session, sent))))
+    return f"{line}\n" if is_whole else line
 
 
 def foot_plain(transcript: Transcript) -> str:

@@ -23,6 +23,7 @@ class Who(NamedTuple):
     mode: str
     session: str
     demo: bool
+    sent: str = ""
 
 
 def who(transcript: Transcript) -> Who:
@@ -36,6 +37,7 @@ def who(transcript: Transcript) -> Who:
         mode="" if started.mode == "code" else started.mode,
         session=transcript.session_name or transcript.session_id or "",
         demo=started.demo,
+        sent=started.sent,
     )
 
 
