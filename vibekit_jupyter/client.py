@@ -14,6 +14,7 @@ from vibekit_jupyter.files.verbs import FileVerbs
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(SessionVerbs, RunRecords, FileVerbs):
+class VibeKit(SessionVerbs, RunRecords, FileVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
