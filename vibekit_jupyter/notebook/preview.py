@@ -65,7 +65,9 @@ class PreviewCard:
         if display_mode(get_ipython()) == "plain":
             print(self.plain)  # noqa: T201  # its purpose
             return
-        bundle = {**_widget(self._preview)._repr_mimebundle_(), "text/plain": ""}
+        # anywidget gives data and metadata, where ipywidgets gives data alone.
+        data, _metadata = _widget(self._preview)._repr_mimebundle_()
+        bundle = {**data, "text/plain": ""}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's own
         display(saved_link(self._preview))  # type: ignore[no-untyped-call]  # IPython's own
 

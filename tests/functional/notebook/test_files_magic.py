@@ -119,7 +119,6 @@ def test_a_preview_saves_no_token(files: Kernel) -> None:
     url, _, token = preview.partition("?vibekit_traffic_token=")
     assert len(token) == 32
     said = json.dumps(cell.displays)
-    print(said[:3000])
     assert token not in said
     assert re.fullmatch(r"http://8000-[a-z0-9]+\.localhost:\d+/", url)
     assert url in str(cell.displays[-1]["text/html"])
