@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.kernel import Kernel
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
 
@@ -77,6 +78,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     if name == "%vibekit_session":
         verb = VERBS[words[0]].command if words else VERBS["show"].command
         verb.parse(words[1:], {})
+    elif name == "%vibekit_files":
+        FILES[words[0] if words else "list"].parse(words[1:], {})
     elif name == "%vibekit_config":
         command = KEY if words[:1] == ["key"] else CONFIG
         command.parse(words[command is KEY :], {})
@@ -112,7 +115,10 @@ def test_the_servers_commands_work_without_a_server(tmp_path: Path) -> None:
 def test_an_option_that_is_named_exists() -> None:
     known = {
         name
-        for command in (CELL, LINE, CONFIG, KEY, *(verb.command for verb in VERBS.values()))
+        for command in (
+            *(CELL, LINE, CONFIG, KEY, *FILES.values()),
+            *(verb.command for verb in VERBS.values()),
+        )
         for argument in command.arguments
         for name in argument.names
     }

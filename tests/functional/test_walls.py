@@ -17,6 +17,7 @@ BREACHES = {
     "sandbox/connection.py": "from vibekit_jupyter.services.process import own_mark",
     "agents/loop.py": "from vibekit_jupyter.sessions.registry import Registry",
     "sessions/book.py": "from vibekit_jupyter.runs.run import Run",
+    "files/names.py": "from vibekit_jupyter.runs.redact import Redactor",
     "runs/records.py": "from vibekit_jupyter.client import VibeKit",
     "client.py": "from vibekit_jupyter.notebook import get_client",
     "services/process.py": "from vibekit_jupyter.local_sandbox.levels import LEVELS",
