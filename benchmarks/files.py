@@ -36,6 +36,7 @@ SAMPLE = 250
 SIZE = 2_000
 LARGE = 400_000_000
 PIECE = 4 * 1024**2
+TURNS = 3
 HOME = "/home/user"
 
 
@@ -64,7 +65,7 @@ async def many(client: VibeKit, sdk: e2b.AsyncSandbox, folder: Path) -> dict[str
     took: dict[str, list[float]] = {name: [] for name in ("pull", "push", "down", "up")}
     one = folder / "one"
     one.mkdir()
-    for turn in range(3):
+    for turn in range(TURNS):
         got = folder / f"got{turn}"
         took["down"].append(await seconds(one_each_down(sdk, one, turn * SAMPLE)))
         took["pull"].append(await seconds(client.pull("many", to=got)))
@@ -101,7 +102,7 @@ async def stream_up(sdk: e2b.AsyncSandbox, path: Path) -> None:
 async def large(client: VibeKit, sdk: e2b.AsyncSandbox, folder: Path) -> dict[str, float]:
     """Return how fast ours is, as a share of the SDK's own stream."""
     took: dict[str, list[float]] = {name: [] for name in ("pull", "push", "down", "up")}
-    for turn in range(3):
+    for turn in range(TURNS):
         took["down"].append(await seconds(stream_down(sdk, folder / "raw")))
         took["pull"].append(await seconds(client.pull("large", to=folder / f"large{turn}")))
         took["up"].append(await seconds(stream_up(sdk, folder / "raw")))
