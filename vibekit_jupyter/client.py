@@ -18,6 +18,7 @@ from vibekit_jupyter.files.verbs import FileVerbs
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.checks import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs):
+class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters

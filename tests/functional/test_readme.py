@@ -15,6 +15,7 @@ import pytest
 from tests.support.kernel import Kernel
 from vibekit_jupyter.notebook.code_magic import RUN
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
 
@@ -78,6 +79,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     if name == "%vibekit_session":
         verb = VERBS[words[0]].command if words else VERBS["show"].command
         verb.parse(words[1:], {})
+    elif name == "%vibekit_files":
+        FILES[words[0] if words else "list"].parse(words[1:], {})
     elif name == "%vibekit_config":
         command = KEY if words[:1] == ["key"] else CONFIG
         command.parse(words[command is KEY :], {})
@@ -115,7 +118,10 @@ def test_the_servers_commands_work_without_a_server(tmp_path: Path) -> None:
 def test_an_option_that_is_named_exists() -> None:
     known = {
         name
-        for command in (CELL, LINE, RUN, CONFIG, KEY, *(verb.command for verb in VERBS.values()))
+        for command in (
+            *(CELL, LINE, RUN, CONFIG, KEY, *FILES.values()),
+            *(verb.command for verb in VERBS.values()),
+        )
         for argument in command.arguments
         for name in argument.names
     }

@@ -19,6 +19,7 @@ BREACHES = {
     "sessions/book.py": "from vibekit_jupyter.runs.run import Run",
     "data/sending.py": "from vibekit_jupyter.runs.redact import Redactor",
     "sessions/names.py": "from vibekit_jupyter.data.packing import pack",
+    "files/names.py": "from vibekit_jupyter.runs.redact import Redactor",
     "runs/records.py": "from vibekit_jupyter.client import VibeKit",
     "code/told.py": "from vibekit_jupyter.runs.redact import Redactor",
     "runs/lesson.py": "from vibekit_jupyter.code.told import Shown",

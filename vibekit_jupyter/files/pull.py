@@ -78,15 +78,13 @@ class Pull:
             files = [item for item in items if item.kind == "file"]
             missing = await in_thread(self._missing, files, force)
             check_room(missing, self._target.free)
-            for item in items:
-                if item.kind == "folder":
-                    self._target.make_folder(item.parts)
+            await in_thread(self._make_folders, items)
             self._progress[1::2] = [len(missing), sum(item.size for item in missing)]
             try:
                 await self._bring(missing)
             except SandboxError as error:
                 done = f"{self._progress[0]:,} of {len(missing):,} files are here"
-                error.hint = f"{done}, and are not sent again: ask again."
+                error.hint = f"{done}: ask again, and it goes on from there."
                 raise
             left = {each.path for each in self._left}
             paths = [str(self._target.path.joinpath(*f.parts)) for f in files if f.path not in left]
@@ -98,6 +96,11 @@ class Pull:
             left_out=self._left,
             duration=time.monotonic() - began,
         )
+
+    def _make_folders(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if item.kind == "folder":
+                self._target.make_folder(item.parts)
 
     def _missing(self, files: Sequence[Item], force: bool) -> list[Item]:  # noqa: FBT001  (for a thread)
         """Return those that are not here as they are.

@@ -168,6 +168,7 @@ class SyncClient(_Bridge):
     matching_files = _blocking(VibeKit.matching_files)
     read_file = _blocking(VibeKit.read_file)
     remove_files = _blocking(VibeKit.remove_files)
+    preview = _blocking(VibeKit.preview)
 
     def stream(self, prompt: str, **options: Any) -> Iterator[Event]:
         """Run the agent on a prompt, as events. Leaving the loop early ends the run."""
@@ -234,6 +235,7 @@ class KernelClient(_Bridge):
     matching_files = _awaited(VibeKit.matching_files)
     read_file = _awaited(VibeKit.read_file)
     remove_files = _awaited(VibeKit.remove_files)
+    preview = _awaited(VibeKit.preview)
 
     async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
         """Run the agent on a prompt, as events. Leaving the loop early ends the run."""

@@ -55,7 +55,7 @@ class ProgressLine:
             result = work.wait()
         except BaseException:
             if self._plain and self._width:
-                print()  # the error begins a line of its own
+                print()  # noqa: T201 - the error begins a line of its own
             raise
         self._end(done(result))
 
@@ -73,7 +73,7 @@ class ProgressLine:
         self._show(message(words))
 
     def _print(self, words: str) -> None:
-        print(f"\r{words.ljust(self._width)}", end="", flush=True)  # its purpose
+        print(f"\r{words.ljust(self._width)}", end="", flush=True)  # noqa: T201 - its purpose
         self._width = len(words)
 
     def _show(self, part: Rendered) -> None:
@@ -90,5 +90,5 @@ class ProgressLine:
             return
         if self._width:
             self._print("")
-            print("\r", end="")  # its purpose
-        print(result.plain)  # its purpose
+            print("\r", end="")  # noqa: T201 - its purpose
+        print(result.plain)  # noqa: T201 - its purpose

@@ -329,6 +329,14 @@ def history(
     return [transcripts.written(turns, to, force=force)]
 
 
+@verb(argument("port", type=int, help="where it listens"), session_argument(nargs="?"))
+def open_(client: SyncClient, *, port: int, session: str | None) -> Sequence[Showable]:
+    """Show in the cell what the session serves on a port."""
+    from vibekit_jupyter.notebook.preview import PreviewCard
+
+    return [PreviewCard(client.preview(port, session))]
+
+
 @verb()
 def pick(client: SyncClient) -> Sequence[Showable]:  # noqa: ARG001  # it has the kernel's client
     """Choose the current session from a list."""
@@ -348,8 +356,7 @@ def overview() -> str:
             "",
             *rows,
             "",
-            f"{NAME} VERB --help tells more of a verb. A whole word $name or {{name}} stands for",
-            "the string of that name.",
+            f"{NAME} VERB --help tells more of one. $name or {{name}} stands for that string.",
         ]
     )
 

@@ -11,6 +11,7 @@ from tests.support.runs import beginning, end, written
 from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.events import Event, FileChanged, FileShown
 from vibekit_jupyter.notebook.render import Transcript, to_html
+from vibekit_jupyter.results import FileChange
 
 HOME = "/home/user"
 
@@ -49,6 +50,14 @@ def test_what_is_large_or_not_known_as_a_whole_is_only_named() -> None:
     assert links(cut, picture(1_000_001)) == {}
     assert links(FileChanged(file_change(f"{HOME}/a.py", None, b"x = 1\n" * 9_000))) == {}
     assert links(picture(3_000), room=1_000) == {}
+
+
+def test_what_is_no_link_is_brought_by_a_line() -> None:
+    big = FileShown(f"{HOME}/my data/big.csv", "text/csv", "", 9_000_000)
+    changed = FileChanged(file_change(f"{HOME}/a.py", b"a\n", b"b\n"))
+    gone = FileChanged(FileChange(f"{HOME}/gone.py", "deleted"))
+    html = to_html(Transcript.of([*beginning(), big, changed, gone, picture(), end()]))
+    assert "%vibekit_files pull &#x27;my data/big.csv&#x27; a.py<" in html
 
 
 def test_a_name_cannot_break_out_of_its_link() -> None:
