@@ -127,7 +127,7 @@ def test_an_option_that_is_named_exists() -> None:
     }
     assert set(re.findall(r"`(--[a-z-]+)", README)) <= known
     options = {name for argument in CELL.arguments for name in argument.names}
-    assert options <= set(re.findall(r"--[a-z-]+", README))
+    assert options <= set(re.findall(r"--?[a-z-]+", README))
 
 
 def test_a_variable_that_is_named_is_read() -> None:
