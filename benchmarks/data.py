@@ -28,7 +28,7 @@ from tests.support.local_server import stop_local_server
 from vibekit_jupyter import VibeKit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from vibekit_jupyter.sandbox.connection import Sandbox
 
@@ -76,19 +76,18 @@ async def timed(work: Callable[[], Awaitable[Any]]) -> tuple[float, int, Any]:
 async def raw_up(sandbox: Sandbox, file: Path) -> None:
     """Send a file as it is."""
 
-    async def pieces() -> AsyncIterator[bytes]:
+    def pieces() -> Iterator[bytes]:
         with file.open("rb") as opened:
             while data := opened.read(4 * MIB):
                 yield data
 
-    await sandbox.send_file("/home/user/raw.bin", pieces())
+    await sandbox.upload("/home/user/raw.bin", pieces())
 
 
 async def raw_down(sandbox: Sandbox) -> None:
     """Take a file as it is."""
     with tempfile.TemporaryFile() as file:
-        async for piece in sandbox.stream_file("/home/user/raw.bin"):
-            file.write(piece)
+        await sandbox.download("/home/user/raw.bin", file.write, most=sys.maxsize)
 
 
 async def measure(size: int, folder: Path) -> list[Figure]:

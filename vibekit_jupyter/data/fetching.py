@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.sandbox.connection import Sandbox
-    from vibekit_jupyter.sandbox.file_streams import Stamp
+    from vibekit_jupyter.sandbox.transfers import Stamp
 
 __all__ = ["OUT", "Fetched", "fetch", "outputs_before"]
 
 OUT: Final = "out"
-PIECE: Final = 1024**2
 MOST_NAMED: Final = 10
 TIMEOUT: Final = 20.0
 MOST_ANSWERED: Final = 100_000
@@ -154,7 +152,7 @@ async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
         local = Path(folder) / "data"
         try:
             with local.open("wb") as file:
-                got = await _stream(sandbox, f"{HOME}/{path}", size, file)
+                got = await sandbox.download(f"{HOME}/{path}", file.write, most=size + 1)
         except FileNotFoundError:
             raise DataError(f"{name!r} did not come back: {path} is not there any more.") from None
         except OSError as error:
@@ -163,7 +161,9 @@ async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
                 f"{error.strerror or ' '.join(str(error).split())[:200]}.",
                 hint="The variable stays as it was.",
             ) from error
-        if got != size:
+        if got > size:
+            raise too_large(repr(shown), got, "it was told to have", size)
+        if got < size:
             raise SandboxUnreachableError(
                 f"{shown!r} broke off after {size_text(got)} of {size_text(size)}.",
                 hint="Fetch it again.",
@@ -171,19 +171,3 @@ async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
             )
         value, what, note = await asyncio.to_thread(unpack, local, shown)
     return Fetched(name, path, what, size, time.monotonic() - began, value, note)
-
-
-async def _stream(sandbox: Sandbox, path: str, size: int, file: Any) -> int:
-    """Write a file's bytes as they come; return how many came."""
-    waiting, got = bytearray(), 0
-    async with contextlib.aclosing(sandbox.stream_file(path)) as pieces:
-        async for piece in pieces:
-            got += len(piece)
-            if got > size:
-                raise too_large(path.rpartition("/")[2], got, "it was told to have", size)
-            waiting += piece
-            if len(waiting) >= PIECE:
-                file.write(waiting)
-                waiting.clear()
-    file.write(waiting)
-    return got

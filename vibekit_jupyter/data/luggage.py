@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.data.sending import Sender
     from vibekit_jupyter.sandbox.connection import Sandbox
-    from vibekit_jupyter.sandbox.file_streams import Stamp
+    from vibekit_jupyter.sandbox.transfers import Stamp
 
 __all__ = ["Luggage", "check_inputs", "check_names"]
 

@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Final
 from vibekit_jupyter.data.packing import pack
 from vibekit_jupyter.data.refusals import cannot_send, size_text, too_large
 from vibekit_jupyter.data.sandbox_has import sandbox_has
-from vibekit_jupyter.errors import DataError, SandboxError, SessionNotFoundError, VibeKitError
+from vibekit_jupyter.errors import DataError, VibeKitError
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncGenerator,
-        AsyncIterator,
-        Awaitable,
         Callable,
         Generator,
         Mapping,
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.data.parcel import Parcel, SandboxHas
     from vibekit_jupyter.sandbox.connection import Sandbox
-    from vibekit_jupyter.sandbox.file_streams import Stamp
+    from vibekit_jupyter.sandbox.transfers import Stamp
 
 __all__ = ["FOLDER", "HELPER", "Sender", "Sent", "put"]
 
@@ -139,34 +136,35 @@ class Sender:
 
 def _check_sizes(parcels: Sequence[Parcel], there: SandboxHas) -> None:
     for parcel in parcels:
-        if there.file_limit is not None and parcel.size > there.file_limit:
-            raise too_large(
-                f"{parcel.name!r}", parcel.size, "a file in this sandbox may have", there.file_limit
-            )
+        _check_size(f"{parcel.name!r}", parcel.size, there)
     if there.free is not None and (size := sum(parcel.size for parcel in parcels)) > there.free:
         name = parcels[0].name if len(parcels) == 1 else "the data"
         raise too_large(f"{name!r}", size, "the sandbox's disk has room for", there.free)
+
+
+def _check_size(what: str, size: int, there: SandboxHas) -> None:
+    if there.file_limit is not None and size > there.file_limit:
+        raise too_large(what, size, "a file in this sandbox may have", there.file_limit)
 
 
 def _digest(parcel: Parcel, there: SandboxHas) -> bytes:
     """Return what tells a parcel from others, empty for a large one; it is made once for that."""
     if parcel.size > MOST_HASHED:
         return b""
-    digest, size = hashlib.blake2b(digest_size=16), 0
-    for piece in _made(parcel):
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in _made(parcel, there):
         digest.update(piece)
-        size += len(piece)
-    if there.file_limit is not None and size > there.file_limit:
-        raise too_large(
-            f"{parcel.name!r}", size, "a file in this sandbox may have", there.file_limit
-        )
     return digest.digest()
 
 
-def _made(parcel: Parcel) -> Generator[bytes, None, None]:
+def _made(parcel: Parcel, there: SandboxHas) -> Generator[bytes, None, None]:
     """Yield a parcel's pieces; what fails meanwhile may hold values, and is not passed on."""
+    size = 0
     try:
-        yield from parcel.parts()
+        for piece in filter(len, parcel.parts()):
+            size += len(piece)
+            _check_size(f"{parcel.name!r}", size, there)
+            yield piece
     except (VibeKitError, GeneratorExit):
         raise
     except OSError as error:
@@ -192,82 +190,18 @@ async def put(sandbox: Sandbox, parcel: Parcel, there: SandboxHas) -> Stamp:
     """
     final = f"{HOME}/{FOLDER}/{parcel.file}"
     part = f"{HOME}/{FOLDER}/.{parcel.file}.{secrets.token_hex(4)}.part"
-    pieces = _Ahead(parcel, there)
     try:
-        try:
-            await pieces.sent_by(lambda made: sandbox.send_file(part, made))
-        except VibeKitError as error:
-            raise pieces.error or error from None
-        except OSError as error:
-            raise pieces.error or _not_written(f"{FOLDER}/{parcel.file}", error) from error
-        except Exception:
-            # An SDK has its own word for what goes wrong in what it sends.
-            if pieces.error is None:
-                raise
-            raise pieces.error from None
-        try:
-            return await sandbox.move_file(part, final)
-        except OSError as error:
-            raise _not_written(f"{FOLDER}/{parcel.file}", error) from error
-    except BaseException:
-        with contextlib.suppress(SandboxError, SessionNotFoundError, OSError, TimeoutError):
+        await sandbox.upload(part, _made(parcel, there))
+        return await sandbox.rename(part, final)
+    except BaseException as error:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
-                await asyncio.shield(sandbox.remove_file(part))
+                await asyncio.shield(sandbox.discard(part))
+        if isinstance(error, OSError):
+            raise _not_written(f"{FOLDER}/{parcel.file}", error) from error
         raise
 
 
 def _not_written(path: str, error: OSError) -> DataError:
     words = " ".join(str(error).split())[:200]
     return DataError(f"{path} cannot be written in the sandbox: {words}.")
-
-
-class _Ahead:
-    """A parcel's pieces, the next one made in a thread while the last is sent.
-
-    Attributes
-    ----------
-    error
-        What went wrong while they were made: whoever sends them may hide it.
-    """
-
-    def __init__(self, parcel: Parcel, there: SandboxHas) -> None:
-        self._parcel = parcel
-        self._limit = there.file_limit
-        self._is_over = False
-        self.error: DataError | None = None
-
-    async def sent_by(self, send: Callable[[AsyncIterator[bytes]], Awaitable[None]]) -> None:
-        """Have the pieces sent, and make no more of them when that has ended."""
-        pieces = self._pieces()
-        try:
-            await send(pieces)
-        finally:
-            self._is_over = True
-            with contextlib.suppress(RuntimeError):  # the transport may still be waiting for one
-                await pieces.aclose()
-
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        made = _made(self._parcel)
-        size = 0
-        making = asyncio.create_task(asyncio.to_thread(next, made, None))
-        try:
-            while (piece := await making) is not None and not self._is_over:
-                making = asyncio.create_task(asyncio.to_thread(next, made, None))
-                size += len(piece)
-                if self._limit is not None and size > self._limit:
-                    raise too_large(
-                        f"{self._parcel.name!r}",
-                        size,
-                        "a file in this sandbox may have",
-                        self._limit,
-                    )
-                if piece:
-                    yield piece
-        except DataError as error:
-            self.error = error
-            raise
-        finally:
-            await asyncio.wait([making])  # a thread goes on to its end
-            if not making.cancelled():
-                making.exception()
-            made.close()

@@ -22,7 +22,6 @@ from vibekit_jupyter.sandbox.bounded_text import BoundedText
 from vibekit_jupyter.sandbox.clean_shell import check_command, clean_shell
 from vibekit_jupyter.sandbox.ending import END_COMMAND, HIDDEN, Mark
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
-from vibekit_jupyter.sandbox.file_streams import FileStreams
 from vibekit_jupyter.sandbox.routes import connected, created
 from vibekit_jupyter.sandbox.sdk import unkept_output
 from vibekit_jupyter.sandbox.transfers import Transfers
@@ -58,7 +57,7 @@ class Entry:
     changed: float = 0.0
 
 
-class Sandbox(Transfers, FileStreams):
+class Sandbox(Transfers):
     """One connected sandbox. Make it with :meth:`create` or :meth:`connect`.
 
     Attributes

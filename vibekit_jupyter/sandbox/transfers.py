@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
@@ -12,7 +13,8 @@ from vibekit_jupyter.sandbox.clean_shell import clean_shell
 from vibekit_jupyter.sandbox.failures import file_errors, sandbox_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import e2b
     import httpx
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service
 
-__all__ = ["Transfers", "in_thread"]
+__all__ = ["Stamp", "Transfers", "in_thread"]
 
 T = TypeVar("T")
 
@@ -50,6 +52,17 @@ there "$VIBEKIT_FROM"; from=$there
 there "$VIBEKIT_TO"
 cat -- "$from" >> "$there" && rm -f -- "$from"
 """
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A file as it is in the sandbox now: two of the same are the same file, unchanged."""
+
+    name: str
+    path: str
+    size: int
+    modified: datetime
+    is_file: bool = True
 
 
 class Transfers:
@@ -177,10 +190,18 @@ class Transfers:
         except FileNotFoundError:
             return None
 
-    async def rename(self, old: str, new: str) -> None:
-        """Give a file another name, in the place of what has it."""
+    async def stamps(self, folder: str) -> Sequence[Stamp]:
+        """Return what is in a folder; nothing where there is none."""
+        try:
+            with file_errors(folder), sandbox_errors(self.service, self.id):
+                return [_stamp(entry) for entry in await self._sdk.files.list(folder)]
+        except OSError:
+            return []
+
+    async def rename(self, old: str, new: str) -> Stamp:
+        """Give a file another name, in the place of what has it; return what it is now."""
         with file_errors(new), sandbox_errors(self.service, self.id):
-            await self._sdk.files.rename(old, new)
+            return _stamp(await self._sdk.files.rename(old, new))
 
     async def make_folder(self, path: str) -> None:
         """Make a folder, and those above it; one that is there is no error."""
@@ -206,6 +227,11 @@ class Transfers:
         """What opens the sandbox's ports, where they are not open to everybody."""
         token = self._sdk.traffic_access_token
         return token if isinstance(token, str) else None
+
+
+def _stamp(entry: e2b.EntryInfo) -> Stamp:
+    is_file = entry.symlink_target is None and (entry.type is None or entry.type.value == "file")
+    return Stamp(entry.name, entry.path, entry.size, entry.modified_time, is_file=is_file)
 
 
 def _is_part(response: httpx.Response, start: int) -> bool:
@@ -266,8 +292,9 @@ class _Source:
 
     async def _next(self) -> bytes:
         # The next one is made while this one is sent.
-        making = self._making or self._begin()
-        block = await asyncio.shield(making)
+        if self._making is None:
+            self._making = self._begin()
+        block = await asyncio.shield(self._making)
         self._making = self._begin() if block else None
         return block
 

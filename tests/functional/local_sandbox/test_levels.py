@@ -10,7 +10,8 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.functional.local_sandbox.conftest import ask
 from tests.support.sandbox_server import SandboxServer, sandbox_server
@@ -20,9 +21,7 @@ from vibekit_jupyter.local_sandbox.bubblewrap_binary import (
     fault_of_package,
     find_bubblewrap,
 )
-
-if TYPE_CHECKING:
-    import pytest
+from vibekit_jupyter.local_sandbox.supervisor.processes import NICENESS
 
 # What a container's profile makes of bubblewrap: it is there, and may not make a namespace.
 WITHOUT_NAMESPACES = """
@@ -142,3 +141,13 @@ def test_what_is_outside_of_a_chroot_is_seen_at_no_level(tmp_path: Path) -> None
     assert level == "landlock"
     assert "BAIT" not in seen.stdout
     assert "bubblewrap: The sandbox could not start: this is a chroot" in reason
+
+
+@pytest.mark.parametrize("level", ["bubblewrap", "landlock"])
+def test_a_server_that_stands_back_itself_confines_all_the_same(tmp_path: Path, level: str) -> None:
+    from e2b import Sandbox
+
+    with sandbox_server(tmp_path, "--confine", level, launcher=["nice", "-n", "15"]) as server:
+        with Sandbox.create(**server.where) as sandbox:
+            assert int(sandbox.commands.run("nice").stdout) >= NICENESS
+        assert level_of(server)[0] == level

@@ -223,7 +223,9 @@ class Processes:
 
 def step_back() -> None:
     """Let other programs of this machine, and their threads, have the processor first."""
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    # Whoever stands further back already may not come forward.
+    nice = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def _take_terminal() -> None:
