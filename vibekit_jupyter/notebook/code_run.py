@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import signal
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.code.run import Opened
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
-from vibekit_jupyter.notebook.run import DOUBLE_PRESS
+from vibekit_jupyter.notebook.presses import DOUBLE_PRESS, presses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
     from vibekit_jupyter.code.languages import Language
     from vibekit_jupyter.code.run import CodeRun
@@ -62,7 +59,7 @@ class CodeCell:
         self._display = display
         self._run: CodeRun | None = None
         self._presses = 0
-        self._pressed_at = 0.0
+        self._pressed_at: float | None = None
         self._work = client.submit(self._go(code, language, session))
 
     async def _go(self, code: str, language: Language, session: str | None) -> CodeResult:
@@ -89,7 +86,13 @@ class CodeCell:
         RunInterruptedError
             It was stopped.
         """
-        with self._interrupts(in_kernel=in_kernel), self._never_unseen():
+        heard = presses(
+            self._press,
+            self._work.finished.done,
+            lambda: self._pressed_at,
+            in_kernel=in_kernel,
+        )
+        with heard, self._never_unseen():
             # A short cell is drawn once.
             concurrent.futures.wait([self._work.finished], timeout=TICK)
             while not self._is_over():
@@ -107,23 +110,25 @@ class CodeCell:
         self._display.finish()
         return result
 
+    @property
+    def _since_press(self) -> float:
+        return time.monotonic() - (self._pressed_at or 0.0)
+
     def _is_over(self) -> bool:
-        waited = time.monotonic() - self._pressed_at
-        given_up = self._presses > 1 and waited > CLEANUP_SECONDS
+        given_up = self._presses > 1 and self._since_press > CLEANUP_SECONDS
         if given_up and not self._work.finished.done():
             self._work.cancel()
         return given_up or self._work.finished.done()
 
     def _saying(self) -> str:
-        goes_on = self._presses and time.monotonic() - self._pressed_at > UNSAID
+        goes_on = self._presses and self._since_press > UNSAID
         return GOES_ON if goes_on else ""
 
     def _press(self) -> None:
-        now = time.monotonic()
-        if self._presses and now - self._pressed_at < DOUBLE_PRESS:
+        if self._presses and self._since_press < DOUBLE_PRESS:
             return
         self._presses += 1
-        self._pressed_at = now
+        self._pressed_at = time.monotonic()
         if self._run is None:
             self._work.cancel()
         else:
@@ -137,25 +142,3 @@ class CodeCell:
         except BaseException:
             self._work.end()
             raise
-
-    @contextlib.contextmanager
-    def _interrupts(self, *, in_kernel: bool) -> Iterator[None]:
-        """Let each interrupt be a press, instead of breaking into whatever runs just now."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals go to the main thread
-            return
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            if not self._work.finished.done():
-                self._press()
-            elif time.monotonic() - self._pressed_at > DOUBLE_PRESS:
-                signal.default_int_handler(number, frame)
-
-        before = signal.signal(signal.SIGINT, handle)
-        try:
-            yield
-        finally:
-            # The second half of a double press must not hit ipykernel while it replies: the
-            # reply would be lost and the cell would never end.
-            if not (in_kernel and self._presses):
-                signal.signal(signal.SIGINT, before)

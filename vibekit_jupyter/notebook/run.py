@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.events import SessionReady
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
+from vibekit_jupyter.notebook.presses import DOUBLE_PRESS, presses
 from vibekit_jupyter.notebook.render.transcript import Transcript
 from vibekit_jupyter.runs.merged_events import MergedEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.notebook.kernel_client import KernelClient
@@ -29,9 +28,6 @@ __all__ = ["CellRun"]
 
 FIRST_TICK = 0.002
 """Seconds between two looks until the first event is there."""
-
-DOUBLE_PRESS = 0.5
-"""Seconds in which a further interrupt is the same press of the button (or an impatient one)."""
 
 LONG = 20.0
 """Seconds of a run after which whoever began it looks at something else."""
@@ -105,7 +101,10 @@ class CellRun:
         in_kernel
             ipykernel runs the cell: it puts its own signal handler back afterwards.
         """
-        with self._interrupts(in_kernel=in_kernel), self._never_unseen():
+        heard = presses(
+            self._interrupt, self._is_over, lambda: self._interrupted_at, in_kernel=in_kernel
+        )
+        with heard, self._never_unseen():
             while not self._is_over():
                 concurrent.futures.wait([self._work.finished], timeout=self._patience)
                 self._draw()
@@ -180,28 +179,6 @@ class CellRun:
             from vibekit_jupyter.notebook.page_title import tell_end
 
             tell_end(transcript)
-
-    @contextlib.contextmanager
-    def _interrupts(self, *, in_kernel: bool) -> Iterator[None]:
-        """Let an interrupt cancel the run instead of breaking into whatever runs just now."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals go to the main thread
-            return
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            if not self._is_over():
-                self._interrupt()
-            elif time.monotonic() - (self._interrupted_at or 0) > DOUBLE_PRESS:
-                signal.default_int_handler(number, frame)
-
-        before = signal.signal(signal.SIGINT, handle)
-        try:
-            yield
-        finally:
-            # The second half of a double press must not hit ipykernel while it replies: the
-            # reply would be lost and the cell would never end.
-            if not (in_kernel and self._interrupted_at is not None):
-                signal.signal(signal.SIGINT, before)
 
 
 class _Arriving:

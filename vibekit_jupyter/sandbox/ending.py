@@ -49,13 +49,15 @@ belongs() {
 } 2>/dev/null
 # Some servers number commands themselves: such a number may be another process's here.
 [ ! -d "/proc/$VIBEKIT_PID" ] || marked "/proc/$VIBEKIT_PID" || VIBEKIT_PID=""
-for round in {1..20}; do
-  found=()
+for ((round = 0; ; round++)); do
+  found=() sent=0
   for folder in /proc/[0-9]*; do
     [ "$folder" = "/proc/$$" ] || ! belongs "$folder" || found+=("${folder#/proc/}")
   done
   [ ${#found[@]} -eq 0 ] && break
-  kill -KILL "${found[@]}" 2>/dev/null
+  kill -KILL "${found[@]}" 2>/dev/null && sent=1
+  # Whoever was sent it needs a moment of the processor to end.
+  ((round < 20 || (sent && SECONDS < 3))) || break
 done
 [ ${#found[@]} -eq 0 ] || printf '%s\n' "${found[@]}"
 # Where other users' processes are hidden, only their administrator sees whether one is left.

@@ -16,6 +16,7 @@ from vibekit_jupyter.notebook.render.limits import drawn
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.notebook.render.words import plural
+from vibekit_jupyter.runs import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,21 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "file_card", "file_tree", "most_read", "progress_words", "transfer_card"]
 
-IMAGE, PAGE, TABLE, TEXT = 2_000_000, 500_000, 100_000, 32_000
-# What is drawn, by suffix: as what, and up to which size. A table is cut, all else is named.
-KINDS: Final = {
-    ".png": ("image/png", IMAGE),
-    ".jpg": ("image/jpeg", IMAGE),
-    ".jpeg": ("image/jpeg", IMAGE),
-    ".gif": ("image/gif", IMAGE),
-    ".webp": ("image/webp", IMAGE),
-    ".svg": ("image/svg+xml", PAGE),
-    ".csv": ("text/csv", TABLE),
-    ".tsv": ("text/csv", TABLE),
-    ".html": ("text/html", PAGE),
-    ".htm": ("text/html", PAGE),
-    ".ipynb": ("application/x-ipynb+json", PAGE),
-}
+TEXT = 32_000
+# A table in Parquet is read in the sandbox, for a run's card alone.
+KINDS: Final = {key: kind for key, kind in artifacts.KINDS.items() if key != ".parquet"}
 LEFT_NAMED: Final = 5
 _MARKS: Final = {"+": style.OK, "~": style.WARN}
 
