@@ -8,13 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
-from vibekit_jupyter.code.interpreters import Interpreters
-from vibekit_jupyter.code.runner import CodeRunner
-from vibekit_jupyter.data.sending import Sender
-from vibekit_jupyter.data.verbs import DataVerbs
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
-from vibekit_jupyter.files.verbs import FileVerbs
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
@@ -31,15 +26,20 @@ from vibekit_jupyter.settings.checks import (
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.prices import price_of
+from vibekit_jupyter.workbench.code.interpreters import Interpreters
+from vibekit_jupyter.workbench.code.runner import CodeRunner
+from vibekit_jupyter.workbench.data.sending import Sender
+from vibekit_jupyter.workbench.data.verbs import DataVerbs
+from vibekit_jupyter.workbench.files.verbs import FileVerbs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from vibekit_jupyter.data.luggage import Luggage
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
 

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 RESULTS = """
 import json
 from tests.support.hostile import PAGE, SAYINGS
-from vibekit_jupyter.code.run import Opened
-from vibekit_jupyter.code.told import Printed, Shown
+from vibekit_jupyter.workbench.code.run import Opened
+from vibekit_jupyter.workbench.code.told import Printed, Shown
 from vibekit_jupyter.notebook.render.code_display import code_display
 
 URL = "http://attacker.invalid/"

@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from vibekit_jupyter.data.packing import pack
-from vibekit_jupyter.data.parcel import SandboxHas
-from vibekit_jupyter.data.unpacking import unpack
+from vibekit_jupyter.workbench.data.packing import pack
+from vibekit_jupyter.workbench.data.parcel import SandboxHas
+from vibekit_jupyter.workbench.data.unpacking import unpack
 
 __all__ = ["ALL", "ELSEWHERE", "NOTHING", "NO_ARROW", "trip"]
 

@@ -8,20 +8,20 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from vibekit_jupyter.code.run import Opened
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
 from vibekit_jupyter.notebook.presses import DOUBLE_PRESS, presses
+from vibekit_jupyter.workbench.code.run import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vibekit_jupyter.code.languages import Language
-    from vibekit_jupyter.code.run import CodeRun
-    from vibekit_jupyter.code.told import Output
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.render.code_display import CodeDisplay
     from vibekit_jupyter.results import CodeResult
+    from vibekit_jupyter.workbench.code.languages import Language
+    from vibekit_jupyter.workbench.code.run import CodeRun
+    from vibekit_jupyter.workbench.code.told import Output
 
 __all__ = ["CodeCell"]
 

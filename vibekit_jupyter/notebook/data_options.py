@@ -22,8 +22,8 @@ def variables_of(options: Namespace, namespace: Mapping[str, Any]) -> dict[str, 
     if not options.inputs and not options.outputs:
         return {}
     # Only who sends data pays for it.
-    from vibekit_jupyter.data.known_types import no_variable
-    from vibekit_jupyter.data.luggage import check_inputs, check_names
+    from vibekit_jupyter.workbench.data.known_types import no_variable
+    from vibekit_jupyter.workbench.data.luggage import check_inputs, check_names
 
     inputs, outputs = check_names(_split(options.inputs)), check_names(_split(options.outputs))
     for name in inputs:

@@ -154,9 +154,9 @@ class FilesMagics(Magics):
         line.follow(client.submit(pulling), lambda done: transfer_card(done, done.to))
 
     def _push(self, client: SyncClient, options: Namespace) -> None:
-        from vibekit_jupyter.files.names import short
         from vibekit_jupyter.notebook.progress import ProgressLine
         from vibekit_jupyter.notebook.render.files import transfer_card
+        from vibekit_jupyter.workbench.files.names import short
 
         client.loop.refuse_own_thread()
         line = ProgressLine(self.shell)
@@ -200,7 +200,7 @@ def _is_sure(paths: Sequence[str]) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
-    from vibekit_jupyter.files.names import short
+    from vibekit_jupyter.workbench.files.names import short
 
     named = ", ".join(repr(short(path)) for path in paths[:NAMED])
     return f"{named} and {len(paths) - NAMED:,} more" if len(paths) > NAMED else named

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.files.outcome import Progress
     from vibekit_jupyter.notebook.loop import Work
     from vibekit_jupyter.notebook.render import Rendered
+    from vibekit_jupyter.workbench.files.outcome import Progress
 
 __all__ = ["ProgressLine"]
 

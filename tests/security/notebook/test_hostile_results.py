@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibekit_jupyter.code.told import Shown
 from vibekit_jupyter.notebook.render.bundle import PICTURE_LIMIT, POLICY, bundle_html, bundle_plain
+from vibekit_jupyter.workbench.code.told import Shown
 
 HOSTILE = "<img src=x onerror='window.owned = 1'><script>window.owned = 1</script>"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"x" * 40).decode()

@@ -22,7 +22,7 @@ from vibekit_jupyter.sandbox.bounded_text import BoundedText
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vibekit_jupyter.code.told import Shown
+    from vibekit_jupyter.workbench.code.told import Shown
 
 __all__ = ["POLICY", "bundle_html", "bundle_plain"]
 

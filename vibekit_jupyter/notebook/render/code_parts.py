@@ -6,12 +6,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from vibekit_jupyter.code.told import Cleared, Notice, Printed, Shown
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
+from vibekit_jupyter.workbench.code.told import Cleared, Notice, Printed, Shown
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.code.run import Opened
-    from vibekit_jupyter.code.told import Output
+    from vibekit_jupyter.workbench.code.run import Opened
+    from vibekit_jupyter.workbench.code.told import Output
 
 __all__ = ["CodeParts", "Part"]
 

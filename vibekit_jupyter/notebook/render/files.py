@@ -8,8 +8,6 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.events import FileShown
-from vibekit_jupyter.files.names import short
-from vibekit_jupyter.files.outcome import sized
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.artifact import artifact_html
 from vibekit_jupyter.notebook.render.limits import drawn
@@ -17,12 +15,14 @@ from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.notebook.render.words import plural
 from vibekit_jupyter.runs import artifacts
+from vibekit_jupyter.workbench.files.names import short
+from vibekit_jupyter.workbench.files.outcome import sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vibekit_jupyter.files.in_sandbox import Found, Listing
-    from vibekit_jupyter.files.outcome import Progress, Transfer
+    from vibekit_jupyter.workbench.files.in_sandbox import Found, Listing
+    from vibekit_jupyter.workbench.files.outcome import Progress, Transfer
 
 __all__ = ["KINDS", "file_card", "file_tree", "most_read", "progress_words", "transfer_card"]
 

@@ -1,0 +1,138 @@
+"""The client's methods that run a person's own code and commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from vibekit_jupyter.errors import CommandError
+from vibekit_jupyter.sandbox.clean_shell import check_folder
+from vibekit_jupyter.sessions.verbs import SessionVerbs
+from vibekit_jupyter.settings import config
+from vibekit_jupyter.workbench.code.run import CodeRun, Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vibekit_jupyter.results import CodeResult, CommandResult
+    from vibekit_jupyter.workbench.code.interpreters import Interpreters
+    from vibekit_jupyter.workbench.code.languages import Language
+    from vibekit_jupyter.workbench.code.run import Redacts
+    from vibekit_jupyter.workbench.code.told import Output
+
+__all__ = ["CodeRunner"]
+
+
+class CodeRunner(SessionVerbs):
+    """Code in a session's sandbox, without a model: no model needs to be configured."""
+
+    _interpreters: Interpreters
+
+    @property
+    def _redactor(self) -> Redacts:
+        """What takes the secrets of this moment out of what is told."""
+        raise NotImplementedError
+
+    async def run_code(
+        self,
+        code: str,
+        *,
+        language: Language = "python",
+        session: str | None = None,
+        timeout: float | None = None,
+        on_output: Callable[[Output], None] | None = None,
+    ) -> CodeResult:
+        """Run code in a session's sandbox, without a model; the session is created on first use.
+
+        Python keeps its variables from call to call, bash its folder and what it exports.
+
+        Parameters
+        ----------
+        code
+            The source.
+        language
+            ``python``, ``bash``, ``node`` or ``r``, as far as the sandbox has it.
+        session
+            Run in this session (id, name or unique prefix); the current one stays current.
+        timeout
+            Seconds; None is no limit.
+        on_output
+            Called with what it prints and shows, as it comes (see ``workbench.code.told``).
+
+        Raises
+        ------
+        CodeError
+            It failed; the sandbox's traceback, or the exit code, is in it.
+        """
+
+        def tell(told: Opened | Output) -> None:
+            if on_output is not None and not isinstance(told, Opened):
+                on_output(told)
+
+        return await (await self.code_run(code, language, session, tell, timeout=timeout)).go()
+
+    async def execute_command(
+        self,
+        command: str,
+        *,
+        timeout: float | None = None,
+        cwd: str | None = None,
+        on_stdout: Callable[[str], None] | None = None,
+        on_stderr: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Run a command in the current session's sandbox; the session is created on first use.
+
+        Parameters
+        ----------
+        command
+            Bash source.
+        timeout
+            Seconds; None is no limit.
+        cwd
+            Where it runs; None is the sandbox's home folder.
+
+        Raises
+        ------
+        ConfigurationError
+            One of these can be none.
+        CommandError
+            It exited with another code than 0, or ran out of time. It is the result, too.
+        """
+
+        def on_output(stream: Literal["stdout", "stderr"], text: str) -> None:
+            listener = on_stdout if stream == "stdout" else on_stderr
+            if listener is not None:
+                listener(text)
+
+        config.seconds("timeout", timeout)
+        check_folder(cwd)
+        self._workspace.check_initialized()
+        session_id, _ = await self._workspace.current_or_new()
+        sandbox = await self._workspace.connect(session_id)
+        result = await self._workspace.run(
+            sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
+        )
+        if result.exit_code != 0:
+            raise CommandError(result, session_id=session_id)
+        return result
+
+    async def code_run(
+        self,
+        code: str,
+        language: Language,
+        session: str | None,
+        tell: Callable[[Opened | Output], None],
+        *,
+        timeout: float | None = None,
+    ) -> CodeRun:
+        """Return a run of code that is still to go; whoever has it can stop it in steps."""
+        self._workspace.service_id()
+        return CodeRun(
+            self._workspace,
+            self._interpreters,
+            code,
+            language=language,
+            session_id=(await self._find(session)).id if session else None,
+            tell=tell,
+            redactor=self._redactor,
+            timeout=timeout,
+        )
