@@ -1,4 +1,4 @@
-"""Counts a sandbox's processes where the kernel does not, whatever its supervisor waits for."""
+"""Counts a sandbox's processes where the kernel does not count them apart from others."""
 
 from __future__ import annotations
 

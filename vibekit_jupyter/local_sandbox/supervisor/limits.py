@@ -19,6 +19,8 @@ MIB = 1024 * 1024
 LOCKED_BYTES = 8 * MIB
 QUEUED_BYTES = 100 * 1024
 QUEUED_SIGNALS = 4096
+# Who has too many processes is noticed and ended before this user's other sandboxes miss one.
+SPARE_PROCESSES = 256
 
 
 def go_first() -> None:
@@ -62,7 +64,9 @@ def set_limits(limits: dict[str, int], *, own_users: bool) -> None:
     ``own_users`` says that the sandbox has a user namespace of its own. Without one the kernel
     counts all tasks of the user on this machine, so that those of today are added.
     """
-    processes = limits["processes"] + (0 if own_users else _tasks_of_user())
+    processes = limits["processes"]
+    if not own_users:
+        processes += _tasks_of_user() + SPARE_PROCESSES
     for what, wanted in (
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_FSIZE, limits["file_mib"] * MIB),

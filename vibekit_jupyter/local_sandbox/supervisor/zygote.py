@@ -314,7 +314,7 @@ def _become_supervisor(
         supervisor.hear_of_exits()
         thread = threading.Thread(target=_supervise, args=(channel, supervisor, plan))
         thread.start()
-        if not plan["counted"]:
+        if room.keeper is None:  # no user namespace, in which its processes alone would count
             supervisor.headcount.keep(thread)
         thread.join()
     os._exit(0)
