@@ -53,7 +53,7 @@ def level_of(server: SandboxServer) -> tuple[str, str]:
 
 def without_the_systems() -> list[str]:
     """Return a launcher in whose sight no bubblewrap of the system can be run."""
-    launcher = [find_bubblewrap(), "--dev-bind", "/", "/"]
+    launcher = [find_bubblewrap(), "--die-with-parent", "--dev-bind", "/", "/"]
     for path in SYSTEM:
         if Path(path).exists():
             launcher += ["--ro-bind", "/dev/null", str(Path(path).resolve())]
