@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+# What transfers keep in a sandbox's /tmp while they last. What is mounted shows there, too.
+OF_TRANSFERS = "find /tmp -maxdepth 1 -type f -name 'vibekit-*'"
+
 
 @pytest.fixture
 async def client(new_client: NewClient, service: str) -> AsyncIterator[VibeKit]:
@@ -119,7 +122,7 @@ async def test_many_files_arrive_as_they_are_both_ways(client: VibeKit, here: Pa
     assert tree(here / "back/many") == tree(here / "many")
     again = await client.pull("there/many", to="back")
     assert (again.unchanged, again.size) == (300, 0)
-    left = await client.execute_command("ls -A /tmp | grep vibekit; find . -name '.vibekit*'")
+    left = await client.execute_command(f"{OF_TRANSFERS}; find . -name '.vibekit*'")
     assert left.stdout == ""
 
 
@@ -260,7 +263,7 @@ async def test_a_part_is_gone_on_with_where_the_service_knows_no_ranges(
     got = bytearray()
     await sandbox.download("/home/user/f", got.extend, start=1_000_001, most=9_000_000)
     assert bytes(got) == (await sandbox.read_file("/home/user/f"))[1_000_001:]
-    assert (await local_client.execute_command("ls -A /tmp | grep vibekit || :")).stdout == ""
+    assert (await local_client.execute_command(OF_TRANSFERS)).stdout == ""
 
 
 async def test_a_file_that_grows_comes_as_it_was(local_client: VibeKit, here: Path) -> None:
@@ -293,7 +296,7 @@ async def test_an_interrupt_leaves_no_half_file(local_client: VibeKit, here: Pat
     await asyncio.wait([pulling])
     assert all(len(data or b"") == 100_000 for name, data in tree(here / "out").items() if data)
     assert not [name for name in tree(here / "out") if ".vibekit" in name]
-    assert (await local_client.execute_command("ls -A /tmp | grep vibekit || :")).stdout == ""
+    assert (await local_client.execute_command(OF_TRANSFERS)).stdout == ""
     pulled = await local_client.pull("in", to="out")
     assert len(pulled.paths) == 200
 
