@@ -133,6 +133,8 @@ class Requests(threading.Thread):
             if not ready:
                 if self.interpreter is not None:
                     self.interpreter.flush()
+                if self.pressed and time.monotonic() < self.deaf_until:
+                    self.press()  # it came between the last look at signals and a call that waits
                 continue
             data = os.read(self.source, CUT)
             if not data:
@@ -158,6 +160,10 @@ class Requests(threading.Thread):
         self.deaf_until = time.monotonic() + DEAF
         if os.getpgrp() == os.getpid():  # what it has started is interrupted, too
             os.killpg(os.getpid(), signal.SIGINT)
+        self.press()
+
+    def press(self) -> None:
+        """Send the main thread the signal that wakes it."""
         signal.pthread_kill(self.main, signal.SIGINT)
 
     def handle(self, *_: Any) -> None:
