@@ -102,7 +102,7 @@ async def measure(size: int, folder: Path) -> list[Figure]:
         for at in range(COLUMNS):
             opened.write(frame[f"c{at}"].to_numpy().tobytes())
     await client.new("benchmark")
-    sandbox = await client._connected()  # noqa: SLF001  (the control speaks to it alone)
+    sandbox = await client._workspace.current_sandbox()  # noqa: SLF001  (the control speaks to it alone)
     times: dict[str, list[float]] = {}
     memory: dict[str, list[int]] = {}
     for turn in range(TURNS):

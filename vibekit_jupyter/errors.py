@@ -113,8 +113,7 @@ class VibeKitError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows of it, whose protocol this is: one."""
-        words = "".join(char if char.isprintable() else "\ufffd" for char in str(self))
-        return [f"{type(self).__name__}: {words}"]
+        return [f"{type(self).__name__}: {_printable(str(self))}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by state, so that an error survives a process pool."""
@@ -269,8 +268,7 @@ class CodeError(VibeKitError):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows of it: the sandbox's, then ours."""
-        lines = self.traceback.splitlines()
-        shown = ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines]
+        shown = map(_printable, self.traceback.splitlines())
         return [*shown, *super()._render_traceback_()]
 
 
@@ -316,3 +314,7 @@ class RunLimitError(VibeKitError):
 
 class RunInterruptedError(VibeKitError):
     """The person stopped the run; the session can go on."""
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import StdinNotImplementedError
@@ -10,7 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 
 from vibekit_jupyter.errors import FilesError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
-from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
+from vibekit_jupyter.notebook.magic_errors import no_such_verb, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 
 if TYPE_CHECKING:
@@ -181,9 +180,7 @@ class FilesMagics(Magics):
 
 def _command(verb: str) -> Command:
     if verb not in COMMANDS:
-        near = difflib.get_close_matches(verb, COMMANDS, n=1)
-        known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(COMMANDS)}."
-        raise UsageError(f"{NAME} has no verb {verb!r}. {known}")
+        raise no_such_verb(NAME, verb, [*COMMANDS])
     return COMMANDS[verb]
 
 

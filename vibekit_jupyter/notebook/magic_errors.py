@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.runs.redact import Redactor
 
-__all__ = ["UsageError", "plain_errors", "show_as_one_line", "show_without_secrets"]
+__all__ = ["UsageError", "no_such_verb", "plain_errors", "show_as_one_line", "show_without_secrets"]
 
 
 class UsageError(IPythonUsageError):
@@ -29,6 +29,15 @@ class UsageError(IPythonUsageError):
 
     def _render_traceback_(self) -> list[str]:
         return [_line(self)]
+
+
+def no_such_verb(magic: str, verb: str, verbs: Sequence[str]) -> UsageError:
+    """Return the error for a verb that a magic does not have."""
+    import difflib
+
+    near = difflib.get_close_matches(verb, verbs, n=1)
+    known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(verbs)}."
+    return UsageError(f"{magic} has no verb {verb!r}. {known}")
 
 
 def show_as_one_line(error: BaseException) -> None:

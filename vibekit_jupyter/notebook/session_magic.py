@@ -7,7 +7,6 @@ the line, and what it returns is shown.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from vibekit_jupyter.notebook.arguments import (
     documented,
     split_words,
 )
-from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
+from vibekit_jupyter.notebook.magic_errors import no_such_verb, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.sessions.session import Session, State
 from vibekit_jupyter.settings import config
@@ -394,7 +393,5 @@ class SessionMagics(Magics):
 def find_verb(name: str) -> Verb:
     """Return the verb of this name, or raise ``UsageError``."""
     if name not in VERBS:
-        near = difflib.get_close_matches(name, VERBS, n=1)
-        known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}."
-        raise UsageError(f"{NAME} has no verb {name!r}. {known}")
+        raise no_such_verb(NAME, name, [*VERBS])
     return VERBS[name]

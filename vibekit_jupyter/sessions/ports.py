@@ -64,7 +64,7 @@ class PortVerbs:
             )
         workspace = self._workspace
         workspace.check_initialized()
-        current = (await self.find(session)).id if session else workspace.book.current
+        current = workspace.book.current if session is None else (await self.find(session)).id
         if current is None:
             raise SessionNotFoundError(
                 "There is no current session, and so nothing that listens.",

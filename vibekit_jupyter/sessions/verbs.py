@@ -51,10 +51,10 @@ class SessionVerbs:
     async def find(self, text: str) -> Session:
         """Look a session up: exact id, exact name, unique prefix; then ask the service once."""
         self._workspace.check_initialized()
-        check_session_id(text)
         return await self._find(text)
 
     async def _find(self, text: str) -> Session:
+        check_session_id(text)
         book = self._workspace.book
         session = book.lookup(text, self._workspace.service_id())
         if session is None:

@@ -135,6 +135,12 @@ class Workspace:
                 return self.book.current, False
             return (await self._create(Session("", "", ""), spoken)).id, True
 
+    async def current_sandbox(self) -> Sandbox:
+        """Return the current session's sandbox; the session is created on first use."""
+        self.check_initialized()
+        session_id, _ = await self.current_or_new()
+        return await self.connect(session_id)
+
     async def create(self, wanted: Session) -> Session:
         """Create a session like ``wanted`` and return it.
 

@@ -45,11 +45,15 @@ class Headcount:
         """Count whenever tasks multiply on this machine, until the supervisor ends."""
         while supervising.is_alive():
             supervising.join(TICK)
-            self._before = min(self._before, _tasks_of_machine())
-            while _tasks_of_machine() >= self._before + self._most // 4:
-                self._before = _tasks_of_machine()
+            while self._tasks_multiply():
                 with contextlib.suppress(OSError):  # of one look: the next one may do
                     self._count()
+
+    def _tasks_multiply(self) -> bool:
+        now = _tasks_of_machine()
+        multiply = now >= self._before + self._most // 4
+        self._before = now if multiply else min(self._before, now)
+        return multiply
 
     def _count(self) -> None:
         if sum(process.tasks for process in self._processes.descendants()) > self._most:

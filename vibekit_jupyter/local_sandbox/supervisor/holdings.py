@@ -82,15 +82,13 @@ class Holdings:
         """Look at one process."""
         self.mapped += _mapped_bytes(process)
         try:
-            self._add_files(process.folder)
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended
-                self._add_mappings(process.folder)
+            self._look_into(process.folder)
         except PermissionError:
             self.hidden.append(process)
         except OSError:
-            return  # it ended
+            pass  # it ended
 
-    def _add_files(self, folder: str) -> None:
+    def _look_into(self, folder: str) -> None:
         names = os.listdir(f"{folder}/fd")
         self.open_files += len(names)
         if self.open_files > self.most_open:
@@ -99,6 +97,7 @@ class Holdings:
             # That it has files root may list, though nobody may look at them.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
                 self._add_file(folder, name)
+        self._add_mappings(folder)
 
     def _add_file(self, folder: str, name: str) -> None:
         status = os.stat(f"{folder}/fd/{name}")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
+from vibekit_jupyter.workbench.data.described import estimated_tokens
+
 __all__ = ["cut", "estimated_tokens", "shortened"]
-
-
-def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has, rather too many."""
-    other = sum(not char.isascii() for char in text)
-    return (len(text) - other) // 3 + 2 * other
 
 
 def cut(text: str, most: int, *, missing: int = 0) -> str:

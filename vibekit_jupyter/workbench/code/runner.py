@@ -105,14 +105,12 @@ class CodeRunner(SessionVerbs):
 
         config.seconds("timeout", timeout)
         check_folder(cwd)
-        self._workspace.check_initialized()
-        session_id, _ = await self._workspace.current_or_new()
-        sandbox = await self._workspace.connect(session_id)
+        sandbox = await self._workspace.current_sandbox()
         result = await self._workspace.run(
             sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
         )
         if result.exit_code != 0:
-            raise CommandError(result, session_id=session_id)
+            raise CommandError(result, session_id=sandbox.id)
         return result
 
     async def code_run(
@@ -131,7 +129,7 @@ class CodeRunner(SessionVerbs):
             self._interpreters,
             code,
             language=language,
-            session_id=(await self._find(session)).id if session else None,
+            session_id=None if session is None else (await self._find(session)).id,
             tell=tell,
             redactor=self._redactor,
             timeout=timeout,

@@ -40,9 +40,7 @@ def bounded_lines(lines: Sequence[str], most: int = MOST_TOKENS) -> list[str]:
 
 def shown(value: object, most: int = MOST_VALUE) -> str:
     """Return a value of a plain type in a few characters that bring no new line."""
-    text = value if type(value) is str else str(value) if _is_plain(value) else "…"
-    text = "".join(char if char.isprintable() else "\\" + hex(ord(char))[1:] for char in text[:200])
-    text = text if len(text) <= most else text[: most - 1] + "…"
+    text = _cut(value if type(value) is str else str(value) if _is_plain(value) else "…", most)
     return f"'{text}'" if type(value) is str else text
 
 
@@ -54,9 +52,13 @@ def _is_plain(value: object) -> bool:
 
 def label_text(label: object) -> str:
     """Return a label without the quotes that a value has."""
-    text = label if type(label) is str else str(label)
+    return _cut(label if type(label) is str else str(label), MOST_LABEL)
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the beginning of a text, what is not printable escaped."""
     text = "".join(char if char.isprintable() else "\\" + hex(ord(char))[1:] for char in text[:200])
-    return text if len(text) <= MOST_LABEL else text[: MOST_LABEL - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def table_lines(

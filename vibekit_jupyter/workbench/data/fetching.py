@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.errors import DataError, SandboxUnreachableError
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
 from vibekit_jupyter.workbench.data.refusals import size_text, too_large
-from vibekit_jupyter.workbench.data.sending import HOME
 from vibekit_jupyter.workbench.data.unpacking import KNOWN, PICKLES, check_suffix, unpack
 
 if TYPE_CHECKING:

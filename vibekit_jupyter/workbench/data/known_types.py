@@ -52,7 +52,8 @@ def type_name(value: object) -> str:
 
 def name_of_class(cls: type) -> str:
     """Return a class's name, cut and printable."""
-    name = cast("Any", type.__dict__["__name__"]).__get__(cls)
+    # A name may be text of a class of its own, too.
+    name = str.__str__(cast("Any", type.__dict__["__name__"]).__get__(cls))
     return "".join(char if char.isprintable() else "\ufffd" for char in name)[:LONGEST_NAME]
 
 

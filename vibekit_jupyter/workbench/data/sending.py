@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.errors import DataError, VibeKitError
 from vibekit_jupyter.workbench.data.packing import pack
 from vibekit_jupyter.workbench.data.refusals import cannot_send, size_text, too_large
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FOLDER", "HELPER", "Sender", "Sent", "put"]
 
-HOME: Final = "/home/user"
 FOLDER: Final = "data"
 HELPER: Final = "npz_frames.py"
 MOST_HASHED: Final = 64_000_000

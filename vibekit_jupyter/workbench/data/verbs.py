@@ -12,7 +12,6 @@ from vibekit_jupyter.workbench.data.luggage import Luggage, check_inputs, check_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.workspace import Workspace
     from vibekit_jupyter.workbench.data.sending import Sender, Sent
 
@@ -42,7 +41,7 @@ class DataVerbs:
             One cannot be sent: its column and the way out are named.
         """
         checked = check_inputs(values)
-        sandbox = await self._connected()
+        sandbox = await self._workspace.current_sandbox()
         async with self._workspace.explained(), kept_alive(sandbox):
             return await self._sender.send(sandbox, checked, lambda _: None)
 
@@ -58,14 +57,9 @@ class DataVerbs:
             It did not come back, is too large, or is not what its name says.
         """
         names = check_names([name])
-        sandbox = await self._connected()
+        sandbox = await self._workspace.current_sandbox()
         async with self._workspace.explained(), kept_alive(sandbox):
             return (await fetch(sandbox, names))[name]
-
-    async def _connected(self) -> Sandbox:
-        self._workspace.check_initialized()
-        session_id, _ = await self._workspace.current_or_new()
-        return await self._workspace.connect(session_id)
 
     def _luggage(
         self,

@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.errors import FilesError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HOME", "Wanted", "parts_of", "sandbox_path", "short", "wanted"]
 
-HOME: Final = "/home/user"
 MOST_NAME: Final = 255  # bytes
 MOST_PATH: Final = 1024
 WILD: Final = frozenset("*?[")
