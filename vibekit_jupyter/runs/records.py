@@ -101,8 +101,7 @@ class RunRecords:
         session = registry.by_id(session_id) if session_id else None
         if session is None or turn is None:
             return session.turns if session else 0
-        turns = registry.turns(session.service_id, session.id)
-        return sum(each.number <= turn.number for each in turns)
+        return registry.place_of(turn.number, session.service_id, session.id)
 
     def last_turn(self) -> Turn | None:
         """Return the last turn of the current session, else of the one this notebook used last."""

@@ -107,6 +107,15 @@ class TurnRecords(Database):
             ).fetchall()
             return [_turn(row, self.events(row["id"])) for row in reversed(rows)]
 
+    def place_of(self, turn: int, service_id: str, session_id: str) -> int:
+        """Return which turn of its session one is, counted from 1."""
+        with self.reading() as database:
+            (place,) = database.execute(
+                "SELECT count(*) FROM turn WHERE service = ? AND session = ? AND id <= ?",
+                (service_id, session_id, turn),
+            ).fetchone()
+        return int(place)
+
     def last_error(self, service_id: str, session_id: str) -> str:
         """Return the sentence that a session's last turn ended in; empty where it ended well."""
         with self.reading() as database:

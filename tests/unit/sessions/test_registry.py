@@ -180,6 +180,16 @@ def test_a_finished_turn_is_looked_up_in_an_index(registry: Registry) -> None:
     assert not any(detail.startswith("SCAN") for detail in plan), plan
 
 
+def test_a_turn_has_its_place_among_those_of_its_session(registry: Registry) -> None:
+    sessions = ["i1", "i2", "i1", "i1", "i2"]
+    turns = [
+        registry.begin_turn("local", session, prompt="p", agent="codex", model="m", mode="code")
+        for session in sessions
+    ]
+    asked = zip(turns, sessions, strict=True)
+    assert [registry.place_of(turn, "local", session) for turn, session in asked] == [1, 1, 2, 3, 2]
+
+
 @settings(max_examples=30, deadline=None)
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_prompt_is_kept_byte_for_byte(
