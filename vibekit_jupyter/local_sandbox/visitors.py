@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aiohttp import web
 
@@ -25,6 +25,7 @@ class Visitors:
 
     def __init__(self) -> None:
         self._served: set[asyncio.BaseProtocol] = set()
+        self._known: set[asyncio.BaseProtocol] = set()
 
     @contextlib.contextmanager
     def served(self, request: web.Request) -> Iterator[None]:
@@ -35,16 +36,31 @@ class Visitors:
             yield
         finally:
             self._served.discard(visitor)
+            self._known.add(visitor)
 
     def admit(self, server: web.Server) -> web.RequestHandler:
         """Return the protocol of a new connection; where there are too many, close an old one."""
         connected = server.connections
-        if len(connected) >= MOST:
-            for visitor in connected:
-                if visitor not in self._served and visitor.transport is not None:
-                    visitor.force_close()
-                    break
+        if len(connected) >= MOST and (leaves := self._first_to_leave(connected)) is not None:
+            leaves.force_close()
+        if len(self._known) > MOST:
+            self._known.intersection_update(connected)
         return server()
+
+    def _first_to_leave(self, connected: Sequence[web.RequestHandler]) -> web.RequestHandler | None:
+        """Return the oldest that never asked for anything, else the oldest that asks for nothing.
+
+        Who was answered before may be about to ask again, and a request that meets the end of its
+        connection fails.
+        """
+        known = None
+        for visitor in connected:
+            if visitor in self._served or visitor.transport is None:
+                continue
+            if visitor not in self._known:
+                return visitor
+            known = known or visitor
+        return known
 
 
 def allow_descriptors() -> None:

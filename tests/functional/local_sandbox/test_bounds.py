@@ -85,6 +85,17 @@ def test_more_half_requests_than_there_is_room_for_keep_nobody_out(
         assert make().commands.run("echo new").stdout == "new\n"
 
 
+def test_who_was_answered_can_ask_again_on_the_same_connection(server: SandboxServer) -> None:
+    with contextlib.closing(http.client.HTTPConnection(*address(server), timeout=20)) as client:
+        client.request("GET", "/health")
+        client.getresponse().read()
+        kept = client.sock
+        with many_half_requests(server, 1500):
+            client.request("GET", "/health")
+            assert client.getresponse().status < 400
+        assert client.sock is kept
+
+
 @pytest.mark.timeout(120)
 def test_a_half_request_is_given_up(server: SandboxServer) -> None:
     begun = time.monotonic()
