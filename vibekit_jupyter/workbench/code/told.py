@@ -84,10 +84,11 @@ class Begun:
 
 @dataclass(frozen=True)
 class Ended:
-    """A request is done."""
+    """A request is done; its answer may be anything."""
 
     request: str
     fault: Fault | None
+    answer: Any = None
 
 
 Output: TypeAlias = Printed | Shown | Cleared | Notice
@@ -101,7 +102,7 @@ def read(frame: Mapping[str, Any]) -> Output | Begun | Ended:
         case {"begin": str(request)}:
             return Begun(request[:100])
         case {"end": str(request)}:
-            return Ended(request[:100], _fault(frame.get("error")))
+            return Ended(request[:100], _fault(frame.get("error")), frame.get("answer"))
         case {"stderr": str(text)}:
             return Printed("stderr", well_formed(text))
         case {"show": dict(data)}:
