@@ -9,7 +9,7 @@ from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.code.teaching import lesson
 from vibekit_jupyter.workbench.data.fetching import fetch, fetch_files, outputs_before
 from vibekit_jupyter.workbench.data.luggage import check_inputs, check_names
-from vibekit_jupyter.workbench.data.needs import here
+from vibekit_jupyter.workbench.data.needs import here, import_for
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
 from vibekit_jupyter.workbench.data.unpacking import KNOWN
 
@@ -137,11 +137,13 @@ class CellData:
         files = {}
         for name in self._outputs:
             one = written.get(name) if isinstance(written, dict) else None
-            file, note = (one.get("file"), one.get("note")) if isinstance(one, dict) else ("", "")
+            said = one if isinstance(one, dict) else {}
+            file, kind, note = (str(said.get(key, "")) for key in ("file", "kind", "note"))
             if file not in [f"{name}.{suffix}" for suffix in KNOWN]:
                 raise DataError(f"The sandbox did not say which file {name!r} was written to.")
-            files[name] = str(file)
-            if isinstance(note, str) and note:
+            files[name] = file
+            import_for(kind)
+            if note:
                 self._say(f"{name}: {well_formed(note)[:MOST_WORDS]}")
         return files
 
@@ -158,4 +160,9 @@ class CellData:
 
 
 def _as_told(one: Sent) -> dict[str, Any]:
-    return {"file": one.parcel.file, "size": one.size, "digest": one.digest.hex()}
+    return {
+        "file": one.parcel.file,
+        "kind": one.kind,
+        "size": one.size,
+        "digest": one.digest.hex(),
+    }

@@ -42,7 +42,7 @@ def learn(request: dict[str, Any], interpreter: Any) -> dict[str, Any]:
     """
     package = request["package"]
     if package not in sys.modules:
-        sys.meta_path.append(Texts(request["texts"]))  # type: ignore[arg-type]  # it is one
+        sys.meta_path.append(Texts(request["texts"]))
     # What lies in the folder of the cells may have the name of a module of the library.
     path, sys.path = sys.path, [each for each in sys.path if os.path.isabs(each)]
     try:

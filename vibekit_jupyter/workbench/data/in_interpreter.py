@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data.known_types import no_variable
-from vibekit_jupyter.workbench.data.needs import here, pack_variable
+from vibekit_jupyter.workbench.data.needs import here, import_for, pack_variable
 from vibekit_jupyter.workbench.data.parcel import SandboxHas
 from vibekit_jupyter.workbench.data.refusals import cannot_send, too_large
 from vibekit_jupyter.workbench.data.unpacking import unpack
@@ -87,8 +87,8 @@ class Variables:
         Parameters
         ----------
         files
-            By the name of the variable: the file's name, its size, and the digest of its bytes,
-            which is empty for a large one.
+            By the name of the variable: the file's name, what it is, its size, and the digest of
+            its bytes, which is empty for a large one.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Variables:
         Returns
         -------
         dict
-            By name: the file's name, and what the person should know.
+            By name: the file's name, what it is, and what the person should know.
 
         Raises
         ------
@@ -141,7 +141,9 @@ class Variables:
                 with _in_words(parcel.name, "written"):
                     part.replace(target / parcel.file)
                 self._forget(target, parcel)
-        return {each.name: {"file": each.file, "note": each.note} for each in parcels}
+        return {
+            each.name: {"file": each.file, "kind": each.kind, "note": each.note} for each in parcels
+        }
 
     def _forget(self, folder: Path, parcel: Parcel) -> None:
         """Remove what a variable was written to when it was of another kind: one name, one file."""
@@ -187,6 +189,7 @@ def _loaded(folder: Path, name: str, told: Mapping[str, Any]) -> Any:
                     digest.update(piece)
         if size != told["size"] or told["digest"] not in ("", digest.hexdigest()):
             raise DataError(f"{name!r} was replaced on its way to the sandbox: run the cell again.")
+        import_for(told["kind"])
         value, _, _ = unpack(copy, told["file"])
     return value
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.workbench.data.parcel import Parcel, SandboxHas
 
-__all__ = ["PACKAGES", "here", "pack_variable"]
+__all__ = ["PACKAGES", "here", "import_for", "pack_variable"]
 
 PACKAGES: Final = (
     *("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas", "pillow"),
@@ -61,3 +61,9 @@ def pack_variable(name: str, value: object, there: SandboxHas) -> Parcel:
                         name, f"this sandbox has no {package}: install it there, or send it as text"
                     )
     return parcel
+
+
+def import_for(kind: str) -> None:
+    """Import what a file of this kind is for, where the file itself does not say."""
+    if kind.startswith("polars.") and has("polars"):
+        import polars as pl  # noqa: F401

@@ -140,10 +140,14 @@ def _as_npz(
             name, "this sandbox has no pyarrow, and without it attrs and flags stay behind"
         )
     check_types(name, frame)
+    series: tuple[Any, ...] = ()
+    if kind == "pandas.Series":
+        series = (frame.columns[0],)
+        frame = frame.set_axis(["values"], axis=1)
 
     def written() -> bytes:
         file = io.BytesIO()
-        npz_frames.write_frame(frame, file)
+        npz_frames.write_frame(frame, file, series=series)
         return file.getvalue()
 
     def trip(part: Any) -> Any:
