@@ -145,7 +145,9 @@ class CodeRunner(SessionVerbs):
         self._workspace.service_id()
         data = None
         if inputs or outputs:
-            data = CellData(self._sender, inputs or {}, outputs, lambda text: tell(Notice(text)))
+            data = CellData(
+                self._sender, inputs or {}, outputs, lambda text: tell(Notice(text, expected=True))
+            )
         return CodeRun(
             self._workspace,
             self._interpreters,

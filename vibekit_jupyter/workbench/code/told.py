@@ -61,9 +61,10 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence of ours."""
+    """A sentence of ours; one that is expected tells of no trouble."""
 
     text: str
+    expected: bool = False
 
 
 @dataclass(frozen=True)
