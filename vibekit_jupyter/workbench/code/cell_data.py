@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.code.teaching import lesson
-from vibekit_jupyter.workbench.data.fetching import fetch, fetch_files, outputs_before
+from vibekit_jupyter.workbench.data.fetching import Written, fetch, fetch_files, outputs_before
 from vibekit_jupyter.workbench.data.luggage import check_inputs, check_names
 from vibekit_jupyter.workbench.data.needs import here, import_for
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
@@ -104,7 +104,7 @@ class CellData:
 
     async def run(
         self, sandbox: Sandbox, interpreter: Interpreter, code: str, ask: Ask
-    ) -> Mapping[str, str]:
+    ) -> Mapping[str, Written]:
         """Run a cell with what was sent; return which files the outputs were written to.
 
         It is one request, so that no other cell comes between the variables and the code.
@@ -128,7 +128,7 @@ class CellData:
         }
         return self._read(await ask(interpreter, f"{ours.package}.cell", asked))
 
-    def _read(self, answer: Any) -> Mapping[str, str]:
+    def _read(self, answer: Any) -> Mapping[str, Written]:
         """Return to which files the outputs were written, as a sandbox tells it."""
         told = answer if isinstance(answer, dict) else {}
         if isinstance(refused := told.get("refused"), str):
@@ -138,17 +138,20 @@ class CellData:
         for name in self._outputs:
             one = written.get(name) if isinstance(written, dict) else None
             said = one if isinstance(one, dict) else {}
-            file, kind, note = (str(said.get(key, "")) for key in ("file", "kind", "note"))
-            if file not in [f"{name}.{suffix}" for suffix in KNOWN]:
+            file, kind, note, digest = (
+                str(said.get(key, "")) for key in ("file", "kind", "note", "digest")
+            )
+            size = said.get("size")
+            if file not in [f"{name}.{suffix}" for suffix in KNOWN] or type(size) is not int:
                 raise DataError(f"The sandbox did not say which file {name!r} was written to.")
-            files[name] = file
+            files[name] = Written(file, size, digest)
             import_for(kind)
             if note:
                 self._say(f"{name}: {well_formed(note)[:MOST_WORDS]}")
         return files
 
     async def fetch_variables(
-        self, sandbox: Sandbox, files: Mapping[str, str]
+        self, sandbox: Sandbox, files: Mapping[str, Written]
     ) -> Mapping[str, Any]:
         """Return what was written: all of it, or none."""
         return await fetch_files(sandbox, files, tell=self._tell) if files else {}

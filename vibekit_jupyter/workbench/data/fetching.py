@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sandbox.transfers import Stamp
 
-__all__ = ["OUT", "Fetched", "fetch", "fetch_files", "outputs_before"]
+__all__ = ["OUT", "Fetched", "Written", "fetch", "fetch_files", "outputs_before"]
 
 OUT: Final = "out"
 MOST_NAMED: Final = 10
@@ -53,6 +54,15 @@ class Fetched:
     def __str__(self) -> str:
         took = f"{self.seconds:.1f} s"
         return f"{self.name} ← {self.path}  {self.what}, {size_text(self.size)}, {took}"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of ``out``, as whoever wrote it says; the digest is empty for a large one."""
+
+    file: str
+    size: int
+    digest: str
 
 
 async def outputs_before(sandbox: Sandbox) -> Mapping[str, Stamp]:
@@ -96,26 +106,34 @@ async def fetch(
 
 
 async def fetch_files(
-    sandbox: Sandbox, files: Mapping[str, str], *, tell: Callable[[Fetched], None]
+    sandbox: Sandbox, files: Mapping[str, Written], *, tell: Callable[[Fetched], None]
 ) -> Mapping[str, Any]:
     """Return the variables that were written to certain files of ``out``: all of them, or none.
 
     Raises
     ------
     DataError
-        One is not there, is too large, or is not what its name says.
+        One is not there as it was written, is too large, or is not what its name says.
     """
     there = await outputs_before(sandbox)
     values = {}
-    for name, file in files.items():
-        path = f"{OUT}/{file}"
-        check_suffix(file, path)
-        if file not in there:
-            raise DataError(f"{name!r} did not come back: {path} is not there.")
-        one = await _load(sandbox, name, path, there[file].size)
+    for name, told in files.items():
+        path = f"{OUT}/{told.file}"
+        check_suffix(told.file, path)
+        if told.file not in there:
+            raise DataError(f"{name!r} did not come back: {path} is not there any more.")
+        if there[told.file].size != told.size:
+            raise _replaced(name, path)
+        one = await _load(sandbox, name, path, told.size, told.digest)
         values[name] = one.value
         tell(one)
     return values
+
+
+def _replaced(name: str, path: str) -> DataError:
+    return DataError(
+        f"{name!r} did not come back: {path} was replaced on its way.", hint="Run the cell again."
+    )
 
 
 async def _find(
@@ -169,16 +187,23 @@ async def _elsewhere(sandbox: Sandbox, name: str) -> Sequence[tuple[str, int]]:
     return found
 
 
-async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
-    """Stream a file to this machine, and load it when it is whole."""
+async def _load(sandbox: Sandbox, name: str, path: str, size: int, digest: str = "") -> Fetched:
+    """Stream a file to this machine, and load it when it is whole, and what it is said to be."""
     began = time.monotonic()
+    came = hashlib.blake2b(digest_size=16)
     shown = path.rpartition("/")[2]
     with tempfile.TemporaryDirectory(prefix="vibekit-") as folder:
         # What is loaded may be a map of it: it has no name any more then, and its disk stays.
         local = Path(folder) / "data"
         try:
             with local.open("wb") as file:
-                got = await sandbox.download(f"{HOME}/{path}", file.write, most=size + 1)
+
+                def take(piece: bytes) -> None:
+                    file.write(piece)
+                    if digest:
+                        came.update(piece)
+
+                got = await sandbox.download(f"{HOME}/{path}", take, most=size + 1)
         except FileNotFoundError:
             raise DataError(f"{name!r} did not come back: {path} is not there any more.") from None
         except OSError as error:
@@ -195,5 +220,7 @@ async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
                 hint="Fetch it again.",
                 session_id=sandbox.id,
             )
+        if digest and came.hexdigest() != digest:
+            raise _replaced(name, path)
         value, what, note = await asyncio.to_thread(unpack, local, shown)
     return Fetched(name, path, what, size, time.monotonic() - began, value, note)

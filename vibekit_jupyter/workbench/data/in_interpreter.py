@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data.known_types import no_variable
 from vibekit_jupyter.workbench.data.needs import here, import_for, pack_variable
-from vibekit_jupyter.workbench.data.parcel import SandboxHas
+from vibekit_jupyter.workbench.data.parcel import MOST_HASHED, SandboxHas
 from vibekit_jupyter.workbench.data.refusals import cannot_send, too_large
 from vibekit_jupyter.workbench.data.unpacking import unpack
 
@@ -103,7 +103,7 @@ class Variables:
 
     def save(
         self, names: Sequence[str], packages: Sequence[str], *, near: bool
-    ) -> dict[str, dict[str, str]]:
+    ) -> dict[str, dict[str, Any]]:
         """Write variables to files, all of them or none.
 
         Parameters
@@ -116,7 +116,8 @@ class Variables:
         Returns
         -------
         dict
-            By name: the file's name, what it is, and what the person should know.
+            By name: the file's name, what it is, its size, the digest of its bytes (empty for a
+            large one), and what the person should know.
 
         Raises
         ------
@@ -136,13 +137,20 @@ class Variables:
                 parcels.append(pack_variable(name, self._names[name], there))
         target = self._home / OUT
         with contextlib.ExitStack() as written:
-            parts = [_write(written, target, parcel) for parcel in parcels]
-            for parcel, part in zip(parcels, parts, strict=True):
+            files = [_write(written, target, parcel) for parcel in parcels]
+            for parcel, (part, _, _) in zip(parcels, files, strict=True):
                 with _in_words(parcel.name, "written"):
                     part.replace(target / parcel.file)
                 self._forget(target, parcel)
         return {
-            each.name: {"file": each.file, "kind": each.kind, "note": each.note} for each in parcels
+            each.name: {
+                "file": each.file,
+                "kind": each.kind,
+                "size": size,
+                "digest": digest,
+                "note": each.note,
+            }
+            for each, (_, size, digest) in zip(parcels, files, strict=True)
         }
 
     def _forget(self, folder: Path, parcel: Parcel) -> None:
@@ -194,8 +202,11 @@ def _loaded(folder: Path, name: str, told: Mapping[str, Any]) -> Any:
     return value
 
 
-def _write(written: contextlib.ExitStack, folder: Path, parcel: Parcel) -> Path:
-    """Write a parcel to a file that is gone again at the end, where it has not been renamed."""
+def _write(written: contextlib.ExitStack, folder: Path, parcel: Parcel) -> tuple[Path, int, str]:
+    """Write a parcel to a file that is gone again at the end, where it has not been renamed.
+
+    Its size and the digest of its bytes are returned, too.
+    """
     part = folder / f".{parcel.file}.{secrets.token_hex(4)}.part"
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     with _in_words(parcel.name, "written"):
@@ -205,13 +216,17 @@ def _write(written: contextlib.ExitStack, folder: Path, parcel: Parcel) -> Path:
             )
         folder.mkdir(exist_ok=True)
         written.callback(part.unlink, missing_ok=True)
+        digest, size = hashlib.blake2b(digest_size=16), 0
+        is_large = parcel.size > MOST_HASHED
         with part.open("wb") as file:
             try:
                 for piece in parcel.parts():
-                    file.write(piece)
+                    size += file.write(piece)
+                    if not is_large:
+                        digest.update(piece)
             except (DataError, OSError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (a library's, which may hold values)
                 why = f"it could not be written ({type(error).__name__})"
                 raise cannot_send(parcel.name, f"{why}: send its parts") from None
-    return part
+    return part, size, "" if is_large else digest.hexdigest()

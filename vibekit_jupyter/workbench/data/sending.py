@@ -15,6 +15,7 @@ from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.errors import DataError, VibeKitError
 from vibekit_jupyter.workbench.data.needs import pack_variable
 from vibekit_jupyter.workbench.data.packing import pack
+from vibekit_jupyter.workbench.data.parcel import MOST_HASHED
 from vibekit_jupyter.workbench.data.refusals import cannot_send, size_text, too_large
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
 
@@ -34,8 +35,6 @@ __all__ = ["FOLDER", "HELPER", "Sender", "Sent", "put"]
 
 FOLDER: Final = "data"
 HELPER: Final = "npz_frames.py"
-MOST_HASHED: Final = 64_000_000
-"""Bytes up to which all of a variable is looked at for whether it is as it was."""
 
 
 @dataclass(frozen=True)

@@ -214,8 +214,9 @@ def test_what_is_learned_runs_a_cell_between_its_variables(
             assert driver.ask("learn", **taught)[1][-1]["error"] is None
         run = f"{ours.package}.cell"
         _, frames = driver.ask(run, code="total = {'sum': sum(n)}\nn", **cell)
-        written = {"file": "total.json", "kind": "dict as JSON", "note": ""}
-        assert frames[-1]["answer"] == {"written": {"total": written}}
+        written = frames[-1]["answer"]["written"]["total"]
+        assert len(written.pop("digest")) == 32
+        assert written == {"file": "total.json", "kind": "dict as JSON", "size": 10, "note": ""}
         assert [f["show"]["text/plain"] for f in frames if "show" in f] == ["[1, 2]"]
         assert json.loads((tmp_path / "out" / "total.json").read_text()) == {"sum": 3}
         failed = driver.ask(run, code="1 / 0", **cell)[1][-1]
