@@ -9,7 +9,7 @@ from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.code.teaching import lesson
 from vibekit_jupyter.workbench.data.fetching import Written, fetch, fetch_files, outputs_before
 from vibekit_jupyter.workbench.data.luggage import check_inputs, check_names
-from vibekit_jupyter.workbench.data.needs import here, import_for
+from vibekit_jupyter.workbench.data.needs import here, import_for, other_pandas
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
 from vibekit_jupyter.workbench.data.unpacking import KNOWN
 
@@ -61,6 +61,7 @@ class CellData:
         self._say = say
         self._sent: Sequence[Sent] = ()
         self._before: Mapping[str, Stamp] = {}
+        self._other_pandas = ""
 
     async def send(self, sandbox: Sandbox) -> None:
         """Put the inputs into the sandbox as files."""
@@ -93,6 +94,7 @@ class CellData:
                 f"{oldest} and newer.",
                 hint="Send files instead: client.send(...), client.fetch(...).",
             )
+        self._other_pandas = other_pandas(there)
         return bool(there.python)
 
     async def send_variables(self, sandbox: Sandbox) -> None:
@@ -101,6 +103,8 @@ class CellData:
             self._sent = await self._sender.send(
                 sandbox, self._inputs, self._tell, as_variables=True
             )
+            for one in self._sent:
+                self._say_of(one.kind)
 
     async def run(
         self, sandbox: Sandbox, interpreter: Interpreter, code: str, ask: Ask
@@ -146,6 +150,7 @@ class CellData:
                 raise DataError(f"The sandbox did not say which file {name!r} was written to.")
             files[name] = Written(file, size, digest)
             import_for(kind)
+            self._say_of(kind)
             if note:
                 self._say(f"{name}: {well_formed(note)[:MOST_WORDS]}")
         return files
@@ -155,6 +160,12 @@ class CellData:
     ) -> Mapping[str, Any]:
         """Return what was written: all of it, or none."""
         return await fetch_files(sandbox, files, tell=self._tell) if files else {}
+
+    def _say_of(self, kind: str) -> None:
+        """Say once, where there are frames, that the two sides have not the same pandas."""
+        if kind.startswith("pandas.") and self._other_pandas:
+            self._say(self._other_pandas)
+            self._other_pandas = ""
 
     def _tell(self, one: Sent | Fetched) -> None:
         self._say(str(one))

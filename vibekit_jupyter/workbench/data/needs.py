@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.workbench.data.parcel import Parcel, SandboxHas
 
-__all__ = ["PACKAGES", "here", "import_for", "pack_variable"]
+__all__ = ["PACKAGES", "here", "import_for", "other_pandas", "pack_variable"]
 
 PACKAGES: Final = (
     *("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas", "pillow"),
 )
 MODULES: Final = {"pillow": "PIL"}
+TEXT_SINCE: Final = 3  # pandas has a type for text
 # By the beginning of what a parcel is said to be.
 NEEDS: Final = (
     ("pandas.", ("pandas",)),
@@ -67,3 +69,17 @@ def import_for(kind: str) -> None:
     """Import what a file of this kind is for, where the file itself does not say."""
     if kind.startswith("polars.") and has("polars"):
         import polars as pl  # noqa: F401
+
+
+def other_pandas(there: SandboxHas) -> str:
+    """Return what is to be said of frames where this Python's pandas has text and theirs not."""
+    ours, theirs = here().get("pandas"), there.packages.get("pandas", "")
+    if ours is None or not theirs:
+        return ""
+    ours = importlib.metadata.version("pandas")
+    if (int(ours.split(".")[0]) < TEXT_SINCE) == theirs.startswith(tuple("012")):
+        return ""
+    return (
+        f"pandas is {ours} here and {theirs} in the sandbox: in the older one text has no type of "
+        "its own, and frames come and go with it as object."
+    )

@@ -18,7 +18,7 @@ from tests.support.data_cases import CASES
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data.equality import different_column, same_values
 from vibekit_jupyter.workbench.data.in_interpreter import Variables, actions
-from vibekit_jupyter.workbench.data.needs import here, pack_variable
+from vibekit_jupyter.workbench.data.needs import here, other_pandas, pack_variable
 from vibekit_jupyter.workbench.data.parcel import SandboxHas
 from vibekit_jupyter.workbench.data.unpacking import unpack
 
@@ -241,3 +241,12 @@ def test_a_cell_that_fails_writes_nothing(tmp_path: Path) -> None:
     asked = {"inputs": {}, "code": "", "outputs": ["v"], "packages": ALL, "near": True}
     assert cell(asked) is failure
     assert actions({}, lambda _: None)["cell"](asked).keys() == {"refused"}
+
+
+def test_pandas_of_another_kind_there_is_said() -> None:
+    ours = int(pd.__version__.split(".")[0])
+    other = "2.2.3" if ours >= 3 else "3.1.1"
+    said = other_pandas(SandboxHas({"pandas": other}, "3.13"))
+    assert said.startswith(f"pandas is {pd.__version__} here and {other} in the sandbox: ")
+    assert other_pandas(SandboxHas({"pandas": pd.__version__}, "3.13")) == ""
+    assert other_pandas(SandboxHas({}, "3.13")) == ""
