@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sandbox.transfers import Stamp
 
-__all__ = ["OUT", "Fetched", "fetch", "outputs_before"]
+__all__ = ["OUT", "Fetched", "Written", "fetch", "fetch_files", "outputs_before"]
 
 OUT: Final = "out"
 MOST_NAMED: Final = 10
@@ -55,6 +56,15 @@ class Fetched:
         return f"{self.name} ← {self.path}  {self.what}, {size_text(self.size)}, {took}"
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file of ``out``, as whoever wrote it says; the digest is empty for a large one."""
+
+    file: str
+    size: int
+    digest: str
+
+
 async def outputs_before(sandbox: Sandbox) -> Mapping[str, Stamp]:
     """Return what is in the folder of outputs, to tell later what is new."""
     return {stamp.name: stamp for stamp in await sandbox.stamps(f"{HOME}/{OUT}")}
@@ -66,6 +76,7 @@ async def fetch(
     *,
     before: Mapping[str, Stamp] | None = None,
     tell: Callable[[Fetched], None] = lambda _: None,
+    who: str = "the agent",
 ) -> Mapping[str, Any]:
     """Return the variables that an agent left as files: all of them, or none.
 
@@ -73,6 +84,8 @@ async def fetch(
     ----------
     before
         What was in ``out`` before it worked: what is as it was then is said to be.
+    who
+        Was to leave them.
 
     Raises
     ------
@@ -80,7 +93,7 @@ async def fetch(
         One did not come back, or cannot be loaded.
     """
     there = await outputs_before(sandbox)
-    found = [await _find(sandbox, name, there) for name in names]
+    found = [await _find(sandbox, name, there, who) for name in names]
     values = {}
     for name, (path, size, stamp) in zip(names, found, strict=True):
         one = await _load(sandbox, name, path, size)
@@ -92,8 +105,39 @@ async def fetch(
     return values
 
 
+async def fetch_files(
+    sandbox: Sandbox, files: Mapping[str, Written], *, tell: Callable[[Fetched], None]
+) -> Mapping[str, Any]:
+    """Return the variables that were written to certain files of ``out``: all of them, or none.
+
+    Raises
+    ------
+    DataError
+        One is not there as it was written, is too large, or is not what its name says.
+    """
+    there = await outputs_before(sandbox)
+    values = {}
+    for name, told in files.items():
+        path = f"{OUT}/{told.file}"
+        check_suffix(told.file, path)
+        if told.file not in there:
+            raise DataError(f"{name!r} did not come back: {path} is not there any more.")
+        if there[told.file].size != told.size:
+            raise _replaced(name, path)
+        one = await _load(sandbox, name, path, told.size, told.digest)
+        values[name] = one.value
+        tell(one)
+    return values
+
+
+def _replaced(name: str, path: str) -> DataError:
+    return DataError(
+        f"{name!r} did not come back: {path} was replaced on its way.", hint="Run the cell again."
+    )
+
+
 async def _find(
-    sandbox: Sandbox, name: str, there: Mapping[str, Stamp]
+    sandbox: Sandbox, name: str, there: Mapping[str, Stamp], who: str
 ) -> tuple[str, int, Stamp | None]:
     """Return which file a variable is in: one of ``out``, else the newest of that name."""
     known = {*KNOWN, *PICKLES}
@@ -118,7 +162,7 @@ async def _find(
     listed = ", ".join(_printable(each) for each in names[:MOST_NAMED]) or "nothing"
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     raise DataError(
-        f"{name!r} did not come back: the agent left no file of that name. In out/: {listed}{more}."
+        f"{name!r} did not come back: {who} left no file of that name. In out/: {listed}{more}."
     )
 
 
@@ -143,16 +187,23 @@ async def _elsewhere(sandbox: Sandbox, name: str) -> Sequence[tuple[str, int]]:
     return found
 
 
-async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
-    """Stream a file to this machine, and load it when it is whole."""
+async def _load(sandbox: Sandbox, name: str, path: str, size: int, digest: str = "") -> Fetched:
+    """Stream a file to this machine, and load it when it is whole, and what it is said to be."""
     began = time.monotonic()
+    came = hashlib.blake2b(digest_size=16)
     shown = path.rpartition("/")[2]
     with tempfile.TemporaryDirectory(prefix="vibekit-") as folder:
         # What is loaded may be a map of it: it has no name any more then, and its disk stays.
         local = Path(folder) / "data"
         try:
             with local.open("wb") as file:
-                got = await sandbox.download(f"{HOME}/{path}", file.write, most=size + 1)
+
+                def take(piece: bytes) -> None:
+                    file.write(piece)
+                    if digest:
+                        came.update(piece)
+
+                got = await sandbox.download(f"{HOME}/{path}", take, most=size + 1)
         except FileNotFoundError:
             raise DataError(f"{name!r} did not come back: {path} is not there any more.") from None
         except OSError as error:
@@ -169,5 +220,7 @@ async def _load(sandbox: Sandbox, name: str, path: str, size: int) -> Fetched:
                 hint="Fetch it again.",
                 session_id=sandbox.id,
             )
+        if digest and came.hexdigest() != digest:
+            raise _replaced(name, path)
         value, what, note = await asyncio.to_thread(unpack, local, shown)
     return Fetched(name, path, what, size, time.monotonic() - began, value, note)

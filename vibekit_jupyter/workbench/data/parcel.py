@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Parcel", "SandboxHas"]
+__all__ = ["MOST_HASHED", "Parcel", "SandboxHas"]
+
+MOST_HASHED: Final = 64_000_000
+"""Bytes up to which all of a variable is looked at for whether it is as it was."""
 
 
 @dataclass(frozen=True)

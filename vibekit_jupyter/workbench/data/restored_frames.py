@@ -87,7 +87,11 @@ def _restored(column: Any, told: dict[str, Any]) -> Any:  # noqa: PLR0911  (a ca
     if told.get("arrow"):
         return pd.arrays.ArrowExtensionArray(column)
     if "string" in told:
-        return pd.array(column.to_pandas().to_numpy(object), dtype=_string_dtype(told))
+        dtype, values = _string_dtype(told), column.to_pandas().to_numpy(object)
+        if dtype is object:  # as older versions of pandas have text, with what is missing as it was
+            values = values.copy()
+            values[pd.isna(values)] = missing_value("nan")
+        return pd.array(values, dtype=dtype)
     if told.get("masked") in MASKED:
         return pd.array(column.to_pylist(), dtype=told["masked"])
     values = column.to_pandas().array
