@@ -82,7 +82,7 @@ def day_costs(costs: Iterable[Costs], settings: Settings) -> Sequence[DayCosts]:
     """Return what turns cost; those from before their model had a price, at today's one."""
     told = []
     for each in costs:
-        price = price_of(each.model, settings.prices) if each.unpriced.total else None
+        price = price_of(each.model, prices=settings.prices) if each.unpriced.total else None
         known = [each.cost] if each.cost is not None else []
         known += [price.cost(each.unpriced)] if price is not None else []
         cost = sum(known) if known else None
@@ -125,7 +125,7 @@ class Spending:
         ConfigurationError
             A price is none, or there is none under a bound that needs it.
         """
-        price = price_of(started.model, settings.prices)
+        price = price_of(started.model, prices=settings.prices)
         bounds = {
             "max_cost": settings.max_cost,
             "a budget for the day": settings.budget_day,

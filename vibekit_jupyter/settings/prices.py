@@ -54,8 +54,9 @@ class Price:
 
 def price_of(
     model: str,
-    prices: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
+    *,
+    prices: Mapping[str, Any] | None = None,
 ) -> Price | None:
     """Return a model's price, None where there is none.
 
