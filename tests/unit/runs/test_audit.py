@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import resource
@@ -15,6 +16,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from vibekit_jupyter.errors import AuditError, ModelStreamError
 from vibekit_jupyter.events import RunStarted
@@ -310,6 +316,26 @@ def test_one_place_that_fails_leaves_the_other_its_lines(tmp_path: Path) -> None
     (warned,) = run(file=str(path), syslog=f"{tmp_path}/log")
     assert "syslog" in warned
     assert len(lines(path)) == 2
+
+
+def test_a_run_is_a_span_of_what_the_site_has_set_up() -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    assert run(spans=True) == []
+    failed = dataclasses.replace(RESULT, status="failed")
+    assert run(ModelStreamError(f"It broke off: {KEY}."), failed, spans=True) == []
+    done, broken = spans.get_finished_spans()
+    assert done.name == "invoke_agent codex"
+    assert done.attributes is not None
+    assert done.attributes["gen_ai.usage.output_tokens"] == 2
+    assert done.attributes["vibekit.status"] == "done"
+    assert done.attributes["gen_ai.conversation.id"] == "i1"
+    assert "vibekit.prompt" not in done.attributes
+    assert broken.status.status_code is StatusCode.ERROR
+    assert KEY not in broken.to_json()
+    assert "secret.csv" not in broken.to_json()
 
 
 def test_nothing_is_written_where_no_site_says_so(tmp_path: Path) -> None:
