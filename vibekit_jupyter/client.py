@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.runs.spending import Spending
+from vibekit_jupyter.runs.usage import UsageRecords
 from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config
@@ -21,11 +24,12 @@ from vibekit_jupyter.settings.checks import (
     check_demo,
     check_demo_model,
     check_model_name,
+    check_prompt,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.prices import price_of
+from vibekit_jupyter.settings.prices import money
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
 from vibekit_jupyter.workbench.data.sending import Sender
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
+class VibeKit(CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -52,9 +56,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
         "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
-        "silence"}``, all but the type as wanted (see ``settings.config.Settings``). Without it
-        every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or
-        claude where only Anthropic is configured.
+        "max_cost", "silence"}``, all but the type as wanted (see ``settings.config.Settings``).
+        Without it every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is
+        codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -107,7 +111,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
-        return choices.describe(self.settings)
+        return [*choices.describe(self.settings), *self._budget_rows()]
 
     async def get_session(self) -> str | None:
         """Return the current session's id, or None when there is none (seed: getSession).
@@ -161,6 +165,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         max_steps: int | None = None,
         max_tokens: int | None = None,
         max_output_tokens: int | None = None,
+        max_cost: float | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
         sent: str = "",
@@ -193,6 +198,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             ``RunLimitError``; the next prompt can go on.
         max_output_tokens
             How long one answer may be.
+        max_cost
+            Stop, as above, before a call of the model would bring the run over so many dollars.
+            The model's price has to be known.
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
@@ -244,6 +252,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
                     max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
                     max_output_tokens=config.bound("max_output_tokens", max_output_tokens)
                     or self.settings.max_output_tokens,
+                    max_cost=money("max_cost", max_cost) or self.settings.max_cost,
                 ),
             )
         except VibeKitError as error:
@@ -295,7 +304,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
-        config.check_prompt(prompt)
+        check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
         if model:
             check_model_name(model)
@@ -336,6 +345,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
+        book, redactor = workspace.book, Redactor(secrets_of(settings))
+        spending = Spending.of(settings, book.registry, book.user, started)
+        audit = Audit(
+            settings.audit, redactor, book.user, book.notebook, chosen, started, service_id
+        )
+
         def tell_with_switch(event: Event) -> None:
             ended = event.session_id if isinstance(event, RunFinished) and not session else None
             if ended and (sentence := workspace.book.switched_from(ended)):
@@ -346,9 +361,10 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             started,
             workspace.book.registry,
             tell_with_switch,
-            Redactor(secrets_of(settings)),
+            redactor,
+            spending=spending,
+            audit=audit,
             notebook=workspace.book.notebook,
-            price=price_of(started.model),
             fresh=fresh,
         )
         return await run.go(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["CONFIG", "KEY", "VibekitConfigMagics"]
+__all__ = ["CONFIG", "KEY", "USAGE", "VibekitConfigMagics"]
 
 NAME = "%vibekit_config"
 
@@ -76,7 +76,10 @@ CONFIG = Command(
         argument("--template", metavar="NAME", help="what E2B makes new sandboxes from"),
         argument("--demo", choices=("on", "off"), help="let the demo model answer"),
     ),
-    usage="%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]",
+    usage=(
+        "%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]"
+        "\n       %(prog)s usage [--days N]"
+    ),
     epilog="An empty value ('') takes a model, URL, template or fields back.",
     refusal=_REFUSAL,
 )
@@ -86,6 +89,16 @@ KEY = Command(
     (
         argument("--agent", choices=AGENTS, help="the agent whose vendor it is for"),
         argument("--e2b", action="store_true", help="it is for E2B"),
+    ),
+    refusal=_REFUSAL,
+)
+USAGE = Command(
+    f"{NAME} usage",
+    "Show what your runs took and cost, by day (UTC), model and project.",
+    (
+        argument(
+            "--days", type=int, default=30, metavar="N", help="how many, today among them (30)"
+        ),
     ),
     refusal=_REFUSAL,
 )
@@ -101,22 +114,26 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(f"{CONFIG.help()}\n{KEY.help()}")
+    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{USAGE.help()}")
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
-        command = CONFIG
-        if words[:1] == ["key"]:
-            command, words = KEY, words[1:]
+        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        if command is not CONFIG:
+            words = words[1:]
         options = command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
         if options.help:
             show(self.shell, help_text(command.help()))
             return
         from vibekit_jupyter.notebook import get_client
-        from vibekit_jupyter.notebook.render import config_card
+        from vibekit_jupyter.notebook.render import config_card, usage_card
 
         client = get_client()
         with plain_errors(debug=options.debug):
+            if command is USAGE:
+                costs = client.usage(options.days)
+                show(self.shell, usage_card(costs, client.budgets(), days=options.days))
+                return
             if command is KEY:
                 settings = with_key(client.settings, options.agent, e2b=options.e2b)
             else:

@@ -53,6 +53,12 @@ _OPTIONS = (
     argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
     argument("--max-output-tokens", type=int, metavar="N", help="how long one answer may be"),
     argument(
+        "--max-cost",
+        type=float,
+        metavar="DOLLARS",
+        help="stop before a call of the model that would cost more in all",
+    ),
+    argument(
         "--without",
         metavar="FIELDS",
         help="optional fields of requests that the model service refuses, with commas between",
@@ -341,6 +347,7 @@ class VibekitMagics(Magics):
             max_steps=options.max_steps,
             max_tokens=options.max_tokens,
             max_output_tokens=options.max_output_tokens,
+            max_cost=options.max_cost,
             without=options.without,
             cell=asker.cell,
             sent=question.sent,

@@ -27,6 +27,7 @@ from vibekit_jupyter.settings.config import (
     agent_name,
     service_id,
 )
+from vibekit_jupyter.settings.prices import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -194,12 +195,17 @@ def describe(
             rows.append(("sandboxes", f"{service.title} ({service.api_url})", service.source))
     except VibeKitError as error:
         rows.append(("sandboxes", "not usable", str(error)))
+    if audit := settings.audit:
+        required = ", and no run takes place without it" if audit.required else ""
+        prompts = audit.notice or "Runs are written down here, without prompts"
+        rows.append(("audit", audit.places, f"{prompts.rstrip('.')}{required}."))
     return rows
 
 
 def _bound(settings: Settings) -> str:
     tokens = f", {settings.max_tokens} tokens" if settings.max_tokens is not None else ""
-    return f"{settings.max_steps} steps{tokens}"
+    cost = f", {dollars(settings.max_cost)}" if settings.max_cost is not None else ""
+    return f"{settings.max_steps} steps{tokens}{cost}"
 
 
 def _is_configured(settings: Settings, agent: AgentName, environ: Mapping[str, str]) -> bool:

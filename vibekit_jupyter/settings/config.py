@@ -9,12 +9,16 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.optional_fields import fields
+from vibekit_jupyter.settings.prices import money
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.settings.audit import AuditSettings
 
 __all__ = [
     "AGENTS",
@@ -30,11 +34,9 @@ __all__ = [
     "Settings",
     "agent_name",
     "bound",
-    "check_prompt",
     "effort_name",
     "is_loopback",
     "label",
-    "lifetime",
     "local_service_id",
     "mode_name",
     "read_settings",
@@ -50,8 +52,6 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MAX_STEPS = 50
 SILENCE = 600.0
-# Seconds: 30 days. No service is known to let a sandbox run for longer.
-LONGEST_LIFETIME = 2_592_000.0
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,14 @@ class Settings:
         None is no bound of tokens.
     max_output_tokens
         Where an answer stops; None leaves it to the vendor.
+    max_cost
+        Where a run stops, in dollars; None is no bound.
+    prices
+        The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
+    budget_day, budget_month
+        What a user's runs may cost in a day and in a month (UTC), in dollars.
+    audit
+        Where runs are written down for whoever runs the site.
     silence
         Seconds without a word of the model service after which a run fails.
     environment
@@ -229,6 +237,11 @@ class Settings:
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
     max_output_tokens: int | None = None
+    max_cost: float | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    budget_day: float | None = None
+    budget_month: float | None = None
+    audit: AuditSettings | None = None
     silence: float = SILENCE
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -237,7 +250,7 @@ class Settings:
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
 BOUNDS = ("max_steps", "max_tokens", "max_output_tokens")
-AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "silence")
+AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "max_cost", "silence")
 MODEL_KEYS = ("api_key", "base_url", "name", "without")
 E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
 
@@ -280,6 +293,7 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
         max_tokens=bound("max_tokens", agent.get("max_tokens")),
         max_output_tokens=bound("max_output_tokens", agent.get("max_output_tokens")),
+        max_cost=money("max_cost", agent.get("max_cost")),
         silence=seconds("silence", agent.get("silence")) or SILENCE,
         environment=cast("Literal['e2b', 'local'] | None", kind),
         e2b={key: value for key, value in e2b.items() if value is not None},
@@ -336,16 +350,6 @@ def seconds(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def lifetime(value: Any) -> float | None:
-    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
-    given = seconds("timeout", value)
-    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
-        raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
-        )
-    return given
-
-
 def label(what: str, text: object) -> str:
     """Return a name that a person gave, or raise ``ConfigurationError``.
 
@@ -357,12 +361,6 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
-
-
-def check_prompt(prompt: object) -> None:
-    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
 
 
 def agent_name(text: str) -> AgentName:
