@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,17 +14,17 @@ from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
 from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
-from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings import choices, config, described, table
 from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
-    check_model_name,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.prices import price_of
+from vibekit_jupyter.settings.table import given
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
 from vibekit_jupyter.workbench.data.sending import Sender
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.live import LiveSettings
     from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
@@ -81,7 +81,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         project: str = "",
     ) -> None:
         self._workspace = Workspace(
-            config.read_settings(agent, environment),
+            given(agent, environment),
             notebook=notebook,
             user=config.label("a user's name", user or current_user()),
             project=config.label("a project's name", project),
@@ -94,20 +94,36 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         self._sender = Sender()
 
     def __repr__(self) -> str:
-        return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
+        agent = self._workspace.layers.resolve().settings.agent
+        return f"<VibeKit: {agent}, session {self._workspace.book.current}>"
 
     @property
     def settings(self) -> Settings:
-        """What is set; environment variables come on top when it is used."""
+        """What holds for an operation that begins now, of all layers of settings.
+
+        Raises
+        ------
+        ConfigurationError
+            A file of settings is refused, or the site's policy does not allow what is set.
+        """
         return self._workspace.settings
 
+    @property
+    def layers(self) -> LiveSettings:
+        """What was set for this client, and what all layers of settings say."""
+        return self._workspace.layers
+
     def configure(self, settings: Settings) -> None:
-        """Use other settings from the next operation on."""
-        self._workspace.settings = settings
+        """Use other settings from the next operation on: what differs is set for this client."""
+        self.layers.replace(settings)
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
-        return choices.describe(self.settings)
+        return described.describe(self.layers.resolve())
+
+    def sources(self) -> Sequence[tuple[str, str, str]]:
+        """Return every file of settings that is looked at, as rows (whose, file, what)."""
+        return described.sources(self.layers.resolve())
 
     async def get_session(self) -> str | None:
         """Return the current session's id, or None when there is none (seed: getSession).
@@ -222,30 +238,31 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
+        asked = {
+            "agent": agent or None,
+            "model": model or None,
+            "mode": mode or None,
+            "effort": effort,
+            "max_steps": max_steps,
+            "max_tokens": max_tokens,
+            "max_output_tokens": max_output_tokens,
+        }
         try:
-            return await self._run(
-                prompt,
-                agent=agent,
-                model=model,
-                session=session,
-                fresh=fresh,
-                cell=cell,
-                without=without,
-                sent=sent,
-                tell=tell,
-                luggage=self._luggage(
-                    inputs, outputs, schema_only=schema_only, mode=mode or self.settings.mode
-                ),
-                settings=dataclasses.replace(
-                    self.settings,
-                    mode=config.mode_name(mode or self.settings.mode),
-                    effort=config.effort_name(effort) or self.settings.effort,
-                    max_steps=config.bound("max_steps", max_steps) or self.settings.max_steps,
-                    max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
-                    max_output_tokens=config.bound("max_output_tokens", max_output_tokens)
-                    or self.settings.max_output_tokens,
-                ),
-            )
+            settings = self.layers.resolve(table.asked(asked)).checked()
+            luggage = self._luggage(inputs, outputs, schema_only=schema_only, mode=settings.mode)
+            with self.layers.keeping(settings):
+                return await self._run(
+                    prompt,
+                    model=model,
+                    session=session,
+                    fresh=fresh,
+                    cell=cell,
+                    without=without,
+                    sent=sent,
+                    tell=tell,
+                    luggage=luggage,
+                    settings=settings,
+                )
         except VibeKitError as error:
             if on_error is not None:
                 on_error(str(error))
@@ -272,7 +289,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
 
     @property
     def _redactor(self) -> Redactor:
-        return Redactor(secrets_of(self.settings))
+        return Redactor(secrets_of(self.layers.own))
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
@@ -283,7 +300,6 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         self,
         prompt: str,
         *,
-        agent: str | None,
         model: str | None,
         session: str | None,
         fresh: bool,
@@ -296,13 +312,11 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     ) -> Result:
         workspace = self._workspace
         config.check_prompt(prompt)
-        name = config.agent_name(agent) if agent else choices.choose_agent(settings)
-        if model:
-            check_model_name(model)
+        name = choices.choose_agent(settings)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
-        chosen = choices.choose_model(settings, name)
-        e2b = choices.choose_e2b(settings)
+        chosen = choices.choose_model(settings, name, unlock=False)
+        e2b = choices.choose_e2b(settings, unlock=False)
         if chosen is None:
             check_demo(settings, e2b)
             own = settings.models.get(name)
@@ -312,12 +326,13 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(
             agent=name,
-            model=config.DEMO_MODEL if chosen is None else model or chosen.name,
+            model=config.DEMO_MODEL if chosen is None else chosen.name,
             mode=settings.mode,
             prompt=prompt,
             session_id=session_id,
             session_name=known.name if known else None,
             demo=chosen is None,
+            host="" if chosen is None else chosen.other_host,
             cell=cell,
             sent=sent,
         )
@@ -327,12 +342,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             run.claim(service_id, ready)
             sandbox = await workspace.connect(ready)
             if chosen is not None:
-                check_confined(sandbox.service)
+                check_confined(sandbox.service, settings)
             return sandbox, created
 
         async def prepare() -> Ready:
             vendor, (sandbox, created) = await asyncio.gather(
-                workspace.connections.vendor(settings, name, model), ready_session()
+                workspace.connections.vendor(settings, name), ready_session()
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
@@ -341,6 +356,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             if ended and (sentence := workspace.book.switched_from(ended)):
                 tell(Notice(sentence))
             tell(event)
+            if isinstance(event, RunStarted):
+                for note in settings.notes:
+                    tell(Notice(note))
 
         run = Run(
             started,

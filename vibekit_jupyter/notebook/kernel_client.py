@@ -87,7 +87,7 @@ class _Bridge:
     @property
     def redactor(self) -> Redactor:
         """What takes the secrets of this moment out of texts."""
-        return Redactor(secrets_of(self.settings))
+        return Redactor(secrets_of(self.vibekit.layers.own))
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Have a function called, on any thread, whenever sessions may have changed."""
@@ -100,7 +100,7 @@ class _Bridge:
 
     @property
     def settings(self) -> Settings:
-        """What is set; environment variables come on top when it is used."""
+        """What holds for an operation that begins now, of all layers of settings."""
         return self.vibekit.settings
 
     def configure(self, settings: Settings) -> None:
@@ -110,6 +110,10 @@ class _Bridge:
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
         return self.vibekit.configuration()
+
+    def sources(self) -> Sequence[tuple[str, str, str]]:
+        """Return every file of settings that is looked at, as rows (whose, file, what)."""
+        return self.vibekit.sources()
 
     def history(self, session: str | None = None) -> Sequence[Turn]:
         """Return a session's turns, in order. No request is sent."""

@@ -32,9 +32,10 @@ from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
 from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings.live import LiveSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
@@ -56,14 +57,14 @@ class Workspace:
 
     Parameters
     ----------
-    settings
-        May be replaced at any time; the next operation uses the new ones.
+    given
+        What was set for this client, by the names of the settings' table.
     notebook, user, project
         What new sessions are filed under.
     """
 
-    def __init__(self, settings: Settings, *, notebook: str, user: str, project: str) -> None:
-        self.settings = settings
+    def __init__(self, given: Mapping[str, Any], *, notebook: str, user: str, project: str) -> None:
+        self.layers = LiveSettings(given, notebook)
         self.project = project
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
@@ -71,6 +72,11 @@ class Workspace:
         self._run = new_run()
         self._commanded: set[tuple[str, str]] = set()
         self._commands = 0
+
+    @property
+    def settings(self) -> Settings:
+        """What holds for an operation that begins now; see :class:`.LiveSettings`."""
+        return self.layers.current
 
     def check_initialized(self) -> str:
         """Return the id of the sandbox service in use, without a request.
@@ -80,12 +86,13 @@ class Workspace:
         AgentNotInitializedError
             Credentials are missing or wrong in form.
         """
-        choices.choose_model(self.settings, choices.choose_agent(self.settings))
+        settings = self.settings
+        choices.choose_model(settings, choices.choose_agent(settings), unlock=False)
         return self.service_id()
 
     def service_id(self) -> str:
         """Return the id of the sandbox service in use, whatever is said of models; no request."""
-        service = choices.choose_e2b(self.settings)
+        service = choices.choose_e2b(self.settings, unlock=False)
         return config.local_service_id() if service is None else service.id
 
     async def service(self) -> Service:
@@ -156,7 +163,7 @@ class Workspace:
         name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
         labels = {
             "name": name,
-            "project": wanted.project or self.project,
+            "project": wanted.project or self.project or self.settings.project,
             "user": book.user,
             "notebook": book.notebook,
             "agent": choices.choose_agent(self.settings),
