@@ -62,6 +62,8 @@ class Kind:
         All values there are, where they can be told.
     metavar
         What stands for a value in a help text.
+    number
+        What makes a number of an option's text, None for a text.
     """
 
     words: str
@@ -70,6 +72,7 @@ class Kind:
     policy: Narrowed = "list"
     choices: tuple[str, ...] = ()
     metavar: str | None = None
+    number: type[int | float] | None = None
 
     @property
     def is_secret(self) -> bool:
@@ -205,9 +208,9 @@ ENVIRONMENT = one_of(("e2b", "local"), "environment")
 TEXT = Kind("a text", _text, metavar="NAME")
 URL = Kind("a URL", _text, metavar="URL")
 SECRET = Kind("a key", _secret, policy="never", metavar="KEY")
-BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N")
-SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS")
-DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS")
+BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N", number=int)
+SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS", number=float)
+DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _argv, policy="never", metavar="WORDS")
 FIELDS = Kind("a list of fields", _fields, policy="never", metavar="FIELDS")

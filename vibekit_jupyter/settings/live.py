@@ -37,10 +37,24 @@ class LiveSettings:
         self.profile: Mapping[str, Any] = {}
         self._notebook = notebook
 
-    def resolve(self, run: Mapping[str, Any] | None = None) -> Resolution:
-        """Return what all layers say now, with what one run asks for on top."""
-        where = places(folder_of(self._notebook))
-        return resolve(self.given, run=run, profile=self.profile, places=where)
+    def resolve(
+        self, run: Mapping[str, Any] | None = None, *, given: Mapping[str, Any] | None = None
+    ) -> Resolution:
+        """Return what all layers say now.
+
+        Parameters
+        ----------
+        run
+            What one run asks for, on top.
+        given
+            What would be set for this client, instead of what is.
+        """
+        return resolve(
+            self.given if given is None else given,
+            run=run,
+            profile=self.profile,
+            places=places(folder_of(self._notebook)),
+        )
 
     @property
     def current(self) -> Settings:

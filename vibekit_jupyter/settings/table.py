@@ -60,6 +60,8 @@ class Setting:
         What its option of ``%vibekit_config`` is called, empty without one.
     trait
         ``%config VibekitMagics`` has it, too.
+    open
+        What an option leaves it to where it is ``default`` or 0, empty where it cannot.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Setting:
     run: bool = False
     option: str = ""
     trait: bool = False
+    open: str = ""
 
     @property
     def group(self) -> str:
@@ -102,10 +105,11 @@ def _of_agent(agent: str) -> Iterator[Setting]:
     yield Setting(
         f"{agent}.base_url",
         kinds.URL,
-        f"where {vendor.title}'s protocol is spoken",
+        "where the vendor's protocol is spoken",
         vendor.default_url,
         PERSON,
         (vendor.url_variable,),
+        option="--base-url",
     )
     yield Setting(
         f"{agent}.api_key",
@@ -118,8 +122,11 @@ def _of_agent(agent: str) -> Iterator[Setting]:
     yield Setting(
         f"{agent}.without",
         kinds.FIELDS,
-        "optional fields that the model service refuses: " + ", ".join(OPTIONAL_FIELDS),
+        "optional fields that the model service refuses, with commas between: "
+        + ", ".join(OPTIONAL_FIELDS),
         layers=PERSON,
+        run=True,
+        option="--without",
     )
 
 
@@ -173,6 +180,7 @@ TABLE: Final[Mapping[str, Setting]] = {
             run=True,
             option="--effort",
             trait=True,
+            open="default leaves it to the model",
         ),
         Setting(
             "max_steps",
@@ -191,6 +199,7 @@ TABLE: Final[Mapping[str, Setting]] = {
             variables=("VIBEKIT_MAX_TOKENS",),
             run=True,
             option="--max-tokens",
+            open="0 is no bound",
         ),
         Setting(
             "max_output_tokens",
@@ -199,6 +208,7 @@ TABLE: Final[Mapping[str, Setting]] = {
             variables=("VIBEKIT_MAX_OUTPUT_TOKENS",),
             run=True,
             option="--max-output-tokens",
+            open="0 leaves it to the vendor",
         ),
         Setting(
             "silence",
