@@ -254,6 +254,13 @@ class VibekitMagics(SettingTraits):
         *,
         owns_cell: bool = False,
     ) -> CellRun | RecordedRun:
+        from vibekit_jupyter.notebook import get_client
+
+        policy = get_client().settings.policy
+        if options.insert:
+            policy.check_use("insert", "That puts code into a new cell")
+        if options.private:
+            policy.check_use("private", "--private keeps a prompt out of the notebook")
         asker = self._askers.of(question.prompt)
         variables = variables_of(options, namespace)
         run = self._recorded(options, question.prompt, asker) or self._new(
@@ -284,7 +291,7 @@ class VibekitMagics(SettingTraits):
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
 
-        chosen = reruns()
+        chosen = reruns(get_client().settings.policy)
         if chosen == "always" or (options.outputs and chosen == "never"):
             return None  # what came back is not on record
         if options.outputs:

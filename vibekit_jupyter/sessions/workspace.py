@@ -25,6 +25,7 @@ from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.allowed import check_session, reaches_internet
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
@@ -158,6 +159,7 @@ class Workspace:
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
     ) -> Session:
+        check_session(self.settings.policy, wanted)
         service = await self.service()
         book = self.book
         name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
@@ -174,8 +176,7 @@ class Workspace:
             service,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
-            # On this machine the internet is off unless asked for; far away it is the service's.
-            internet=wanted.internet or not service.is_local,
+            internet=reaches_internet(self.settings.policy, wanted, service),
             template=template,
         )
         self.connections.keep(sandbox)
@@ -227,6 +228,7 @@ class Workspace:
 
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
+        check_session(self.settings.policy, source)
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
@@ -234,7 +236,7 @@ class Workspace:
                 service,
                 source.id,
                 timeout=timeout,
-                internet=source.internet or not service.is_local,
+                internet=reaches_internet(self.settings.policy, source, service),
             )
         book = self.book
         copy = dataclasses.replace(
