@@ -75,7 +75,7 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
         The model's name can be none, the policy does not allow it, or a key cannot be read.
     """
     if settings.demo or not any(_is_configured(settings, name) for name in AGENTS):
-        settings.policy.check("demo", True, settings.origin("demo"))  # noqa: FBT003  # it is a value
+        settings.policy.check_use("demo", "The demo model would answer")
         return None
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
@@ -226,7 +226,7 @@ def _check_key(key: object, title: str, source: str) -> None:
 
 def _check_url(url: object, title: str, source: str) -> None:
     parts = None
-    if isinstance(url, str) and all("!" <= char <= "~" for char in url):
+    if isinstance(url, str) and all("!" <= char <= "~" and char != "\\" for char in url):
         try:
             parts = urlsplit(url)
             _ = parts.port  # raises for a port that is no number

@@ -70,6 +70,8 @@ def read(path: Path, layer: FileLayer) -> File:
         if not os.path.islink(path):  # noqa: PTH114  # a tenth of the time of Path
             return File(name, layer, found=False)
         error = ConfigurationError(f"{name} is a link that leads nowhere.", hint=_HINTS[layer])
+    except IsADirectoryError:
+        error = ConfigurationError(f"{name} is no ordinary file.", hint=_HINTS[layer])
     except NotADirectoryError:
         return File(name, layer, found=False)
     except OSError as caught:
@@ -169,7 +171,8 @@ class _Reading:
             tables: Any = tomllib.loads(self._text)
         except (ValueError, RecursionError) as error:
             why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-            line = re.search(r" \(at line (\d+), column \d+\)$", why)
+            why = why.replace("at end of document", f"at line {self._text.count(chr(10)) + 1}")
+            line = re.search(r" \(at line (\d+)(, column \d+)?\)$", why)
             where = f"{self._name}, line {line[1]}" if line else self._name
             why = why[: line.start()] if line else why
             raise ConfigurationError(

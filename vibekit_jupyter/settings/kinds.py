@@ -83,7 +83,8 @@ class Kind:
 def known(word: str, words: Iterable[str]) -> str:
     """Return the hint for a word that is none of those: the nearest one, or all."""
     words = list(words)
-    near = difflib.get_close_matches(word.lower(), words, n=1)
+    swapped = [each for each in words if sorted(each) == sorted(word.lower())]
+    near = swapped or difflib.get_close_matches(word.lower(), words, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words) or 'nothing'}."
 
 

@@ -72,8 +72,8 @@ class Policy:
         """
         for rule in self.rules.get(name, ()) if value is not None else ():
             if isinstance(rule.allowed, bool):
-                if value and not rule.allowed:
-                    raise _refused(f"{name} is on ({origin})", rule, "nothing")
+                if value:
+                    self.check_use(name, f"{name} is on ({origin})")
             elif isinstance(rule.allowed, tuple) and not rule.matches(str(value)):
                 shown = _shown(str(value))
                 raise _refused(f"{name} is {shown!r} ({origin})", rule, ", ".join(rule.allowed))
@@ -207,17 +207,26 @@ def _fits(value: str, pattern: str) -> bool:
 
 
 def _fits_url(value: str, pattern: str) -> bool:
-    """Compare part by part: a wildcard for a host must not reach into the path, nor past an @."""
-    ours, theirs = _parts(value), _parts(pattern)
-    return all(_fits(our, their) for our, their in zip(ours, theirs, strict=True))
+    """Compare part by part: a wildcard for a host must not reach into the path, nor past an @.
+
+    One at the end stands for the whole rest.
+    """
+    scheme, host, path, query = _parts(pattern if "://" in pattern else f"*://{pattern}")
+    if pattern.endswith("*"):
+        path, query = path or "*", "*"
+    patterns = (scheme, host, path, query)
+    return all(_fits(our, their) for our, their in zip(_parts(value), patterns, strict=True))
 
 
-def _parts(url: str) -> tuple[str, ...]:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].lower()
-    default = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
-    host = host.removesuffix(default) if default else host
-    return (parts.scheme.lower(), host, parts.path.rstrip("/"), parts.query)
+def _parts(url: str) -> tuple[str, str, str, str]:
+    # A pattern has wildcards where a URL's parser wants none.
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("#")[0].partition("?")
+    host, slash, path = rest.partition("/")
+    host = host.rpartition("@")[2].lower()
+    scheme = scheme.lower()
+    port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return scheme, host.removesuffix(port) if port else host, f"{slash}{path}".rstrip("/"), query
 
 
 def _shown(value: str) -> str:
