@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.runs.spending import Spending
+from vibekit_jupyter.runs.usage import UsageRecords
+from vibekit_jupyter.sessions.configured import Configured
 from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
 from vibekit_jupyter.settings import choices, config, described, table
@@ -19,11 +23,11 @@ from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
+    check_prompt,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.prices import price_of
 from vibekit_jupyter.settings.table import given
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
@@ -38,13 +42,12 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
-    from vibekit_jupyter.settings.live import LiveSettings
     from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
 
 
-class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
+class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -52,9 +55,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
         "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
-        "silence"}``, all but the type as wanted (see ``settings.config.Settings``). Without it
-        every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or
-        claude where only Anthropic is configured.
+        "max_cost", "silence"}``, all but the type as wanted (see ``settings.config.Settings``).
+        Without it every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is
+        codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -97,33 +100,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         agent = self._workspace.layers.resolve().settings.agent
         return f"<VibeKit: {agent}, session {self._workspace.book.current}>"
 
-    @property
-    def settings(self) -> Settings:
-        """What holds for an operation that begins now, of all layers of settings.
-
-        Raises
-        ------
-        ConfigurationError
-            A file of settings is refused, or the site's policy does not allow what is set.
-        """
-        return self._workspace.settings
-
-    @property
-    def layers(self) -> LiveSettings:
-        """What was set for this client, and what all layers of settings say."""
-        return self._workspace.layers
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from the next operation on: what differs is set for this client."""
-        self.layers.replace(settings)
-
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
-        return described.describe(self.layers.resolve())
-
-    def sources(self) -> Sequence[tuple[str, str, str]]:
-        """Return every file of settings that is looked at, as rows (whose, file, what)."""
-        return described.sources(self.layers.resolve())
+        return [*described.describe(self.layers.resolve()), *self._budget_rows()]
 
     async def get_session(self) -> str | None:
         """Return the current session's id, or None when there is none (seed: getSession).
@@ -177,6 +156,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         max_steps: int | None = None,
         max_tokens: int | None = None,
         max_output_tokens: int | None = None,
+        max_cost: float | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
         sent: str = "",
@@ -209,6 +189,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             ``RunLimitError``; the next prompt can go on.
         max_output_tokens
             How long one answer may be.
+        max_cost
+            Stop, as above, before a call of the model would bring the run over so many dollars.
+            The model's price has to be known.
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
@@ -246,6 +229,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             "max_steps": max_steps,
             "max_tokens": max_tokens,
             "max_output_tokens": max_output_tokens,
+            "max_cost": max_cost,
         }
         try:
             settings = self.layers.resolve(table.asked(asked)).checked()
@@ -311,7 +295,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
-        config.check_prompt(prompt)
+        check_prompt(prompt)
         name = choices.choose_agent(settings)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
@@ -351,6 +335,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
 
+        book, redactor = workspace.book, Redactor(secrets_of(settings))
+        spending = Spending.of(settings, book.registry, book.user, started)
+        audit = Audit(
+            settings.audit, redactor, book.user, book.notebook, chosen, started, service_id
+        )
+
         def tell_with_switch(event: Event) -> None:
             ended = event.session_id if isinstance(event, RunFinished) and not session else None
             if ended and (sentence := workspace.book.switched_from(ended)):
@@ -364,9 +354,10 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             started,
             workspace.book.registry,
             tell_with_switch,
-            Redactor(secrets_of(settings)),
+            redactor,
+            spending=spending,
+            audit=audit,
             notebook=workspace.book.notebook,
-            price=price_of(started.model),
             fresh=fresh,
         )
         return await run.go(

@@ -69,6 +69,11 @@ def load(shell: InteractiveShell) -> None:
         show(shell, message(sentence))
     if (offer := restore_offer(shell.user_ns)) is not None:
         show(shell, offer)
+    audit = _client.settings.audit if _client is not None else None
+    if audit is not None and audit.notice:
+        from vibekit_jupyter.notebook.render import message
+
+        show(shell, message(audit.notice))
 
 
 def unload(shell: InteractiveShell) -> None:

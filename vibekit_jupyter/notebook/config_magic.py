@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.live import LiveSettings
     from vibekit_jupyter.settings.vendors import AgentName
 
-__all__ = ["CONFIG", "KEY", "VibekitConfigMagics"]
+__all__ = ["CONFIG", "KEY", "USAGE", "VibekitConfigMagics"]
 
 NAME = "%vibekit_config"
 
@@ -45,7 +45,10 @@ CONFIG = Command(
         argument("--sources", action="store_true", help="show every file that is looked at"),
         argument("--save", action="store_true", help="keep what is set in your own file"),
     ),
-    usage="%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]",
+    usage=(
+        "%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]"
+        "\n       %(prog)s usage [--days N]"
+    ),
     epilog="--agent says also whose model, URL and fields the other options are. An empty value\n"
     "('') takes a model, URL, template or fields back. What is set holds for this kernel; with\n"
     "--save it is written to your own file of settings, but for keys.",
@@ -57,6 +60,16 @@ KEY = Command(
     (
         argument("--agent", choices=AGENTS, help="the agent whose vendor it is for"),
         argument("--e2b", action="store_true", help="it is for E2B"),
+    ),
+    refusal=_REFUSAL,
+)
+USAGE = Command(
+    f"{NAME} usage",
+    "Show what your runs took and cost, by day (UTC), model and project.",
+    (
+        argument(
+            "--days", type=int, default=30, metavar="N", help="how many, today among them (30)"
+        ),
     ),
     refusal=_REFUSAL,
 )
@@ -72,22 +85,26 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(f"{CONFIG.help()}\n{KEY.help()}")
+    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{USAGE.help()}")
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
-        command = CONFIG
-        if words[:1] == ["key"]:
-            command, words = KEY, words[1:]
+        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        if command is not CONFIG:
+            words = words[1:]
         chosen = command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
         if chosen.help:
             show(self.shell, help_text(command.help()))
             return
         from vibekit_jupyter.notebook import get_client
-        from vibekit_jupyter.notebook.render import config_card, message
+        from vibekit_jupyter.notebook.render import config_card, message, usage_card
 
         client = get_client()
         with plain_errors(debug=chosen.debug):
+            if command is USAGE:
+                costs = client.usage(chosen.days)
+                show(self.shell, usage_card(costs, client.budgets(), days=chosen.days))
+                return
             layers = client.vibekit.layers
             if command is KEY:
                 layers.given = with_key(layers, chosen.agent, e2b=chosen.e2b)

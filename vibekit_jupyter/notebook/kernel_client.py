@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     )
 
     from vibekit_jupyter.events import Event
-    from vibekit_jupyter.results import Result
+    from vibekit_jupyter.results import DayCosts, Result
+    from vibekit_jupyter.runs.spending import Budget
     from vibekit_jupyter.sessions.session import Session, Turn
     from vibekit_jupyter.settings.config import Settings
 
@@ -114,6 +115,14 @@ class _Bridge:
     def sources(self) -> Sequence[tuple[str, str, str]]:
         """Return every file of settings that is looked at, as rows (whose, file, what)."""
         return self.vibekit.sources()
+
+    def usage(self, days: int = 30) -> Sequence[DayCosts]:
+        """Return what one's runs took, by day (UTC), model and project. No request is sent."""
+        return self.vibekit.usage(days)
+
+    def budgets(self) -> Sequence[Budget]:
+        """Return the budgets that are set, with what is used of them. No request is sent."""
+        return self.vibekit.budgets()
 
     def history(self, session: str | None = None) -> Sequence[Turn]:
         """Return a session's turns, in order. No request is sent."""

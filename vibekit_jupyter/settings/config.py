@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings.audit import AuditSettings
 from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy
@@ -36,11 +37,9 @@ __all__ = [
     "Settings",
     "agent_name",
     "bound",
-    "check_prompt",
     "effort_name",
     "is_loopback",
     "label",
-    "lifetime",
     "local_service_id",
     "mode_name",
     "read_settings",
@@ -51,9 +50,6 @@ __all__ = [
 
 MAX_STEPS: int = TABLE["max_steps"].default
 SILENCE: float = TABLE["silence"].default
-# Seconds: 30 days. No service is known to let a sandbox run for longer.
-LONGEST_LIFETIME = 2_592_000.0
-
 
 DEMO_MODEL = "demo"
 # Where a value comes from that nobody set.
@@ -198,6 +194,14 @@ class Settings:
         None is no bound of tokens.
     max_output_tokens
         Where an answer stops; None leaves it to the vendor.
+    max_cost
+        Where a run stops, in dollars; None is no bound.
+    prices
+        The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
+    budget_day, budget_month
+        What a user's runs may cost in a day and in a month (UTC), in dollars.
+    audit
+        Where runs are written down for whoever runs the site.
     silence
         Seconds without a word of the model service after which a run fails.
     environment
@@ -223,6 +227,11 @@ class Settings:
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
     max_output_tokens: int | None = None
+    max_cost: float | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    budget_day: float | None = None
+    budget_month: float | None = None
+    audit: AuditSettings | None = None
     silence: float = SILENCE
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -264,27 +273,28 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         for agent in AGENTS
         if any(name.startswith(f"{agent}.") for name in values)
     }
-    e2b = {name.removeprefix("e2b."): value for name, value in values.items() if name[:4] == "e2b."}
-    return Settings(**tops, models=models, e2b=e2b)
+    budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
+    audit = _of_group("audit", values)
+    return Settings(
+        **tops,
+        **budgets,
+        models=models,
+        e2b=_of_group("e2b", values),
+        audit=AuditSettings(**audit) if audit else None,
+    )
+
+
+def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.partition(".")[2]: value
+        for name, value in values.items()
+        if name.startswith(f"{group}.")
+    }
 
 
 def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    own = {
-        name.partition(".")[2]: value
-        for name, value in values.items()
-        if name.startswith(f"{agent}.")
-    }
+    own = _of_group(agent, values)
     return {("name" if key == "model" else key): value for key, value in own.items()}
-
-
-def lifetime(value: Any) -> float | None:
-    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
-    given = seconds("timeout", value)
-    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
-        raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
-        )
-    return given
 
 
 def label(what: str, text: object) -> str:
@@ -298,12 +308,6 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
-
-
-def check_prompt(prompt: object) -> None:
-    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
 
 
 def service_id(api_url: str) -> str:

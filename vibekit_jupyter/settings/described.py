@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
 from vibekit_jupyter.settings.config import DEMO_MODEL, SILENCE
+from vibekit_jupyter.settings.prices import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ def describe(resolution: Resolution) -> Sequence[Row]:
         *_models(settings),
         *_run(settings),
         *_sandboxes(settings),
+        *_audit(settings),
         *([("project", settings.project, _why(settings, "project"))] if settings.project else []),
         *(("not usable", "", str(error)) for error in resolution.errors),
         *(("note", "", note) for note in settings.notes),
@@ -91,6 +93,7 @@ def _run(settings: Settings) -> Iterator[Row]:
     bounds = {
         "max_steps": f"{settings.max_steps} steps",
         "max_tokens": f"{settings.max_tokens} tokens",
+        "max_cost": dollars(settings.max_cost or 0),
     }
     said = [name for name in bounds if getattr(settings, name) is not None]
     whys = dict.fromkeys(_why(settings, name) for name in said)
@@ -123,6 +126,13 @@ def _sandboxes(settings: Settings) -> Iterator[Row]:
         if not settings.policy.allows(switch):
             rule = settings.policy.rules[switch][0]
             yield switch, "off", f"from {rule.file}; locked"
+
+
+def _audit(settings: Settings) -> Iterator[Row]:
+    if audit := settings.audit:
+        required = ", and no run takes place without it" if audit.required else ""
+        prompts = audit.notice or "Runs are written down here, without prompts"
+        yield "audit", audit.places, f"{prompts.rstrip('.')}{required}."
 
 
 def _bare(url: str) -> str:

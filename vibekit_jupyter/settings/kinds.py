@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.optional_fields import fields
+from vibekit_jupyter.settings.prices import check_prices, money
 from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, AgentName, Mode
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "ENVIRONMENT",
     "FIELDS",
     "MODE",
+    "PRICES",
     "SECONDS",
     "SECRET",
     "SWITCH",
@@ -125,10 +127,6 @@ def seconds(name: str, value: Any) -> float | None:
     return _amount(name, value, "It is in seconds, and more than none.")
 
 
-def _dollars(name: str, value: Any) -> float | None:
-    return _amount(name, value, "It is in dollars, and more than none.")
-
-
 def _amount(name: str, value: Any, hint: str) -> float | None:
     if value is None:
         return None
@@ -166,6 +164,10 @@ def _argv(name: str, value: Any) -> tuple[str, ...]:
 
 def _is_word(word: object) -> bool:
     return isinstance(word, str) and "\0" not in word
+
+
+def _prices(_: str, value: Any) -> Mapping[str, Mapping[str, float]]:
+    return check_prices(value)
 
 
 def _fields(_: str, value: Any) -> tuple[str, ...]:
@@ -211,7 +213,8 @@ URL = Kind("a URL", _text, metavar="URL")
 SECRET = Kind("a key", _secret, policy="never", metavar="KEY")
 BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N", number=int)
 SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS", number=float)
-DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
+DOLLARS = Kind("dollars", money, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _argv, policy="never", metavar="WORDS")
+PRICES = Kind("a table of prices", _prices, policy="never")
 FIELDS = Kind("a list of fields", _fields, policy="never", metavar="FIELDS")

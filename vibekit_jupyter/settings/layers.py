@@ -31,6 +31,7 @@ PROFILE: Final = "from ipython_config.py"
 # Three ways to say one thing: the strongest layer that has one of them decides.
 KEYS: Final = ("api_key", "key_file", "key_command")
 _ENDS: Final = tuple(f".{key}" for key in KEYS)
+AUDIT: Final = tuple(name for name, each in TABLE.items() if each.group == "audit")
 # What a project's file can only lower.
 BOUNDS: Final = frozenset(
     name for name, each in TABLE.items() if each.kind in (kinds.BOUND, kinds.DOLLARS)
@@ -116,6 +117,7 @@ def resolve(
     for layer in reversed(layers):
         merged.add(layer)
     settings = merged.settings([warning for file in read for warning in file.warnings])
+    errors += merged.errors
     errors += _conflicts(settings, merged.values)
     return Resolution(settings, read, errors)
 
@@ -165,6 +167,7 @@ class _Merged:
         self._model: tuple[Any, str] | None = None
         self._named: set[str] = set()
         self._notes: list[str] = []
+        self.errors: list[VibeKitError] = []
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
 
@@ -187,6 +190,11 @@ class _Merged:
         for group in {name.partition(".")[0] for name in values if name.endswith(_ENDS)}:
             for key in KEYS:
                 self._drop(f"{group}.{key}")
+        if any(name in self.values for name in AUDIT):
+            # What a site writes down is not for anybody else to say.
+            values = {name: value for name, value in values.items() if name not in AUDIT}
+        if self.values.get("prices") and values.get("prices"):
+            values["prices"] = {**self.values["prices"], **values["prices"]}
         for name, value in values.items():
             origin = layer.origin(name)
             if not layer.is_project or name not in BOUNDS or self._lowers(name, value, origin):
@@ -218,6 +226,7 @@ class _Merged:
         """Return what holds, with numbers as low as the policy has them."""
         if self._is_automatic and self._agent is None:
             self.values["agent"] = "auto"
+        self._check_audit()
         if self._model is not None:
             agent = self._agent or automatic(self._held())
             if f"{agent}.model" not in self._named:
@@ -228,6 +237,18 @@ class _Merged:
     def _held(self) -> Settings:
         held = {name: value for name, value in self.values.items() if value is not None}
         return dataclasses.replace(settings_of(held), origins=self.origins, policy=self._policy)
+
+    def _check_audit(self) -> None:
+        """Leave out an audit that can be none: an error says so, and nothing runs."""
+        said = {name: value for name, value in self.values.items() if name in AUDIT}
+        try:
+            settings_of(said)
+        except ConfigurationError as error:
+            origin = self.origins[next(iter(said))]
+            self.errors.append(
+                ConfigurationError(f"{error.message[:-1]} ({origin}).", hint=error.hint)
+            )
+            self.values = {name: self.values[name] for name in self.values.keys() - said.keys()}
 
     def _clamp(self) -> None:
         for name in self._policy.rules:

@@ -97,4 +97,7 @@ def values_of(settings: Settings) -> dict[str, Any]:
         own = vars(settings.models.get(agent, ModelSettings()))
         values |= {f"{agent}.{'model' if key == 'name' else key}": own[key] for key in own}
     values |= {f"e2b.{key}": value for key, value in settings.e2b.items()}
-    return {name: value for name, value in values.items() if value not in (None, ())}
+    values |= {"budget.day": settings.budget_day, "budget.month": settings.budget_month}
+    if settings.audit is not None:
+        values |= {f"audit.{key}": value for key, value in vars(settings.audit).items()}
+    return {name: value for name, value in values.items() if value not in (None, (), {})}

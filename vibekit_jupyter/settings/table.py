@@ -32,6 +32,7 @@ Layer = Literal["kernel", "environment", "project", "user", "site"]
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
 
 FILES: Final = ("user", "site")
+SITE: Final = ("site",)
 PERSON: Final = ("kernel", *FILES)
 ALL: Final = ("kernel", "project", *FILES)
 
@@ -130,6 +131,18 @@ def _of_agent(agent: str) -> Iterator[Setting]:
     )
 
 
+def _audit() -> Iterator[Setting]:
+    """Yield where runs are written down: the site says it."""
+    yield Setting("audit.file", kinds.TEXT, "a file that lines are added to", layers=SITE)
+    yield Setting("audit.syslog", kinds.TEXT, "a socket that lines go to", layers=SITE)
+    for key, text in (
+        ("spans", "runs are spans of OpenTelemetry"),
+        ("prompts", "prompts are written down, too"),
+        ("required", "a run that cannot be written down does not take place"),
+    ):
+        yield Setting(f"audit.{key}", kinds.SWITCH, text, default=False, layers=SITE)
+
+
 def _key_sources(group: str, title: str) -> Iterator[Setting]:
     yield Setting(
         f"{group}.key_file", kinds.TEXT, f"the file that holds the key for {title}", layers=PERSON
@@ -211,6 +224,16 @@ TABLE: Final[Mapping[str, Setting]] = {
             open="0 leaves it to the vendor",
         ),
         Setting(
+            "max_cost",
+            kinds.DOLLARS,
+            "stop before a call of the model that would cost more in all",
+            variables=("VIBEKIT_MAX_COST",),
+            run=True,
+            option="--max-cost",
+            trait=True,
+            open="0 is no bound",
+        ),
+        Setting(
             "silence",
             kinds.SECONDS,
             "how long a model service may say nothing before the run fails",
@@ -280,6 +303,17 @@ TABLE: Final[Mapping[str, Setting]] = {
             30.0,
             PERSON,
         ),
+        Setting(
+            "prices",
+            kinds.PRICES,
+            "what models cost, in dollars for a million tokens: input, output, cached",
+            layers=PERSON,
+        ),
+        Setting("budget.day", kinds.DOLLARS, "what one's runs may cost in a day", layers=PERSON),
+        Setting(
+            "budget.month", kinds.DOLLARS, "what one's runs may cost in a month", layers=PERSON
+        ),
+        *_audit(),
     )
 }
 """All settings, by name, in the order in which they are shown."""
