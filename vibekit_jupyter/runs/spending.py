@@ -72,7 +72,7 @@ def budgets(
         ("this month", settings.budget_month, month, (month + timedelta(days=32)).replace(day=1)),
     )
     return [
-        Budget(period, most, _sum(registry.costs(user, begins), settings), ends)
+        Budget(period, most, _spent(settings, registry, user, begins), ends)
         for period, most, begins, ends in periods
         if most is not None
     ]
@@ -90,8 +90,12 @@ def day_costs(costs: Iterable[Costs], settings: Settings) -> Sequence[DayCosts]:
     return told
 
 
-def _sum(costs: Iterable[Costs], settings: Settings) -> float:
-    return sum(each.cost or 0.0 for each in day_costs(costs, settings))
+def _spent(settings: Settings, registry: Registry, user: str, since: datetime) -> float:
+    total = 0.0
+    for model, known, unpriced in registry.spent(user, since):
+        price = price_of(model, prices=settings.prices) if unpriced.total else None
+        total += known + (price.cost(unpriced) if price else 0.0)
+    return total
 
 
 @dataclass

@@ -108,7 +108,7 @@ MIGRATIONS: Sequence[Migration] = (
     """
     ALTER TABLE turn ADD COLUMN user TEXT NOT NULL DEFAULT '';
     ALTER TABLE turn ADD COLUMN cost REAL;
-    CREATE INDEX turn_started ON turn (started);
+    CREATE INDEX turn_cost ON turn (started, model, user, cost);
     """,
 )
 

@@ -120,14 +120,31 @@ def test_a_forgotten_session_was_paid_all_the_same(registry: Registry) -> None:
 
 
 def test_asking_makes_no_file(registry: Registry, vibekit_home: Path) -> None:
-    assert registry.costs("ada", MIDNIGHT) == ()
+    assert registry.costs("ada", MIDNIGHT) == []
     assert not vibekit_home.exists()
 
 
-def test_the_turns_of_a_day_are_found_in_an_index(registry: Registry) -> None:
+def test_what_is_asked_before_each_call_is_the_same_sum(registry: Registry) -> None:
+    session = a_session(registry)
+    a_turn(registry, session, MIDNIGHT - timedelta(days=1))
+    turn = a_turn(registry, session, MIDNIGHT)
+    a_turn(registry, session, MIDNIGHT + timedelta(seconds=1), cost=None)
+    a_turn(registry, session, MIDNIGHT, model="opus")
+    registry.copy_turns(session, a_session(registry, "copy", user="bob"))
+    registry.update_turn(turn, cost=0.75)
+    assert registry.spent("ada", MIDNIGHT) == [
+        ("gpt", 0.75, Usage()),
+        ("opus", 0.5, Usage()),
+        ("gpt", 0.0, Usage(10, 4, 2)),
+    ]
+    assert registry.spent("bob", MIDNIGHT) == []
+
+
+def test_what_is_asked_before_each_call_reads_no_turn(registry: Registry) -> None:
     with registry.reading() as database:
-        plan = database.execute(f"EXPLAIN QUERY PLAN {costs.SUMS}", (0.0, "ada")).fetchall()
-    assert any("turn_started" in row["detail"] for row in plan)
+        plan = database.execute(f"EXPLAIN QUERY PLAN {costs.SPENT}", {"since": 0.0, "user": "ada"})
+        details = [row["detail"] for row in plan]
+    assert any("COVERING INDEX turn_cost (started>?)" in detail for detail in details)
 
 
 def test_a_file_from_before_costs_were_recorded_opens(registry: Registry) -> None:
