@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +22,7 @@ from vibekit_jupyter.settings.checks import (
     check_demo,
     check_demo_model,
     check_model_name,
+    check_prompt,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
+
+# Seconds that sandboxes have to pause while their kernel ends.
+LEAVING = 2.0
 
 
 class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
@@ -274,6 +279,15 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     def _redactor(self) -> Redactor:
         return Redactor(secrets_of(self.settings))
 
+    async def leave(self) -> None:
+        """Close, as a kernel's end does: what no other kernel uses is paused (``on_exit``)."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING):
+                await self._interpreters.aclose()
+                if self.settings.on_exit == "pause":
+                    await self._workspace.pause_used()
+        await self.aclose()
+
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
         await self._interpreters.aclose()
@@ -295,7 +309,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
-        config.check_prompt(prompt)
+        check_prompt(prompt)
         name = config.agent_name(agent) if agent else choices.choose_agent(settings)
         if model:
             check_model_name(model)

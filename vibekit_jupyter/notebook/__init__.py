@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.notebook.termination import before_termination
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -36,7 +38,12 @@ def get_client() -> KernelClient:
 
             shell = get_ipython()
             _client = KernelClient(shell.user_ns if shell is not None else {})
+            before_termination(_close)
         return _client
+
+
+def _close() -> bool:
+    return _client is None or _client.loop.close()
 
 
 def picker() -> Picker:
@@ -56,6 +63,7 @@ def load(shell: InteractiveShell) -> None:
         return
     _extensions[shell] = Extension(shell)
     _extensions[shell].install()
+    before_termination(_close)  # the client may be made in another thread, which cannot
     if (offer := restore_offer(shell.user_ns)) is not None:
         show(shell, offer)
 

@@ -204,7 +204,7 @@ class KernelClient(_Bridge):
             agent={"type": "auto"},
             notebook=notebook_path(namespace),
         )
-        super().__init__(vibekit, BackgroundLoop(vibekit.aclose), [])
+        super().__init__(vibekit, BackgroundLoop(vibekit.leave), [])
 
     @cached_property
     def sync(self) -> SyncClient:

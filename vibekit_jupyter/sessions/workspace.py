@@ -21,16 +21,15 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
-from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
-from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
 from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
+from vibekit_jupyter.sessions.used import Used
 from vibekit_jupyter.settings import choices, config
 
 if TYPE_CHECKING:
@@ -68,8 +67,7 @@ class Workspace:
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
         self._creating = asyncio.Lock()
-        self._run = new_run()
-        self._commanded: set[tuple[str, str]] = set()
+        self._used = Used(self.book.registry, user)
         self._commands = 0
 
     def check_initialized(self) -> str:
@@ -113,6 +111,7 @@ class Workspace:
         timeout = (known and known.timeout) or TIMEOUT
         if anew:
             self.connections.drop(session_id)
+        self._used.add(service, session_id)
         async with self.explained():
             sandbox = await self.connections.sandbox(service, session_id, timeout=timeout)
         self.book.connected(sandbox)
@@ -172,6 +171,7 @@ class Workspace:
             template=template,
         )
         self.connections.keep(sandbox)
+        self._used.add(service, sandbox.id)
         session = dataclasses.replace(
             wanted,
             id=sandbox.id,
@@ -203,14 +203,11 @@ class Workspace:
 
         Should this process be killed meanwhile, the next one that connects the sandbox ends it.
         """
-        place = (sandbox.service.id, sandbox.id)
-        if place not in self._commanded:
-            self.book.registry.add_commander(*place, owner=own_mark(), run=self._run)
-            self._commanded.add(place)
+        self._used.add(sandbox.service, sandbox.id)
         self._commands += 1
         try:
             async with self.explained(), kept_alive(sandbox):
-                return await sandbox.run(command, run=self._run, **options)
+                return await sandbox.run(command, run=self._used.run, **options)
         finally:
             self._commands -= 1
 
@@ -229,6 +226,7 @@ class Workspace:
                 timeout=timeout,
                 internet=source.internet or not service.is_local,
             )
+        self._used.add(service, sandbox.id)
         book = self.book
         copy = dataclasses.replace(
             source,
@@ -357,11 +355,20 @@ class Workspace:
             session_id=session.id,
         )
 
+    def leave(self) -> None:
+        """Have other kernels know that this client uses no session any more."""
+        if not self._commands:  # else the next one to connect ends what goes on
+            self._used.leave()
+
+    async def pause_used(self) -> None:
+        """Pause what this client used, where nobody else uses it at this moment."""
+        self.leave()  # of two that end at once, the second one sees the first one gone
+        await self._used.pause()
+
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
-        if self._commanded and not self._commands:
-            self.book.registry.drop_commander(self._run)
+        self.leave()
         self.book.registry.close()
 
 

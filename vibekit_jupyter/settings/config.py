@@ -22,19 +22,19 @@ __all__ = [
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
+    "ON_EXIT",
     "AgentName",
     "Mode",
     "Model",
     "ModelSettings",
+    "OnExit",
     "Service",
     "Settings",
     "agent_name",
     "bound",
-    "check_prompt",
     "effort_name",
     "is_loopback",
     "label",
-    "lifetime",
     "local_service_id",
     "mode_name",
     "read_settings",
@@ -44,14 +44,15 @@ __all__ = [
 
 AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
+OnExit = Literal["pause", "keep"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 MODES: tuple[Mode, ...] = get_args(Mode)
+ON_EXIT: tuple[OnExit, ...] = get_args(OnExit)
 # The words for it that both vendors have.
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MAX_STEPS = 50
 SILENCE = 600.0
-# Seconds: 30 days. No service is known to let a sandbox run for longer.
-LONGEST_LIFETIME = 2_592_000.0
+QUEUE = 120.0
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,11 @@ class Settings:
         ``request_timeout`` (seconds), where set.
     demo
         The demo model was asked for.
+    on_exit
+        What becomes of the sandboxes that a kernel used when it ends: ``pause``, where no other
+        kernel uses them, or ``keep``.
+    queue
+        Seconds to wait while the sandbox service makes no more sandboxes.
     """
 
     agent: str | None = None
@@ -233,6 +239,8 @@ class Settings:
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
+    on_exit: OnExit = "pause"
+    queue: float = QUEUE
 
 
 # What the mappings of the constructor may hold (seed: Configuration requirements).
@@ -336,16 +344,6 @@ def seconds(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def lifetime(value: Any) -> float | None:
-    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
-    given = seconds("timeout", value)
-    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
-        raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
-        )
-    return given
-
-
 def label(what: str, text: object) -> str:
     """Return a name that a person gave, or raise ``ConfigurationError``.
 
@@ -357,12 +355,6 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
-
-
-def check_prompt(prompt: object) -> None:
-    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
 
 
 def agent_name(text: str) -> AgentName:
