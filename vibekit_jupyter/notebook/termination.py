@@ -31,7 +31,7 @@ def before_termination(close: Callable[[], bool]) -> None:
         return
     process = os.getpid()
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         # A child that was forked off has the handler, and nothing to close.
         if os.getpid() != process or close():
             signal.signal(number, signal.SIG_DFL)

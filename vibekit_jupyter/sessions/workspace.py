@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import (
     SandboxError,
@@ -22,6 +22,7 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
 from vibekit_jupyter.sandbox.missing import missing_files
+from vibekit_jupyter.sandbox.queue import Queue, to_its_end
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
@@ -33,14 +34,12 @@ from vibekit_jupyter.sessions.used import Used
 from vibekit_jupyter.settings import choices, config
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["Workspace"]
-
-T = TypeVar("T")
 
 # Seconds until a new sandbox pauses: the longest that E2B's free tier allows.
 TIMEOUT = 3600.0
@@ -113,10 +112,23 @@ class Workspace:
             self.connections.drop(session_id)
         self._used.add(service, session_id)
         async with self.explained():
-            sandbox = await self.connections.sandbox(service, session_id, timeout=timeout)
+            sandbox = await self._queued(
+                service, self.connections.sandbox, session_id, timeout=timeout
+            )
         self.book.connected(sandbox)
         await end_cut_off(sandbox, self.book.registry)
         return sandbox
+
+    async def _queued(
+        self,
+        service: Service,
+        start: Callable[..., Awaitable[Sandbox]],
+        *which: str,
+        **options: Any,
+    ) -> Sandbox:
+        """Start a sandbox at a service, as soon as it lets one."""
+        queue = Queue(service, self.settings.queue)
+        return await queue.through(lambda: start(service, *which, **options))
 
     async def current_or_new(self) -> tuple[str, bool]:
         """Return the current session's id, created on first use, and whether it was.
@@ -126,7 +138,7 @@ class Workspace:
         """
         if self.book.current is not None:
             return self.book.current, False
-        return await _to_its_end(self._current_or_new(self.book.spoken))
+        return await to_its_end(self._current_or_new(self.book.spoken))
 
     async def _current_or_new(self, spoken: int) -> tuple[str, bool]:
         async with self._creating:
@@ -145,7 +157,7 @@ class Workspace:
 
         It is the current one, unless another one was asked for meanwhile.
         """
-        return await _to_its_end(self._create(wanted, self.book.speak()))
+        return await to_its_end(self._create(wanted, self.book.speak()))
 
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
@@ -162,8 +174,9 @@ class Workspace:
         }
         timeout = wanted.timeout or TIMEOUT
         template = wanted.template or service.template
-        sandbox = await Sandbox.create(
+        sandbox = await self._queued(
             service,
+            Sandbox.create,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
             # On this machine the internet is off unless asked for; far away it is the service's.
@@ -213,15 +226,16 @@ class Workspace:
 
     async def fork(self, source: Session, name: str | None) -> Session:
         """Copy a session's files and conversation into a new one."""
-        return await _to_its_end(self._fork(source, name))
+        return await to_its_end(self._fork(source, name))
 
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
-            sandbox = await fork(
+            sandbox = await self._queued(
                 service,
+                fork,
                 source.id,
                 timeout=timeout,
                 internet=source.internet or not service.is_local,
@@ -256,7 +270,7 @@ class Workspace:
         except SessionNotFoundError:
             if (known := self.book.known(service.id, session.id)) and known.state != "gone":
                 raise  # another key may see it
-            reopened = await _to_its_end(self._reopen(session, turns, spoken))
+            reopened = await to_its_end(self._reopen(session, turns, spoken))
             return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
         notes = [_conversation_note(turns)]
         if registry.last_error(service.id, session.id) == CUT_OFF:
@@ -383,10 +397,3 @@ def _files_note(paths: Sequence[str], missing: Sequence[str]) -> str:
         return f"Its files are there ({len(paths)} that runs changed)."
     names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     return f"{len(missing)} of {len(paths)} files that runs changed are not there: {names}."
-
-
-async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Await work that goes on when the caller is cancelled."""
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(task)

@@ -148,11 +148,13 @@ async def test_a_session_of_somebody_else_is_left_alone(
 async def test_a_silent_service_holds_up_no_kernels_end(
     new_kernel: Callable[[], Kernel], tmp_path: Path
 ) -> None:
-    with sandbox_server(tmp_path / "silent") as server:
-        with Kernel(tmp_path / "home", server.environment) as kernel:
-            run(kernel, "%load_ext vibekit_jupyter", "%vibekit_session new one")
-            server.process.send_signal(signal.SIGSTOP)
-            try:
-                kernel.terminate()  # waits for 15 s, and a request has 30
-            finally:
-                server.process.send_signal(signal.SIGCONT)
+    with (
+        sandbox_server(tmp_path / "silent") as server,
+        Kernel(tmp_path / "home", server.environment) as kernel,
+    ):
+        run(kernel, "%load_ext vibekit_jupyter", "%vibekit_session new one")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            kernel.terminate()  # waits for 15 s, and a request has 30
+        finally:
+            server.process.send_signal(signal.SIGCONT)
