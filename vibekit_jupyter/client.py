@@ -55,11 +55,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     Parameters
     ----------
     agent
-        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
-        "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
-        "silence"}``, all but the type as wanted (see ``settings.config.Settings``). Without it
-        every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or
-        claude where only Anthropic is configured.
+        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without",
+        "headers"}, "mode": "code" | "ask", "effort", "max_steps", "max_tokens",
+        "max_output_tokens", "silence"}``, all but the type as wanted (see
+        ``settings.config.Settings``). Without it every operation raises
+        ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or claude where only Anthropic
+        is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.

@@ -27,6 +27,7 @@ from vibekit_jupyter.settings.config import (
     agent_name,
     service_id,
 )
+from vibekit_jupyter.settings.headers import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +100,7 @@ def choose_model(
         source=source if url is None else f"{source}, at the URL {url_source}",
         bearer=own.api_key is None and variable == "ANTHROPIC_AUTH_TOKEN",
         without=own.without,
+        headers=tuple(headers_of(own.headers).items()),
     )
 
 
@@ -175,6 +177,9 @@ def describe(
             rows.append(("model service", model.base_url, ""))
             if model.without:
                 rows.append(("left out of requests", ", ".join(model.without), "as set"))
+            if model.headers:
+                names = ", ".join(name for name, _ in model.headers)
+                rows.append(("sent along", f"the headers {names}", "as set"))
     except VibeKitError as error:
         rows.append(("model", "not usable", str(error)))
     rows.append(("mode", settings.mode, ""))

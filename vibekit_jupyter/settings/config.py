@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.settings.headers import headers_of, secrets_in
 from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.optional_fields import fields
 
@@ -113,6 +114,8 @@ class Model:
         The key goes out as a bearer token (``ANTHROPIC_AUTH_TOKEN``).
     without
         Optional fields of a request that are left out (``settings.optional_fields``).
+    headers
+        Sent with each request, beside the SDK's own. Never shown.
     """
 
     agent: AgentName
@@ -123,6 +126,12 @@ class Model:
     demo: bool = False
     bearer: bool = False
     without: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What a service may repeat and nobody is shown, the longest first."""
+        return sorted({self.api_key, *secrets_in(self.headers)}, key=len, reverse=True)
 
     @property
     def is_local(self) -> bool:
@@ -185,6 +194,7 @@ class ModelSettings:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     without: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def names_a_service(self) -> bool:
@@ -246,7 +256,7 @@ class Settings:
 # What the mappings of the constructor may hold (seed: Configuration requirements).
 BOUNDS = ("max_steps", "max_tokens", "max_output_tokens")
 AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "silence")
-MODEL_KEYS = ("api_key", "base_url", "name", "without")
+MODEL_KEYS = ("api_key", "base_url", "name", "without", "headers")
 E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
 
 
@@ -278,6 +288,7 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         model.get("base_url"),
         model.get("api_key"),
         fields(model.get("without") or ()),
+        headers_of(model.get("headers")),
     )
     return Settings(
         agent=agent.get("type"),

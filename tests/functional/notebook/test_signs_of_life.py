@@ -26,7 +26,7 @@ SILENT = {
     "blocking command": "done = client.sync.execute_command('sleep 2')",
     "code": "%%vibekit_run --lang bash\nsleep 2",
     "run": "%%vibekit\n```bash\nsleep 2\n```",
-    "captured": "%%capture kept\nclient.sync.execute_command('sleep 2')",
+    "captured": "%%capture kept\ndone = client.sync.execute_command('sleep 2')",
 }
 
 
