@@ -11,7 +11,9 @@ from vibekit_jupyter.client import VibeKit
 from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
 from vibekit_jupyter.notebook.magic_errors import show_as_one_line, show_without_secrets
 from vibekit_jupyter.notebook.place import notebook_path
+from vibekit_jupyter.notebook.signs_of_life import signs_of_life
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
+from vibekit_jupyter.sandbox.queue import telling_of_waits
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -79,16 +81,21 @@ class _Bridge:
     async def _without_secrets(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine; what it raises is without secrets wherever it is shown."""
         try:
-            return await coroutine
+            async with signs_of_life():
+                with telling_of_waits(self._tell_of_wait):
+                    return await coroutine
         except Exception as error:
             self.redactor.cut_causes(error)
             show_without_secrets(error, self.redactor)
             raise
 
+    def _tell_of_wait(self, sentence: str) -> None:
+        print(self.redactor.text(sentence), flush=True)  # noqa: T201  # it lands in the cell that waits
+
     @property
     def redactor(self) -> Redactor:
         """What takes the secrets of this moment out of texts."""
-        return Redactor(secrets_of(self.settings))
+        return Redactor(secrets_of(self.vibekit.layers.own))
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Have a function called, on any thread, whenever sessions may have changed."""
@@ -101,7 +108,7 @@ class _Bridge:
 
     @property
     def settings(self) -> Settings:
-        """What is set; environment variables come on top when it is used."""
+        """What holds for an operation that begins now, of all layers of settings."""
         return self.vibekit.settings
 
     def configure(self, settings: Settings) -> None:
@@ -111,6 +118,10 @@ class _Bridge:
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
         return self.vibekit.configuration()
+
+    def sources(self) -> Sequence[tuple[str, str, str]]:
+        """Return every file of settings that is looked at, as rows (whose, file, what)."""
+        return self.vibekit.sources()
 
     def usage(self, days: int = 30) -> Sequence[DayCosts]:
         """Return what one's runs took, by day (UTC), model and project. No request is sent."""
@@ -213,7 +224,7 @@ class KernelClient(_Bridge):
             agent={"type": "auto"},
             notebook=notebook_path(namespace),
         )
-        super().__init__(vibekit, BackgroundLoop(vibekit.aclose), [])
+        super().__init__(vibekit, BackgroundLoop(vibekit.leave), [])
 
     @cached_property
     def sync(self) -> SyncClient:

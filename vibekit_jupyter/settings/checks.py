@@ -69,9 +69,12 @@ def check_model_name(name: object) -> None:
         )
 
 
-def check_confined(service: Service) -> None:
+def check_confined(service: Service, settings: Settings) -> None:
     """Raise where what a real model writes would run unconfined on this machine."""
-    if service.confinement == "none" and os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
+    if service.confinement != "none":
+        return
+    settings.policy.check_use("unconfined", "What a model writes would run unconfined here")
+    if os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
         raise UnconfinedError(
             "What a model writes would run unconfined on this machine: "
             f"{service.confinement_reason}",

@@ -5,20 +5,23 @@ Which of them is used, and why, is decided in ``choices``.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
+import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings.audit import AuditSettings
+from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.home import host_name
-from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.prices import money
+from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
+from vibekit_jupyter.settings.mappings import given
+from vibekit_jupyter.settings.policy import NO_POLICY, Policy
+from vibekit_jupyter.settings.table import TABLE
+from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, VENDORS, AgentName, Mode
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.settings.audit import AuditSettings
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "AGENTS",
@@ -26,10 +29,14 @@ __all__ = [
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
+    "ON_EXIT",
+    "UNUSED_KEY",
+    "VENDORS",
     "AgentName",
     "Mode",
     "Model",
     "ModelSettings",
+    "OnExit",
     "Service",
     "Settings",
     "agent_name",
@@ -42,47 +49,18 @@ __all__ = [
     "read_settings",
     "seconds",
     "service_id",
+    "settings_of",
 ]
 
-AgentName = Literal["codex", "claude"]
-Mode = Literal["code", "ask"]
-AGENTS: tuple[AgentName, ...] = get_args(AgentName)
-MODES: tuple[Mode, ...] = get_args(Mode)
-# The words for it that both vendors have.
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
-MAX_STEPS = 50
-SILENCE = 600.0
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """What one vendor calls its settings, and which model it is asked for by default."""
-
-    title: str
-    key_variables: tuple[str, ...]
-    url_variable: str
-    default_url: str
-    default_model: str
-
-
-VENDORS: dict[AgentName, Vendor] = {
-    "codex": Vendor(
-        "OpenAI",
-        ("OPENAI_API_KEY",),
-        "OPENAI_BASE_URL",
-        "https://api.openai.com/v1",
-        "gpt-6-astra",
-    ),
-    "claude": Vendor(
-        "Anthropic",
-        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
-        "ANTHROPIC_BASE_URL",
-        "https://api.anthropic.com",
-        "claude-opus-5-5",
-    ),
-}
+OnExit = Literal["pause", "keep"]
+ON_EXIT: tuple[OnExit, ...] = get_args(OnExit)
+QUEUE: float = TABLE["queue"].default
+MAX_STEPS: int = TABLE["max_steps"].default
+SILENCE: float = TABLE["silence"].default
 
 DEMO_MODEL = "demo"
+# Where a value comes from that nobody set.
+BUILT_IN = "built in"
 # What the id of a machine's own sandbox service begins with; the machine's name follows.
 LOCAL_PREFIX = "local@"
 
@@ -112,6 +90,8 @@ class Model:
         The key goes out as a bearer token (``ANTHROPIC_AUTH_TOKEN``).
     without
         Optional fields of a request that are left out (``settings.optional_fields``).
+    headers
+        Sent with each request, beside the SDK's own. Never shown.
     """
 
     agent: AgentName
@@ -122,11 +102,26 @@ class Model:
     demo: bool = False
     bearer: bool = False
     without: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What a service may repeat and nobody is shown, the longest first."""
+        return sorted({self.api_key, *secrets_in(self.headers)}, key=len, reverse=True)
 
     @property
     def is_local(self) -> bool:
         """Whether the service is on this machine; proxies are bypassed then."""
         return is_loopback(self.base_url)
+
+    @property
+    def other_host(self) -> str:
+        """The host that is asked, where it is not the vendor's own; empty where it is."""
+        host, vendor = (
+            urlsplit(url).netloc.rpartition("@")[2].lower()
+            for url in (self.base_url, VENDORS[self.agent].default_url)
+        )
+        return "" if host == vendor else host
 
 
 @dataclass(frozen=True)
@@ -184,16 +179,20 @@ class ModelSettings:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     without: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key_file: str | None = None
+    key_command: tuple[str, ...] | None = None
 
     @property
     def names_a_service(self) -> bool:
         """Whether it says where to go or with which key, even if wrongly."""
-        return self.base_url is not None or self.api_key is not None
+        said = (self.base_url, self.api_key, self.key_file, self.key_command)
+        return any(each is not None for each in said)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person set, by constructor or by magic. Keys are kept in memory only.
+    """What holds for an operation, of all layers. Keys are kept in memory only.
 
     Attributes
     ----------
@@ -224,10 +223,22 @@ class Settings:
     environment
         ``e2b`` or ``local``; None decides by ``E2B_API_KEY``.
     e2b
-        ``api_key``, ``domain``, ``api_url``, ``sandbox_url``, ``template`` and
-        ``request_timeout`` (seconds), where set.
+        What the table has in ``e2b``, where set.
     demo
         The demo model was asked for.
+    on_exit
+        What becomes of the sandboxes that a kernel used when it ends: ``pause``, where no other
+        kernel uses them, or ``keep``.
+    queue
+        Seconds to wait while the sandbox service makes no more sandboxes.
+    project
+        What new sessions are filed under.
+    origins
+        Where each value comes from, as the end of a sentence: ``from OPENAI_BASE_URL``.
+    policy
+        What the site's files allow.
+    notes
+        What the person should know of it: numbers that were lowered, files to look after.
     """
 
     agent: str | None = None
@@ -246,17 +257,27 @@ class Settings:
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
+    on_exit: OnExit = "pause"
+    queue: float = QUEUE
+    project: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    policy: Policy = field(default=NO_POLICY, repr=False, compare=False)
+    notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def origin(self, name: str) -> str:
+        """Return where a value comes from, as the end of a sentence."""
+        return self.origins.get(name, BUILT_IN)
+
+    def check(self, name: str, value: Any = None) -> None:
+        """Raise ``ConfigurationError`` where the policy does not allow a value that is used."""
+        self.policy.check(name, value, self.origin(name))
 
 
-# What the mappings of the constructor may hold (seed: Configuration requirements).
-BOUNDS = ("max_steps", "max_tokens", "max_output_tokens")
-AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "max_cost", "silence")
-MODEL_KEYS = ("api_key", "base_url", "name", "without")
-E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
+_FIELDS = {each.name for each in dataclasses.fields(Settings)}
 
 
 def read_settings(agent: Any = None, environment: Any = None) -> Settings:
-    """Read the constructor's mappings.
+    """Read the constructor's mappings, without what the other layers say.
 
     Raises
     ------
@@ -264,90 +285,39 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         A key or a value that is not known. (Missing or malformed credentials are not looked
         at here: using them raises ``AgentNotInitializedError``.)
     """
-    if isinstance(agent, str):
-        agent = {"type": agent}
-    agent = _mapping("agent", agent, AGENT_KEYS)
-    model = agent.get("model")
-    model = _mapping(
-        "agent['model']", {"name": model} if isinstance(model, str) else model, MODEL_KEYS
-    )
-    environment = _mapping("environment", environment, ("e2b", "local"))
-    if len(environment) > 1:
-        raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
-    kind = next(iter(environment), None)
-    e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
-    seconds("request_timeout", e2b.get("request_timeout"))
-    _mapping("environment['local']", environment.get("local"), ())
-    settings = ModelSettings(
-        model.get("name"),
-        model.get("base_url"),
-        model.get("api_key"),
-        fields(model.get("without") or ()),
-    )
+    return settings_of(given(agent, environment))
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Return settings of values by the table's names; what is not named is as by default."""
+    tops = {name: value for name, value in values.items() if name in _FIELDS}
+    models = {
+        agent: ModelSettings(**_model_fields(agent, values))
+        for agent in AGENTS
+        if any(name.startswith(f"{agent}.") for name in values)
+    }
+    budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
+    audit = _of_group("audit", values)
     return Settings(
-        agent=agent.get("type"),
-        # An unknown agent has no model settings; using it says that it is unknown.
-        models={name: settings for name in AGENTS if name == agent.get("type")},
-        mode=mode_name(agent.get("mode") or "code"),
-        effort=effort_name(agent.get("effort")),
-        max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
-        max_tokens=bound("max_tokens", agent.get("max_tokens")),
-        max_output_tokens=bound("max_output_tokens", agent.get("max_output_tokens")),
-        max_cost=money("max_cost", agent.get("max_cost")),
-        silence=seconds("silence", agent.get("silence")) or SILENCE,
-        environment=cast("Literal['e2b', 'local'] | None", kind),
-        e2b={key: value for key, value in e2b.items() if value is not None},
+        **tops,
+        **budgets,
+        models=models,
+        e2b=_of_group("e2b", values),
+        audit=AuditSettings(**audit) if audit else None,
     )
 
 
-def _mapping(what: str, value: Any, keys: Iterable[str]) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{what} is {type(value).__name__}, not a mapping.")
-    for key in value:
-        if key not in keys:
-            raise ConfigurationError(f"{what} has no {key!r}.", hint=_known(str(key), keys))
-    return value
+def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.partition(".")[2]: value
+        for name, value in values.items()
+        if name.startswith(f"{group}.")
+    }
 
 
-def _known(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), list(words), n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words) or 'nothing'}."
-
-
-def mode_name(text: str) -> Mode:
-    """Return the mode of this name, or raise ``ConfigurationError``."""
-    if text not in MODES:
-        raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(str(text), MODES))
-    return text
-
-
-def effort_name(text: str | None) -> str | None:
-    """Return the effort of this name (None is the model's own), or raise ``ConfigurationError``."""
-    if text is not None and text not in EFFORTS:
-        raise ConfigurationError(f"There is no effort {text!r}.", hint=_known(str(text), EFFORTS))
-    return text
-
-
-def bound(name: str, value: Any) -> int | None:
-    """Return a bound of runs, or raise ``ConfigurationError``; None is not set."""
-    if value is not None and (type(value) is not int or value < 1):
-        raise ConfigurationError(
-            f"{name} is {value!r}.", hint="It is a whole number of 1 and more."
-        )
-    return value
-
-
-def seconds(name: str, value: Any) -> float | None:
-    """Return a time, or raise ``ConfigurationError``; None is not set."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
-        raise ConfigurationError(
-            f"{name} is {value!r}.", hint="It is in seconds, and more than none."
-        )
-    return float(value)
+def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    own = _of_group(agent, values)
+    return {("name" if key == "model" else key): value for key, value in own.items()}
 
 
 def label(what: str, text: object) -> str:
@@ -361,15 +331,6 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
-
-
-def agent_name(text: str) -> AgentName:
-    """Return the agent of this name, or raise ``AgentNotInitializedError``."""
-    if text not in AGENTS:
-        raise AgentNotInitializedError(
-            f"there is no agent {str(text)[:40]!r}.", hint=_known(str(text), AGENTS)
-        )
-    return text
 
 
 def service_id(api_url: str) -> str:

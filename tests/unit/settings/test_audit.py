@@ -8,8 +8,9 @@ import pytest
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.audit import AuditSettings
-from vibekit_jupyter.settings.choices import describe
 from vibekit_jupyter.settings.config import Settings
+from vibekit_jupyter.settings.described import describe
+from vibekit_jupyter.settings.layers import Resolution
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,10 @@ def test_what_is_wrong_is_one_sentence(wrong: dict[str, Any], words: str) -> Non
 def test_what_is_recorded_is_shown_with_the_settings() -> None:
     quiet = Settings(agent="codex", audit=AuditSettings(file="/var/log/vibekit.jsonl"))
     assert ("audit", "/var/log/vibekit.jsonl", "Runs are written down here, without prompts.") in (
-        describe(quiet, {})
+        describe(Resolution(quiet))
     )
     whole = AuditSettings(file="/l", syslog="/dev/log", spans=True, prompts=True, required=True)
-    (row,) = [row for row in describe(Settings(audit=whole), {}) if row[0] == "audit"]
+    (row,) = [row for row in describe(Resolution(Settings(audit=whole))) if row[0] == "audit"]
     assert row[1] == "/l, /dev/log, spans"
     assert "Your administrator records prompts here" in row[2]
     assert row[2].endswith("and no run takes place without it.")
