@@ -85,6 +85,7 @@ html_theme_options = {
 }
 
 
-# The example notebooks, where Sphinx looks for pages.
-for notebook in REPOSITORY.glob("notebooks/*.ipynb"):
-    shutil.copy2(notebook, DOCS / "gallery")
+# The example notebooks, and the tables that they read, where Sphinx looks for pages.
+for pattern in ("*.ipynb", "*.csv"):
+    for file in REPOSITORY.glob(f"notebooks/{pattern}"):
+        shutil.copy2(file, DOCS / "gallery")

@@ -12,6 +12,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from sphinx.errors import SphinxError
 
+from vibekit_jupyter import errors
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -43,6 +45,9 @@ def faults(site: Path) -> list[str]:
     files = (path for path in site.rglob("*.html") if "_static" not in path.parts)
     pages = {path.resolve(): Page(path) for path in files}
     found = []
+    # What an error in a notebook leads to.
+    promised = {getattr(errors, name).docs_url.partition("/latest/")[2] for name in errors.__all__}
+    pages[(site / "index.html").resolve()].links |= promised
     for path, page in pages.items():
         name = path.relative_to(site.resolve())
         for link in sorted(page.links | page.loads):

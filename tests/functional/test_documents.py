@@ -160,3 +160,11 @@ def test_values_for_a_hub_are_yaml_and_hold_python(document: Document) -> None:
                 compile(file["stringData"], file["mountPath"], "exec")
             else:
                 tomllib.loads(file["stringData"])
+
+
+def test_a_setting_that_a_hint_tells_to_type_can_be_typed() -> None:
+    typed = re.findall(r"%vibekit_config (--[a-z-]+)(?: ([\w{]+))?", SOURCE)
+    assert typed
+    for name, value in typed:
+        option = CONFIG.option(name)
+        assert option and bool(value) == option.takes_value, f"{name} {value}"
