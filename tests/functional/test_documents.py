@@ -167,4 +167,5 @@ def test_a_setting_that_a_hint_tells_to_type_can_be_typed() -> None:
     assert typed
     for name, value in typed:
         option = CONFIG.option(name)
-        assert option and bool(value) == option.takes_value, f"{name} {value}"
+        assert option is not None, name
+        assert bool(value) == option.takes_value, f"{name} {value}"
