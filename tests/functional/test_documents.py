@@ -130,11 +130,10 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 def lesson(path: Path) -> None:
     """Write a notebook that needs nothing but a kernel."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("%load_ext vibekit_jupyter")],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, path)
+    cell = nbformat.v4.new_code_cell("%load_ext vibekit_jupyter")  # type: ignore[no-untyped-call]  # its own
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=kernel)  # type: ignore[no-untyped-call]  # its own
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # its own
 
 
 @documents
