@@ -35,12 +35,12 @@
 
 Each message is one plain sentence that says what happened, then what to do next. What is
 known about the session stands in ``session_id``; what a run had done before it failed stands
-in ``result``.
+in ``result``. The page that tells of a class, its causes and what helps is its ``docs_url``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,9 @@ __all__ = [
 ]
 
 
+PAGE: Final = "https://vibekit-jupyter.readthedocs.io/en/latest/reference/errors.html"
+
+
 class VibeKitError(Exception):
     """The root of the tree.
 
@@ -94,7 +97,18 @@ class VibeKitError(Exception):
         The session it happened in, where there is one.
     result
         What the run had done until then, where it was a run.
+
+    Attributes
+    ----------
+    docs_url : str
+        The page on this class of errors, of a class and of an error.
     """
+
+    docs_url: ClassVar[str] = f"{PAGE}#{__name__}.VibeKitError"
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__ == __name__:  # one of somebody else's has its parent's page
+            cls.docs_url = f"{PAGE}#{__name__}.{cls.__name__}"
 
     def __init__(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import tomllib
+from pathlib import Path
 
 from vibekit_jupyter import errors
 from vibekit_jupyter.errors import AgentNotInitializedError, CommandError, VibeKitError
@@ -32,3 +34,20 @@ def test_an_error_survives_a_process_pool() -> None:
     ):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         assert (type(copy), str(copy), copy.session_id) == (type(error), str(error), "s")
+
+
+def test_each_class_leads_to_what_is_said_of_it() -> None:
+    """The build of the documentation looks whether the page has that place."""
+    for name in errors.__all__:
+        assert getattr(errors, name).docs_url.endswith(f"/errors.html#{errors.__name__}.{name}")
+    told = Path(__file__).parents[2] / "docs" / "reference" / "errors.toml"
+    entries = tomllib.loads(told.read_text(encoding="utf-8"))
+    assert set(entries) == set(errors.__all__)
+    assert all(entry["why"] and entry["do"] for entry in entries.values())
+
+
+def test_an_error_of_somebody_elses_leads_to_what_it_is_one_of() -> None:
+    class OwnError(AgentNotInitializedError):
+        """Made elsewhere."""
+
+    assert OwnError.docs_url == AgentNotInitializedError.docs_url

@@ -26,7 +26,9 @@ def help_text(text: str) -> Rendered:
 
     from vibekit_jupyter.notebook.render import Rendered
 
-    return Rendered(plain=text, html=f'<pre style="font-size:12px">{escape(text)}</pre>')
+    return Rendered(
+        plain=text, html=f'<pre style="font-size:12px;color:inherit">{escape(text)}</pre>'
+    )
 
 
 def show(shell: InteractiveShell, *parts: Showable) -> None:

@@ -70,7 +70,7 @@ SAVED: Final = (
     ".vibekit-saved{opacity:0;max-height:0;overflow:hidden;"
     "animation:vibekit-saved 0s 15s forwards}</style>"
     '<div class="vibekit-saved" style="font-size:12px">Still running when this was saved: '
-    "<code>%vibekit last</code> shows how it ended.</div>"
+    '<code style="color:inherit">%vibekit last</code> shows how it ended.</div>'
 )
 
 

@@ -41,7 +41,8 @@ SCHEMES: Final = frozenset({"http", "https", "mailto"})
 _CELL: Final = f"text-align:left;padding:3px 12px 3px 0;border-bottom:{style.LINE};border-top:0"
 _PRE: Final = (
     f"margin:6px 0;padding:6px 8px;{style.MONO};line-height:1.45;white-space:pre-wrap;"
-    f"overflow-wrap:anywhere;background-color:{style.SOFT};border-radius:4px;border:0"
+    f"overflow-wrap:anywhere;background-color:{style.SOFT};border-radius:4px;border:0;"
+    "color:inherit"
 )
 # A heading is a bold line: the answer in a cell is no chapter of the notebook, and JupyterLab
 # would list it in the table of contents.
@@ -96,8 +97,7 @@ class _Renderer(RendererHTML):
         return escape(tokens[idx].content)
 
     def code_inline(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
-        css = f"{style.MONO};background-color:{style.SOFT};border-radius:3px;padding:1px 4px"
-        return f'<code style="{css}">{escape(tokens[idx].content)}</code>'
+        return f'<code style="{style.CODE}">{escape(tokens[idx].content)}</code>'
 
     def fence(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
         language = tokens[idx].info.split(maxsplit=1)[0] if tokens[idx].info.strip() else ""

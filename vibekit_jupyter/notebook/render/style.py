@@ -61,6 +61,8 @@ DIFF: Final = (
     f"margin:0;padding:0;{MONO};line-height:1.45;white-space:pre-wrap;overflow-wrap:anywhere;"
     "border:0;background-color:transparent;color:inherit"
 )
+# A page may have a colour of its own for code, which its own dark grounds are made for.
+CODE: Final = f"{MONO};background-color:{SOFT};color:inherit;border-radius:3px;padding:1px 4px"
 SPEECH: Final = "margin:6px 0"
 PILL: Final = (
     f"border:{LINE};border-radius:10px;padding:0 7px;font-size:11px;{DIM};white-space:nowrap"

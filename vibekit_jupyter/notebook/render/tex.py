@@ -70,8 +70,7 @@ def math_html(tex: str, *, display: bool) -> str:
         check_time()
         markup = _converted(tex, display=display)
     except Exception:  # noqa: BLE001  (whatever the library stumbles over)
-        css = f"{style.MONO};background-color:{style.SOFT};border-radius:3px;padding:1px 4px"
-        return f'<code style="{css}">{escape(tex)}</code>'
+        return f'<code style="{style.CODE}">{escape(tex)}</code>'
     size = "font-size:16px;margin:8px 0" if display else "font-size:14px"
     kind = "block" if display else "inline"
     attributes = f'display="{kind}" style="{_FONTS};{size};color:inherit"'
