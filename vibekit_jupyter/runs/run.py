@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.conversation import Conversation, UserMessage
+from vibekit_jupyter.agents.instructions import OF_CELLS
 from vibekit_jupyter.agents.loop import Limits, run_agent
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
@@ -225,6 +226,10 @@ class Run:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
                 data = await luggage.bring(ready.sandbox, self._say)
+        if not _knows_of_cells(conversation) and registry.interpreter(
+            session.service_id, session.id
+        ):
+            data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
         async with kept_alive(ready.sandbox), looking as before_tools:
             around = await surroundings(ready.sandbox, internet=_internet(ready))
             if around.read:
@@ -339,6 +344,14 @@ class Run:
             cost=self._cost(),
             outputs=self._outputs,
         )
+
+
+def _knows_of_cells(conversation: Conversation) -> bool:
+    return any(
+        OF_CELLS in message.data
+        for message in conversation.messages
+        if isinstance(message, UserMessage)
+    )
 
 
 def _internet(ready: Ready) -> bool | None:
