@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.support.thin_sandbox import WITHOUT_PYARROW
 from vibekit_jupyter.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-# A Python of its own, with pandas and no pyarrow; the next commands find it first.
-THIN = r"""
-python3 -m venv --without-pip thin
-from=$(python3 -c 'import pandas, os; print(os.path.dirname(os.path.dirname(pandas.__file__)))')
-to=$(echo thin/lib/python3*/site-packages)
-for each in numpy numpy.libs pandas pandas.libs dateutil six.py pytz tzdata; do
-  [ -e "$from/$each" ] && ln -s "$from/$each" "$to"
-done
-for each in "$from"/{numpy,pandas}-*.dist-info; do ln -s "$each" "$to"; done
-echo 'PATH=$HOME/thin/bin:$PATH' >.bash_profile
-"""
 FRAME = pd.DataFrame(
     {
         "x": [1.0, np.nan, 3.0],
@@ -55,7 +45,7 @@ async def prepared(new_client: NewClient, source: str) -> VibeKit:
 async def test_without_pyarrow_a_frame_goes_as_arrays_and_comes_back_equal(
     new_client: NewClient,
 ) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     (sent,) = await client.send(df=FRAME)
     assert sent.path == "data/df.npz"
     said = (await client.execute_command(f"python3 - <<'END'{READ}END")).stdout
@@ -75,7 +65,7 @@ async def test_without_pyarrow_a_frame_goes_as_arrays_and_comes_back_equal(
 async def test_what_goes_only_with_pyarrow_is_refused_and_says_so(
     new_client: NewClient, value: object, told: str
 ) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     with pytest.raises(DataError, match=told):
         await client.send(df=value)
 
