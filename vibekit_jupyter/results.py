@@ -86,12 +86,14 @@ class CodeResult:
         Where.
     stdout, stderr
         What it printed; of a megabyte and more the middle is left out.
-    outputs
+    shown
         What it showed, each as texts by their MIME types: from a sandbox, to be used with care.
     text
         The value of its last line, as text.
     duration
         Seconds.
+    outputs
+        The variables that came back, by name.
     """
 
     code: str
@@ -99,9 +101,10 @@ class CodeResult:
     session_id: str
     stdout: str = ""
     stderr: str = ""
-    outputs: Sequence[Mapping[str, str]] = ()
+    shown: Sequence[Mapping[str, str]] = ()
     text: str = ""
     duration: float = 0.0
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

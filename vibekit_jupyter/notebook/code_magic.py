@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import Magics, cell_magic, magics_class, no_var_expand
 
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
+from vibekit_jupyter.notebook.data_options import variables_of
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 
@@ -31,10 +32,29 @@ RUN = Command(
             completes="session",
             help="where to run: the id, the name, or a unique beginning of one",
         ),
+        argument(
+            *("-i", "--in"),
+            dest="inputs",
+            metavar="NAME[,NAME]",
+            action="append",
+            default=[],
+            help="set variables of the sandbox's Python to those of the notebook; for other "
+            "languages they are files in data/",
+        ),
+        argument(
+            *("-o", "--out"),
+            dest="outputs",
+            metavar="NAME[,NAME]",
+            action="append",
+            default=[],
+            help="bring variables of the sandbox's Python back into the notebook; of other "
+            "languages, files that they leave in out/",
+        ),
     ),
     epilog=(
         "Python keeps its variables from cell to cell, as long as the session's sandbox runs\n"
         "or is paused; bash keeps its folder and what it exports; node and R keep nothing.\n"
+        "Variables come back as they are or are refused, and only where the cell did not fail.\n"
         "An interrupt breaks into the cell; a second one ends the sandbox's Python."
     ),
 )
@@ -74,10 +94,19 @@ class CodeMagics(Magics):
         from vibekit_jupyter.notebook.render.code_display import code_display
 
         with plain_errors(debug=options.debug):
+            variables = variables_of(options, self.shell.user_ns)
             display = code_display(
                 self.shell, options.lang, owns_cell=self._cells.is_whole("%%vibekit_run")
             )
             run = CodeCell(
-                get_client(), cell, display, language=options.lang, session=options.session
+                get_client(),
+                cell,
+                display,
+                language=options.lang,
+                session=options.session,
+                variables=variables,
             )
-            return run.blocking(in_kernel=hasattr(self.shell, "kernel"))
+            result = run.blocking(in_kernel=hasattr(self.shell, "kernel"))
+            if result.outputs:
+                self.shell.push(dict(result.outputs))  # type: ignore[no-untyped-call]  # IPython's own
+            return result

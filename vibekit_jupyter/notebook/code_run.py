@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
@@ -14,7 +14,7 @@ from vibekit_jupyter.notebook.presses import DOUBLE_PRESS, presses
 from vibekit_jupyter.workbench.code.run import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.render.code_display import CodeDisplay
@@ -40,8 +40,8 @@ class CodeCell:
     ----------
     client
         The kernel's client.
-    code, language, session
-        See :meth:`vibekit_jupyter.VibeKit.run_code`.
+    code, language, session, variables
+        See :meth:`vibekit_jupyter.VibeKit.run_code`; the last are its ``inputs`` and ``outputs``.
     display
         Where it is drawn.
     """
@@ -54,16 +54,21 @@ class CodeCell:
         *,
         language: Language,
         session: str | None,
+        variables: Mapping[str, Any],
     ) -> None:
         self._client = client
         self._display = display
         self._run: CodeRun | None = None
         self._presses = 0
         self._pressed_at: float | None = None
-        self._work = client.submit(self._go(code, language, session))
+        self._work = client.submit(self._go(code, language, session, variables))
 
-    async def _go(self, code: str, language: Language, session: str | None) -> CodeResult:
-        self._run = await self._client.vibekit.code_run(code, language, session, self._tell)
+    async def _go(
+        self, code: str, language: Language, session: str | None, variables: Mapping[str, Any]
+    ) -> CodeResult:
+        self._run = await self._client.vibekit.code_run(
+            code, language, session, self._tell, **variables
+        )
         return await self._run.go()
 
     def _tell(self, told: Opened | Output) -> None:

@@ -85,6 +85,8 @@ def part_html(part: Part, most: int | None = None) -> str:
     if part.shown is not None:
         return bundle_html(part.shown)
     text = str(part.text.cut(most))
+    if part.expected:
+        return f'<div style="{style.QUIET};margin:6px 0 0">{escape(text)}</div>'
     if not part.stream:
         return _aside(text)
     if not text.strip("\n"):
@@ -102,7 +104,8 @@ def part_plain(part: Part) -> str:
     if part.shown is not None:
         return f"{bundle_plain(part.shown)}\n"
     if not part.stream:
-        return f"({visible(str(part.text))})\n"
+        text = visible(str(part.text))
+        return f"{text}\n" if part.expected else f"({text})\n"
     text = terminal_text(str(part.text)).rstrip("\n")
     return f"{text}\n" if text else ""
 

@@ -29,12 +29,15 @@ class Part:
     ----------
     changes
         How often it has changed.
+    expected
+        It is a sentence that tells of no trouble.
     """
 
     stream: Literal["stdout", "stderr", ""] = ""
     text: BoundedText = field(default_factory=lambda: BoundedText.of(MOST_TEXT))
     shown: Shown | None = None
     changes: int = 0
+    expected: bool = False
 
 
 class CodeParts:
@@ -74,8 +77,8 @@ class CodeParts:
                 case Shown():
                     self._clear()
                     self._show(told)
-                case Notice(text):
-                    part = Part()
+                case Notice(text, expected):
+                    part = Part(expected=expected)
                     part.text.append(text)
                     self._append(part)
                 case _:

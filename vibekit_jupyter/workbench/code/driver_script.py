@@ -1,6 +1,6 @@
 """Runs cells of Python, one after the other, in one process whose variables stay.
 
-This runs in the sandbox, as ``python3 -c``, in one text with ``driver_forms`` and ``driver_shell``.
+This runs in the sandbox, as ``python3 -c``, in one text with the other ``driver_`` modules.
 ``framing`` and ``told`` read what it says: lines of ASCII that begin with a random mark, anywhere
 in what the cells print themselves. Requests come as lines of JSON on the standard input, the first
 of which tells the mark.
@@ -22,6 +22,7 @@ import time
 from typing import Any, Callable, Dict, NoReturn
 
 from vibekit_jupyter.workbench.code.driver_forms import told
+from vibekit_jupyter.workbench.code.driver_learning import learn
 from vibekit_jupyter.workbench.code.driver_shell import Interpreter
 
 # A pipe takes so much in one piece, whoever else writes into it.
@@ -174,7 +175,8 @@ class Requests(threading.Thread):
             raise KeyboardInterrupt
 
 
-Action = Callable[[Dict[str, Any]], "BaseException | None"]
+# Returns the error that ended it, what it answers, or None.
+Action = Callable[[Dict[str, Any]], Any]
 
 
 def serve(
@@ -190,10 +192,12 @@ def serve(
         else:
             wire.bound("begin", number)
             error: BaseException | None = None
+            done: Any = None
             try:
                 try:
                     requests.interruptible = True
-                    error = actions[request["do"]](request)
+                    done = actions[request["do"]](request)
+                    error = done if isinstance(done, BaseException) else None
                 except BaseException as raised:
                     error = raised
                 finally:
@@ -204,9 +208,10 @@ def serve(
             interpreter.flush()
             if os.getpid() != home:
                 os._exit(0)  # a copy that the cell has made: the cell is not its
-            answer = None if error is None else told(error)
-            error = None
-            wire.bound("end", number, error=answer)
+            fault = None if error is None else told(error)
+            more = {"answer": done} if error is None and done is not None else {}
+            error = done = None
+            wire.bound("end", number, error=fault, **more)
         requests.waiting.task_done()
 
 
@@ -231,7 +236,11 @@ def main() -> None:
     streams = Stream(wire, "stdout", 1), Stream(wire, "stderr", 2)
     requests.interpreter = interpreter = Interpreter(wire, *streams)
     # What can be asked for; a request has the fields that its action reads.
-    serve(requests, interpreter, wire, {"run": lambda request: interpreter.run(request["code"])})
+    actions: dict[str, Action] = {
+        "run": lambda request: interpreter.run(request["code"]),
+        "learn": lambda request: actions.update(learn(request, interpreter)),
+    }
+    serve(requests, interpreter, wire, actions)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ class Request:
     begun: bool = False
     ended: set[Stream] = field(default_factory=set)
     fault: Fault | None = None
+    answer: Any = None
     done: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -100,6 +101,8 @@ class Interpreter:
         How others find the process.
     is_starting
         Nothing was heard of it yet.
+    taught
+        What it has learned from us, by the names of the packages.
     """
 
     def __init__(self, mark: str) -> None:
@@ -111,6 +114,7 @@ class Interpreter:
         self._current: dict[str, Request | None] = {"stdout": None, "stderr": None}
         self._said = BoundedText(0, 300)
         self.is_starting = False
+        self.taught = set[str]()
 
     @classmethod
     async def start(cls, sandbox: Sandbox) -> Interpreter:
@@ -213,8 +217,8 @@ class Interpreter:
             match told:
                 case Begun(number):
                     self._begin(stream, number)
-                case Ended(number, fault):
-                    self._end(stream, number, fault)
+                case Ended():
+                    self._end(stream, told)
                 case _ if (current := self._current[stream]) is not None:
                     self._tell(current, told)
 
@@ -224,16 +228,16 @@ class Interpreter:
         if request is not None:
             request.begun = True
 
-    def _end(self, stream: Stream, number: str, fault: Fault | None) -> None:
+    def _end(self, stream: Stream, told: Ended) -> None:
         current = self._current[stream]
-        if current is not None and current.id == number:
+        if current is not None and current.id == told.request:
             self._current[stream] = None
-        request = self._requests.get(number)
+        request = self._requests.get(told.request)
         if request is None or stream in request.ended:
             return
         request.ended.add(stream)
         if stream == "stdout":
-            request.fault = fault
+            request.fault, request.answer = told.fault, told.answer
             # A cell may have closed the other way.
             asyncio.get_running_loop().call_later(ON_ITS_WAY, request.finish)
         if len(request.ended) == len(self._current):
@@ -253,7 +257,7 @@ def driver_source() -> str:
     folder = importlib.resources.files("vibekit_jupyter.workbench.code")
     texts = [
         folder.joinpath(f"driver_{name}.py").read_text(encoding="ascii")
-        for name in ("forms", "shell", "script")
+        for name in ("forms", "learning", "shell", "script")
     ]
     return "from __future__ import annotations\n" + IMPORTS.sub("", "".join(texts))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 
 from vibekit_jupyter.errors import (
     CodeError,
+    DataError,
     RunInterruptedError,
     SandboxError,
     SessionNotFoundError,
@@ -23,12 +24,13 @@ from vibekit_jupyter.workbench.code.languages import MISSING, PROGRAMS, check_co
 from vibekit_jupyter.workbench.code.told import Notice, Printed, Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sandbox.process import ProcessEnd
     from vibekit_jupyter.sessions.workspace import Workspace
+    from vibekit_jupyter.workbench.code.cell_data import CellData
     from vibekit_jupyter.workbench.code.interpreter import Interpreter
     from vibekit_jupyter.workbench.code.interpreters import Interpreters
     from vibekit_jupyter.workbench.code.languages import Language
@@ -41,6 +43,8 @@ T = TypeVar("T")
 MOST_PRINTED: Final = 1_000_000  # characters of each stream
 MOST_SHOWN: Final = 20_000_000  # characters of all results
 MOST_RESULTS: Final = 200
+OLDER: Final = "'learn'"
+"""What an interpreter says that an older version has started, which had nothing to learn."""
 # Seconds for what is interrupted to end, where nobody is there to press again.
 PATIENCE: Final = 10.0
 
@@ -84,6 +88,8 @@ class CodeRun:
         Takes the secrets out of it.
     timeout
         Seconds; None is no limit.
+    data
+        The variables that go with it and come back.
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class CodeRun:
         tell: Callable[[Opened | Output], None],
         redactor: Redacts,
         timeout: float | None = None,
+        data: CellData | None = None,
     ) -> None:
         check_code(code, language)
         self._workspace = workspace
@@ -107,6 +114,8 @@ class CodeRun:
         self._tell_listener = tell
         self._redactor = redactor
         self._timeout = timeout
+        self._data = data
+        self._came: Mapping[str, Any] = {}
         self._printed: dict[Literal["stdout", "stderr"], BoundedText] = {
             "stdout": BoundedText.of(MOST_PRINTED),
             "stderr": BoundedText.of(MOST_PRINTED),
@@ -161,6 +170,7 @@ class CodeRun:
             [shown.data for shown in self._outputs],
             self._value,
             time.monotonic() - began,
+            self._came,
         )
 
     async def stop(self) -> None:
@@ -207,32 +217,51 @@ class CodeRun:
             await self._command(sandbox)
 
     async def _python(self, sandbox: Sandbox) -> None:
+        if self._data is not None:
+            if not await self._data.has_python(sandbox):
+                raise self._missing()
+            await self._data.send_variables(sandbox)
         interpreter, notice = await self._interpreters.of(sandbox)
         try:
-            fault = await self._ask(interpreter, notice)
+            await self._cell(sandbox, interpreter, notice)
         except InterpreterEndedError as ended:
             if self._asked is None or self._asked[1].begun or self._presses:
                 raise self._ended(ended) from ended
             # It had ended before it was asked.
             interpreter, notice = await self._interpreters.of(sandbox)
             try:
-                fault = await self._ask(interpreter, notice)
+                await self._cell(sandbox, interpreter, notice)
             except InterpreterEndedError as again:
                 raise self._ended(again) from again
-        if fault is not None and self._presses and fault.name == "KeyboardInterrupt":
-            raise _interrupted("The sandbox's Python goes on, and its variables are kept.")
-        if fault is not None:
-            raise self._failed(fault)
 
-    async def _ask(self, interpreter: Interpreter, notice: Notice | None) -> Fault | None:
+    async def _cell(
+        self, sandbox: Sandbox, interpreter: Interpreter, notice: Notice | None
+    ) -> None:
         if notice is not None:
             self._tell(notice)
-        request = Request("run", {"code": self._code}, self._tell)
+        if self._data is None:
+            await self._ask(interpreter, "run", {"code": self._code})
+            return
+        files = await self._data.run(sandbox, interpreter, self._code, self._ask)
+        self._asked = None  # an interrupt is for what is on its way here
+        self._came = await self._data.fetch_variables(sandbox, files)
+
+    async def _ask(self, interpreter: Interpreter, action: str, fields: dict[str, Any]) -> Any:
+        request = Request(action, fields, self._tell)
         self._asked = (interpreter, request)
         await interpreter.ask(request)
-        return request.fault
+        if (fault := request.fault) is None:
+            return self._redactor.value(request.answer)
+        if self._presses and fault.name == "KeyboardInterrupt":
+            raise _interrupted("The sandbox's Python goes on, and its variables are kept.")
+        if action == "learn":
+            raise self._untaught(fault)
+        raise self._failed(fault)
 
     async def _command(self, sandbox: Sandbox) -> None:
+        if self._data is not None:
+            async with self._workspace.explained(), kept_alive(sandbox):
+                await self._data.send(sandbox)
         chosen = command_of(self._language, self._code)
         result = await self._workspace.run(
             sandbox,
@@ -250,6 +279,19 @@ class CodeRun:
                 name=f"exit {result.exit_code}",
                 exit_code=result.exit_code,
             )
+        if self._data is not None:
+            async with self._workspace.explained(), kept_alive(sandbox):
+                self._came = await self._data.fetch(sandbox)
+
+    def _untaught(self, fault: Fault) -> DataError:
+        """Return the error of a Python that does not learn how variables go in and out."""
+        older = fault.name == "KeyError" and fault.value == OLDER
+        why = "an older version has started it" if older else self._redactor.text(fault.name)
+        return DataError(
+            f"The sandbox's Python takes no variables ({why}).",
+            hint="End it with `import os; os._exit(0)` in a cell: the next one starts it anew.",
+            session_id=self._session_id,
+        )
 
     def _failed(self, fault: Fault) -> CodeError:
         told: Fault = self._redactor.value(fault)

@@ -8,16 +8,19 @@ from vibekit_jupyter.errors import CommandError
 from vibekit_jupyter.sandbox.clean_shell import check_folder
 from vibekit_jupyter.sessions.verbs import SessionVerbs
 from vibekit_jupyter.settings import config
+from vibekit_jupyter.workbench.code.cell_data import CellData
 from vibekit_jupyter.workbench.code.run import CodeRun, Opened
+from vibekit_jupyter.workbench.code.told import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.results import CodeResult, CommandResult
     from vibekit_jupyter.workbench.code.interpreters import Interpreters
     from vibekit_jupyter.workbench.code.languages import Language
     from vibekit_jupyter.workbench.code.run import Redacts
     from vibekit_jupyter.workbench.code.told import Output
+    from vibekit_jupyter.workbench.data.sending import Sender
 
 __all__ = ["CodeRunner"]
 
@@ -26,6 +29,7 @@ class CodeRunner(SessionVerbs):
     """Code in a session's sandbox, without a model: no model needs to be configured."""
 
     _interpreters: Interpreters
+    _sender: Sender
 
     @property
     def _redactor(self) -> Redacts:
@@ -38,6 +42,8 @@ class CodeRunner(SessionVerbs):
         *,
         language: Language = "python",
         session: str | None = None,
+        inputs: Mapping[str, object] | None = None,
+        outputs: Sequence[str] = (),
         timeout: float | None = None,
         on_output: Callable[[Output], None] | None = None,
     ) -> CodeResult:
@@ -53,6 +59,12 @@ class CodeRunner(SessionVerbs):
             ``python``, ``bash``, ``node`` or ``r``, as far as the sandbox has it.
         session
             Run in this session (id, name or unique prefix); the current one stays current.
+        inputs
+            Variables for the code, by name. In Python they are variables there, too, each time set
+            to these values; in other languages they are files in ``data``. See ``send``.
+        outputs
+            Names of variables that Python has when it is done, or of files that another language
+            leaves in ``out``: they are the result's ``outputs``. See ``fetch``.
         timeout
             Seconds; None is no limit.
         on_output
@@ -60,6 +72,8 @@ class CodeRunner(SessionVerbs):
 
         Raises
         ------
+        DataError
+            An input cannot be sent, before anything is; or an output cannot be brought back.
         CodeError
             It failed; the sandbox's traceback, or the exit code, is in it.
         """
@@ -68,7 +82,10 @@ class CodeRunner(SessionVerbs):
             if on_output is not None and not isinstance(told, Opened):
                 on_output(told)
 
-        return await (await self.code_run(code, language, session, tell, timeout=timeout)).go()
+        run = await self.code_run(
+            code, language, session, tell, timeout=timeout, inputs=inputs, outputs=outputs
+        )
+        return await run.go()
 
     async def execute_command(
         self,
@@ -121,9 +138,16 @@ class CodeRunner(SessionVerbs):
         tell: Callable[[Opened | Output], None],
         *,
         timeout: float | None = None,
+        inputs: Mapping[str, object] | None = None,
+        outputs: Sequence[str] = (),
     ) -> CodeRun:
         """Return a run of code that is still to go; whoever has it can stop it in steps."""
         self._workspace.service_id()
+        data = None
+        if inputs or outputs:
+            data = CellData(
+                self._sender, inputs or {}, outputs, lambda text: tell(Notice(text, expected=True))
+            )
         return CodeRun(
             self._workspace,
             self._interpreters,
@@ -133,4 +157,5 @@ class CodeRunner(SessionVerbs):
             tell=tell,
             redactor=self._redactor,
             timeout=timeout,
+            data=data,
         )

@@ -61,9 +61,10 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence of ours."""
+    """A sentence of ours; one that is expected tells of no trouble."""
 
     text: str
+    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ class Begun:
 
 @dataclass(frozen=True)
 class Ended:
-    """A request is done."""
+    """A request is done; its answer may be anything."""
 
     request: str
     fault: Fault | None
+    answer: Any = None
 
 
 Output: TypeAlias = Printed | Shown | Cleared | Notice
@@ -101,7 +103,7 @@ def read(frame: Mapping[str, Any]) -> Output | Begun | Ended:
         case {"begin": str(request)}:
             return Begun(request[:100])
         case {"end": str(request)}:
-            return Ended(request[:100], _fault(frame.get("error")))
+            return Ended(request[:100], _fault(frame.get("error")), frame.get("answer"))
         case {"stderr": str(text)}:
             return Printed("stderr", well_formed(text))
         case {"show": dict(data)}:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sandbox.transfers import Stamp
 
-__all__ = ["OUT", "Fetched", "fetch", "outputs_before"]
+__all__ = ["OUT", "Fetched", "fetch", "fetch_files", "outputs_before"]
 
 OUT: Final = "out"
 MOST_NAMED: Final = 10
@@ -66,6 +66,7 @@ async def fetch(
     *,
     before: Mapping[str, Stamp] | None = None,
     tell: Callable[[Fetched], None] = lambda _: None,
+    who: str = "the agent",
 ) -> Mapping[str, Any]:
     """Return the variables that an agent left as files: all of them, or none.
 
@@ -73,6 +74,8 @@ async def fetch(
     ----------
     before
         What was in ``out`` before it worked: what is as it was then is said to be.
+    who
+        Was to leave them.
 
     Raises
     ------
@@ -80,7 +83,7 @@ async def fetch(
         One did not come back, or cannot be loaded.
     """
     there = await outputs_before(sandbox)
-    found = [await _find(sandbox, name, there) for name in names]
+    found = [await _find(sandbox, name, there, who) for name in names]
     values = {}
     for name, (path, size, stamp) in zip(names, found, strict=True):
         one = await _load(sandbox, name, path, size)
@@ -92,8 +95,31 @@ async def fetch(
     return values
 
 
+async def fetch_files(
+    sandbox: Sandbox, files: Mapping[str, str], *, tell: Callable[[Fetched], None]
+) -> Mapping[str, Any]:
+    """Return the variables that were written to certain files of ``out``: all of them, or none.
+
+    Raises
+    ------
+    DataError
+        One is not there, is too large, or is not what its name says.
+    """
+    there = await outputs_before(sandbox)
+    values = {}
+    for name, file in files.items():
+        path = f"{OUT}/{file}"
+        check_suffix(file, path)
+        if file not in there:
+            raise DataError(f"{name!r} did not come back: {path} is not there.")
+        one = await _load(sandbox, name, path, there[file].size)
+        values[name] = one.value
+        tell(one)
+    return values
+
+
 async def _find(
-    sandbox: Sandbox, name: str, there: Mapping[str, Stamp]
+    sandbox: Sandbox, name: str, there: Mapping[str, Stamp], who: str
 ) -> tuple[str, int, Stamp | None]:
     """Return which file a variable is in: one of ``out``, else the newest of that name."""
     known = {*KNOWN, *PICKLES}
@@ -118,7 +144,7 @@ async def _find(
     listed = ", ".join(_printable(each) for each in names[:MOST_NAMED]) or "nothing"
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     raise DataError(
-        f"{name!r} did not come back: the agent left no file of that name. In out/: {listed}{more}."
+        f"{name!r} did not come back: {who} left no file of that name. In out/: {listed}{more}."
     )
 
 

@@ -78,11 +78,11 @@ def check_name(name: str) -> str:
     return name
 
 
-def no_variable(name: str, there: Iterable[str]) -> DataError:
+def no_variable(name: str, there: Iterable[str], where: str = "") -> DataError:
     """Return the error for a variable that is not there."""
     public = [other for other in there if type(other) is str and not other.startswith("_")]
     near = get_close_matches(name, public, 1)
     return DataError(
-        f"There is no variable {name!r}.",
+        f"There is no variable {name!r}{where}.",
         hint=f"Did you mean {near[0]!r}?" if near else "Make it in a cell first.",
     )

@@ -18,8 +18,11 @@ MASKED = ("Int", "UInt", "Float", "boolean")
 OLD = int(pd.__version__.split(".")[0]) < 3
 
 
-def write_frame(frame: Any, file: Any) -> None:
-    """Write a frame; what has no form here is a TypeError that names the column."""
+def write_frame(frame: Any, file: Any, *, series: tuple[Any, ...] = ()) -> None:
+    """Write a frame; what has no form here is a TypeError that names the column.
+
+    With ``series``, its only column is one of this name by itself.
+    """
     arrays: dict[str, Any] = {}
     index = frame.index
     manifest = {
@@ -43,13 +46,15 @@ def write_frame(frame: Any, file: Any) -> None:
             _put(arrays, f"i{at}", pd.Series(level), "of the index")
             for at, level in enumerate(levels)
         ]
+    if series:
+        manifest["series"] = [_name(name) for name in series]
     text = json.dumps(manifest).encode()
     arrays["manifest"] = np.frombuffer(text, np.uint8)
     np.savez(file, **arrays)
 
 
 def read_frame(file: Any) -> Any:
-    """Read a frame that ``write_frame`` wrote."""
+    """Read a frame, or a series, that ``write_frame`` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
         manifest = json.loads(arrays["manifest"].tobytes())
         if manifest["format"] != FORMAT:
@@ -78,6 +83,8 @@ def read_frame(file: Any) -> Any:
     else:
         kind = told["type"] if told["type"] not in ("object", "str") else kind
         frame.columns = pd.Index(told["labels"], dtype=kind, name=manifest["labels_name"])
+    if manifest.get("series"):
+        return frame.iloc[:, 0].rename(manifest["series"][0])
     return frame
 
 

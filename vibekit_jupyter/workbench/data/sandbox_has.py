@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import SandboxError
+from vibekit_jupyter.workbench.data.needs import PACKAGES
 from vibekit_jupyter.workbench.data.parcel import SandboxHas
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sandbox_has"]
 
-PACKAGES: Final = ("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas")
 TIMEOUT: Final = 20.0
 MOST_ANSWERED: Final = 100_000
 # The Python that an agent's commands find: what it says is a stranger's word in any case.
@@ -26,15 +26,20 @@ COMMAND: Final = 'exec python3 -I -c "$VIBEKIT_SCRIPT"'
 _told: weakref.WeakKeyDictionary[Sandbox, SandboxHas] = weakref.WeakKeyDictionary()
 
 
-async def sandbox_has(sandbox: Sandbox) -> SandboxHas:
+async def sandbox_has(sandbox: Sandbox, *, anew: bool = False) -> SandboxHas:
     """Ask a sandbox what it has; one without Python has nothing.
+
+    Parameters
+    ----------
+    anew
+        Ask also where it has been asked before.
 
     Raises
     ------
     SandboxError, SessionNotFoundError
         It could not be asked.
     """
-    if sandbox not in _told:
+    if anew or sandbox not in _told:
         near, mark = sandbox.service.is_local, uuid.uuid4().hex
         envs = {
             "VIBEKIT_SCRIPT": _script(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.errors import DataError, VibeKitError
+from vibekit_jupyter.workbench.data.needs import pack_variable
 from vibekit_jupyter.workbench.data.packing import pack
 from vibekit_jupyter.workbench.data.refusals import cannot_send, size_text, too_large
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
@@ -55,6 +56,8 @@ class Sent:
         It was there already, and was not sent again.
     parcel
         What it was made ready as.
+    digest
+        Of its bytes, empty for a large one.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Sent:
     seconds: float
     unchanged: bool
     parcel: Parcel
+    digest: bytes = b""
 
     def __str__(self) -> str:
         if self.unchanged:
@@ -81,7 +85,12 @@ class Sender:
         self._there: dict[tuple[str, str], tuple[bytes, Stamp]] = {}
 
     async def send(
-        self, sandbox: Sandbox, values: Mapping[str, object], tell: Callable[[Sent], None]
+        self,
+        sandbox: Sandbox,
+        values: Mapping[str, object],
+        tell: Callable[[Sent], None],
+        *,
+        as_variables: bool = False,
     ) -> Sequence[Sent]:
         """Send variables: all of them, or none where one is refused.
 
@@ -89,14 +98,15 @@ class Sender:
         ----------
         tell
             Called with each that is there.
+        as_variables
+            They are to be variables there, too: what that takes is there, or they are refused.
 
         Raises
         ------
         DataError
             One cannot be sent.
         """
-        there = await sandbox_has(sandbox)
-        parcels = [await asyncio.to_thread(pack, *each, there) for each in values.items()]
+        there, parcels = await _packed(sandbox, values, pack_variable if as_variables else pack)
         _check_sizes(parcels, there)
         digests = [await asyncio.to_thread(_digest, parcel, there) for parcel in parcels]
         stamps = {stamp.name: stamp for stamp in await sandbox.stamps(f"{HOME}/{FOLDER}")}
@@ -116,9 +126,8 @@ class Sender:
                     self._there[sandbox.id, parcel.file] = (digest, stamp)
             path = f"{FOLDER}/{parcel.file}"
             seconds = time.monotonic() - began
-            one = Sent(
-                parcel.name, parcel.kind, parcel.extent, path, size, seconds, unchanged, parcel
-            )
+            kind, extent = parcel.kind, parcel.extent
+            one = Sent(parcel.name, kind, extent, path, size, seconds, unchanged, parcel, digest)
             sent.append(one)
             tell(one)
         return sent
@@ -136,6 +145,22 @@ class Sender:
                 await sandbox.write_file(f"{HOME}/{FOLDER}/{HELPER}", text)
             except OSError as error:
                 raise _not_written(f"{FOLDER}/{HELPER}", error) from error
+
+
+async def _packed(
+    sandbox: Sandbox,
+    values: Mapping[str, object],
+    make_ready: Callable[[str, object, SandboxHas], Parcel],
+) -> tuple[SandboxHas, Sequence[Parcel]]:
+    """Make all ready; before one is refused, what the sandbox has is asked anew."""
+    there = await sandbox_has(sandbox)
+    try:
+        return there, [await asyncio.to_thread(make_ready, *each, there) for each in values.items()]
+    except DataError:
+        now = await sandbox_has(sandbox, anew=True)
+        if now.packages == there.packages:
+            raise
+        return now, [await asyncio.to_thread(make_ready, *each, now) for each in values.items()]
 
 
 def _check_sizes(parcels: Sequence[Parcel], there: SandboxHas) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import DataError
-from vibekit_jupyter.workbench.data import npz_frames
 from vibekit_jupyter.workbench.data.arrow_files import arrow, batch_rows, with_metadata, write_ipc
 from vibekit_jupyter.workbench.data.described import pandas_lines
 from vibekit_jupyter.workbench.data.equality import different_column
@@ -133,15 +132,22 @@ def _as_npz(
     name: str, frame: Any, kind: str, extent: str, lines: Callable[[bool], list[str]]
 ) -> Parcel:
     """Make a frame ready for a sandbox with numpy and pandas alone."""
+    # It imports pandas, which whoever sends another table may not have.
+    from vibekit_jupyter.workbench.data import npz_frames
+
     if frame.attrs or not frame.flags.allows_duplicate_labels:
         raise cannot_send(
             name, "this sandbox has no pyarrow, and without it attrs and flags stay behind"
         )
     check_types(name, frame)
+    series: tuple[Any, ...] = ()
+    if kind == "pandas.Series":
+        series = (frame.columns[0],)
+        frame = frame.set_axis(["values"], axis=1)
 
     def written() -> bytes:
         file = io.BytesIO()
-        npz_frames.write_frame(frame, file)
+        npz_frames.write_frame(frame, file, series=series)
         return file.getvalue()
 
     def trip(part: Any) -> Any:

@@ -11,21 +11,25 @@ import pytest
 
 from vibekit_jupyter.workbench.code.framing import FrameReader
 from vibekit_jupyter.workbench.code.interpreter import driver_source
+from vibekit_jupyter.workbench.code.teaching import lesson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MARK = "\x1emark"
+OWN = "<vibekit>"
 LAUNCH = "import os; exec(compile(os.environ['DRIVER'], '<vibekit>', 'exec'))"
 
 
 class Driver:
     """A driver in a process of its own."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, home: str = "/nonexistent") -> None:
         self.process = subprocess.Popen(
             [sys.executable, *options, "-c", LAUNCH],
-            env={"DRIVER": driver_source(), "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+            env={"DRIVER": driver_source(), "PATH": "/usr/bin:/bin", "HOME": home},
+            cwd=home if home != "/nonexistent" else None,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -42,9 +46,16 @@ class Driver:
 
     def run(self, code: str) -> tuple[str, list[dict[str, Any]], dict[str, Any] | None]:
         """Run a cell; return what it printed, what it showed, and its error."""
+        printed, frames = self.ask("run", code=code)
+        shown = [frame for frame in frames if "show" in frame]
+        printed += "".join(frame.get("stderr", "") for frame in frames)
+        return printed, shown, frames[-1]["error"]
+
+    def ask(self, action: str, **fields: Any) -> tuple[str, list[dict[str, Any]]]:
+        """Ask for something; return what was printed meanwhile, and the frames that came."""
         assert self.process.stdout is not None
         self._number += 1
-        self.send({"do": "run", "id": str(self._number), "code": code})
+        self.send({"do": action, "id": str(self._number), **fields})
         printed, frames = "", list[dict[str, Any]]()
         while not (frames and frames[-1].get("end") == str(self._number)):
             data = self.process.stdout.read(65536)
@@ -54,9 +65,7 @@ class Driver:
                     printed += part
                 else:
                     frames.append(part)
-        shown = [frame for frame in frames if "show" in frame]
-        printed += "".join(frame.get("stderr", "") for frame in frames)
-        return printed, shown, frames[-1]["error"]
+        return printed, frames
 
     def value(self, code: str) -> Any:
         _, shown, error = self.run(code)
@@ -183,3 +192,41 @@ def test_it_ends_when_its_input_ends(driver: Driver) -> None:
     assert driver.process.stdin is not None
     driver.process.stdin.close()
     assert driver.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("options", [(), ("-I", "-S")], ids=["ipython", "plain"])
+def test_what_is_learned_runs_a_cell_between_its_variables(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "n.json").write_text("[1, 2]")
+    ours = lesson()
+    taught = {"package": ours.package, "module": ours.module, "texts": ours.texts}
+    told = {"file": "n.json", "kind": "list as JSON", "size": 6, "digest": ""}
+    cell = {"inputs": {"n": told}, "outputs": ["total"], "packages": [], "near": True}
+    driver = Driver(*options, home=str(tmp_path))
+    with driver.process:
+        driver.run("1")
+        # What lies about there by the name of a module of the library is not what ours import.
+        for name in ("secrets", "resource", "uuid", "zoneinfo", "mmap"):
+            (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+        for _ in range(2):  # another kernel may teach the same
+            assert driver.ask("learn", **taught)[1][-1]["error"] is None
+        run = f"{ours.package}.cell"
+        _, frames = driver.ask(run, code="total = {'sum': sum(n)}\nn", **cell)
+        written = {"file": "total.json", "kind": "dict as JSON", "note": ""}
+        assert frames[-1]["answer"] == {"written": {"total": written}}
+        assert [f["show"]["text/plain"] for f in frames if "show" in f] == ["[1, 2]"]
+        assert json.loads((tmp_path / "out" / "total.json").read_text()) == {"sum": 3}
+        failed = driver.ask(run, code="1 / 0", **cell)[1][-1]
+        assert (failed["error"]["name"], "answer" in failed) == ("ZeroDivisionError", False)
+        assert OWN not in failed["error"]["traceback"]
+        refused = driver.ask(run, code="del total", **cell)[1][-1]["answer"]["refused"]
+        assert refused.startswith("There is no variable 'total' in the sandbox's Python.")
+        assert (
+            driver.run("[name for name in globals() if 'vibekit' in name]")[1][-1]["show"][
+                "text/plain"
+            ]
+            == "[]"
+        )
+        driver.process.kill()
