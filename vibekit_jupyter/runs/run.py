@@ -72,7 +72,9 @@ class Ready:
 class Luggage(Protocol):
     """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
 
-    async def bring(self, sandbox: Sandbox, note: Callable[[str], None]) -> str:
+    async def bring(
+        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
+    ) -> str:
         """Send what goes, and return what the model is told of it."""
 
     async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
@@ -221,17 +223,17 @@ class Run:
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
-        data = ""
+        data, internet = "", _internet(ready)
         if luggage is not None:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
-                data = await luggage.bring(ready.sandbox, self._say)
+                data = await luggage.bring(ready.sandbox, self._say, internet=internet)
         if not _knows_of_cells(conversation) and registry.interpreter(
             session.service_id, session.id
         ):
             data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
         async with kept_alive(ready.sandbox), looking as before_tools:
-            around = await surroundings(ready.sandbox, internet=_internet(ready))
+            around = await surroundings(ready.sandbox, internet=internet)
             if around.read:
                 self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
             events = run_agent(

@@ -9,12 +9,16 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.support.model_server import ModelServer
 from tests.support.thin_sandbox import WITHOUT_PYARROW
+from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.errors import DataError
+from vibekit_jupyter.events import Notice
 
 if TYPE_CHECKING:
     from tests.functional.conftest import NewClient
     from vibekit_jupyter import VibeKit
+    from vibekit_jupyter.events import Event
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +108,39 @@ async def test_where_there_is_no_folder_to_write_to_that_is_told(new_client: New
     client = await prepared(new_client, "echo >data")
     with pytest.raises(DataError, match="cannot be written in the sandbox"):
         await client.send(df=FRAME)
+
+
+def offers(events: list[Event]) -> list[str]:
+    return [each.text for each in events if isinstance(each, Notice) and "pip install" in each.text]
+
+
+async def test_where_there_is_internet_pyarrow_is_offered_once_and_never_installed_unasked(
+    new_client: NewClient,
+) -> None:
+    heard: list[Event] = []
+    with ModelServer([Answer("Done.")] * 5) as server:
+        client = new_client(agent=server.agent("codex"))
+        await client.new("far", internet=True)
+        await client.execute_command(WITHOUT_PYARROW)
+        await client.generate_code("Look", inputs={"n": 5}, on_event=heard.append)
+        assert offers(heard) == []
+        for _ in range(2):
+            await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+        (offer,) = offers(heard)
+        assert "about 45 MB" in offer
+        assert "\n" not in offer
+        # Once it is there, tables go as Arrow's.
+        await client.execute_command("rm .bash_profile")
+        heard.clear()
+        await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+        assert any("data/df.arrow" in each.text for each in heard if isinstance(each, Notice))
+        assert offers(heard) == []
+
+
+async def test_without_internet_nothing_is_offered(new_client: NewClient) -> None:
+    heard: list[Event] = []
+    with ModelServer([Answer("Done.")]) as server:
+        client = new_client(agent=server.agent("codex"))
+        await client.execute_command(WITHOUT_PYARROW)
+        await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+    assert offers(heard) == []
