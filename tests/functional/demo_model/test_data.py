@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -22,7 +23,6 @@ from vibekit_jupyter.workbench.data.unpacking import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 SALES = pd.DataFrame(
     {
@@ -58,8 +58,7 @@ class Place:
             (self.path / "data" / parcel.file).write_bytes(b"".join(parcel.parts()))
             told = (name, parcel.kind, parcel.extent, f"data/{parcel.file}", parcel.size, 0.0)
             sent.append(Sent(*told, unchanged=False, parcel=parcel))
-        helper = npz_frames.__file__
-        (self.path / "data" / HELPER).write_bytes(open(helper, "rb").read())  # noqa: SIM115, PTH123
+        (self.path / "data" / HELPER).write_bytes(Path(npz_frames.__file__).read_bytes())
         briefing = [
             of_inputs(sent, self.there, with_values=True),
             of_outputs(outputs, self.there),

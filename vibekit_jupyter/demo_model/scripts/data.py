@@ -134,7 +134,7 @@ def _by(prompt: str, table: Table, period: str) -> Column:
     columns = table.columns
     dates = [each for each in columns if _is_date(each)] if period in LENGTHS else []
     few = [each for each in columns if each.kind == "text" and each.is_few]
-    text = [each for each in columns if each.kind == "text" and not each.is_index]
+    text = sorted((each for each in columns if each.kind == "text"), key=lambda each: each.is_index)
     return [*dates, *few, *text, *(each for each in columns if _is_date(each)), *columns][0]
 
 
