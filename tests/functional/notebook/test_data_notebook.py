@@ -42,7 +42,7 @@ def kernel_at(place: str, home: Path) -> Iterator[Kernel]:
             yield kernel
     else:
         with sandbox_server(home / "other") as other, Kernel(home, other.environment) as kernel:
-            assert kernel.run("%load_ext vibekit_jupyter\n%vibekit_config --demo").status == "ok"
+            assert kernel.run("%load_ext vibekit_jupyter\n%vibekit_config --demo on").status == "ok"
             yield kernel
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.workbench.data.parcel import Parcel, SandboxHas
 
-__all__ = ["check_kind", "is_table", "pack"]
+__all__ = ["check_kind", "pack"]
 
 PICTURES: Final = (
     *(("PIL.Image", "Image"), ("PIL.PngImagePlugin", "PngImageFile")),
@@ -65,11 +65,6 @@ def check_kind(name: str, value: object) -> None:
         There is none.
     """
     _packer(name, value)
-
-
-def is_table(value: object) -> bool:
-    """Tell whether a value travels as a table."""
-    return _table(value) is not None
 
 
 def pack(name: str, value: object, there: SandboxHas) -> Parcel:

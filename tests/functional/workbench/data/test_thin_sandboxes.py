@@ -90,9 +90,13 @@ async def test_what_is_larger_than_a_file_may_be_is_refused_with_that_number(
     new_client: NewClient,
 ) -> None:
     client = await prepared(new_client, "echo 'ulimit -f 1000' >.bash_profile")
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    with pytest.raises(
+        DataError, match=r"'big' has 8\.0 MB; a file in this sandbox may have 1\.0 MB\."
+    ):
         await client.send(big=np.zeros(1_000_000))
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    with pytest.raises(
+        DataError, match=r"'big' has 8\.0 MB; a file in this sandbox may have 1\.0 MB\."
+    ):
         await client.send(small=1, big=pd.DataFrame({"a": np.zeros(1_000_000)}))
     assert not (await client.execute_command("ls")).stdout
 
