@@ -96,9 +96,13 @@ class Kernel:
             self._manager.shutdown_kernel()
             self._manager.context.destroy()
 
-    def begin(self, code: str, *, stop_on_error: bool = True) -> str:
-        """Send a cell; return its message's id."""
-        return str(self._client.execute(code, stop_on_error=stop_on_error, allow_stdin=False))
+    def begin(self, code: str, *, stop_on_error: bool = True, stored: bool = True) -> str:
+        """Send a cell; return its message's id. One that is not stored is not in the history."""
+        return str(
+            self._client.execute(
+                code, stop_on_error=stop_on_error, allow_stdin=False, store_history=stored
+            )
+        )
 
     def end(self, message: str) -> Cell:
         """Wait until a cell has ended."""
@@ -150,9 +154,9 @@ class Kernel:
                 return
         raise TimeoutError(f"the cell ended without {text!r}")
 
-    def run(self, code: str, *, stop_on_error: bool = True) -> Cell:
+    def run(self, code: str, *, stop_on_error: bool = True, stored: bool = True) -> Cell:
         """Run a cell to its end."""
-        return self.end(self.begin(code, stop_on_error=stop_on_error))
+        return self.end(self.begin(code, stop_on_error=stop_on_error, stored=stored))
 
     def run_answering(self, code: str, answer: str) -> tuple[str, Cell]:
         """Run a cell that asks for a password; return what it asked, and the cell."""

@@ -23,6 +23,7 @@ UNTOUCHED = (
     "  2 3 5 7 11 13 17 19 23 29",
     "* primes.py (changed, +1, -1)",
     "exited with code 1",
+    "11   Dec      431",
     "There is no current session yet.",
 )
 
@@ -112,10 +113,11 @@ def test_what_does_not_change_is_compared(text: str, sanitise: list[tuple[str, s
         ("claude  just now   running", "claude  12 min ago  running"),
         ("local sandbox, confined by bubblewrap", "local sandbox, confined by landlock"),
         ("local sandbox, confined by bubblewrap", "local sandbox, unconfined"),
+        ("data/df.arrow  24 × 3, 3.5 kB, 0.0 s", "data/df.arrow  24 × 3, 912 bytes, 1.2 s"),
         ("main running t529d7ah… · local sandbox", "main running le9fa89e… · local sandbox"),
     ],
 )
-def test_ids_times_durations_and_the_level_are_not(
+def test_ids_times_durations_sizes_and_the_level_are_not(
     one: str, other: str, sanitise: list[tuple[str, str]]
 ) -> None:
     assert cleaned(one, sanitise) == cleaned(other, sanitise)

@@ -40,7 +40,7 @@ NOT_SHOWN = "(the picture could not be shown: the model service does not take it
 
 @dataclass(frozen=True)
 class UserMessage:
-    """What the person asked, byte for byte; ``data`` tells of the variables that came with it."""
+    """What the person asked, byte for byte; ``data`` is what else is told, such as variables."""
 
     text: str
     data: str = ""

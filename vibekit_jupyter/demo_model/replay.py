@@ -91,6 +91,10 @@ class Turn:
         All tool calls of the conversation, oldest first.
     tools
         The names of the tools offered.
+    told
+        What came with the prompts, such as words on variables, the newest first.
+    told_now
+        What came with this one.
     """
 
     prompt: str
@@ -98,6 +102,8 @@ class Turn:
     earlier: tuple[str, ...]
     calls: tuple[ToolCall, ...]
     tools: frozenset[str]
+    told: tuple[str, ...]
+    told_now: tuple[str, ...]
 
     @classmethod
     def of(cls, request: Request) -> Turn:
@@ -119,6 +125,8 @@ class Turn:
             earlier=tuple(messages[index].texts[-1] for index in spoken[:-1]),
             calls=tuple(call for message in messages for call in message.tool_calls),
             tools=frozenset(request.tools),
+            told=tuple(text for index in reversed(spoken) for text in messages[index].texts[:-1]),
+            told_now=messages[last].texts[:-1] if spoken else (),
         )
 
     def written_files(self) -> Iterator[str]:

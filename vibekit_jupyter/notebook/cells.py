@@ -94,7 +94,9 @@ class Cells:
         # The semicolon keeps the value out of Out[]: the cell has shown the run already.
         if match[1] == "vibekit" and self._can_await():
             return [f"await get_ipython().run_cell_magic({AWAITED_MAGIC!r}, {arguments});\n"]
-        return [f"get_ipython().run_cell_magic({match[1]!r}, {arguments});\n"]
+        call = f"get_ipython().run_cell_magic({match[1]!r}, {arguments});"
+        # In a cell that is run without history, as nbval does, no semicolon is heard.
+        return [f"{call} None;\n" if match[1] == "vibekit_run" else f"{call}\n"]
 
     def _is_automagic(self, cell: str) -> bool:
         """Whether a cell is a question whose magic was typed without its ``%``."""

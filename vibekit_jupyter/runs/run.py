@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation
+from vibekit_jupyter.agents.conversation import Conversation, UserMessage
+from vibekit_jupyter.agents.instructions import OF_CELLS
 from vibekit_jupyter.agents.loop import Limits, run_agent
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
@@ -73,7 +74,9 @@ class Ready:
 class Luggage(Protocol):
     """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
 
-    async def bring(self, sandbox: Sandbox, note: Callable[[str], None]) -> str:
+    async def bring(
+        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
+    ) -> str:
         """Send what goes, and return what the model is told of it."""
 
     async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
@@ -233,13 +236,17 @@ class Run:
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
-        data = ""
+        data, internet = "", _internet(ready)
         if luggage is not None:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
-                data = await luggage.bring(ready.sandbox, self._say)
+                data = await luggage.bring(ready.sandbox, self._say, internet=internet)
+        if not _knows_of_cells(conversation) and registry.interpreter(
+            session.service_id, session.id
+        ):
+            data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
         async with kept_alive(ready.sandbox), looking as before_tools:
-            around = await surroundings(ready.sandbox, internet=_internet(ready))
+            around = await surroundings(ready.sandbox, internet=internet)
             if around.read:
                 self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
             events = run_agent(
@@ -358,6 +365,14 @@ class Run:
             cost=self._spending.cost,
             outputs=self._outputs,
         )
+
+
+def _knows_of_cells(conversation: Conversation) -> bool:
+    return any(
+        OF_CELLS in message.data
+        for message in conversation.messages
+        if isinstance(message, UserMessage)
+    )
 
 
 def _internet(ready: Ready) -> bool | None:

@@ -43,6 +43,11 @@ def test_a_cell_shows_what_it_printed_and_its_value_in_one_card(kernel: Kernel) 
     assert (cell.stdout, cell.stderr) == ("", "")
 
 
+def test_a_cell_without_history_shows_its_card_alone(kernel: Kernel) -> None:
+    kernel.run("1 + 1")
+    assert shown(kernel.run("%%vibekit_run\n43", stored=False)).endswith("\n43")
+
+
 def test_code_runs_as_it_was_typed(kernel: Kernel) -> None:
     text = "\n  %%vibekit\n    %time !ls ?\n"
     code = f"text = '''{text}'''\nprint(text, end='')\nif True:\n\n    y = 2\n"

@@ -35,7 +35,7 @@ def counting(most: int) -> Plan:
 @given(st.integers(0, 5), st.lists(st.sampled_from("abc"), max_size=5))
 def test_the_first_step_without_an_outcome_is_next(most: int, given_: list[str]) -> None:
     outcomes = tuple(Outcome(ok=True, text=text) for text in given_[:most])
-    turn = Turn("p", outcomes, (), (), frozenset(TOOLS))
+    turn = Turn("p", outcomes, (), (), frozenset(TOOLS), (), ())
     reply = replay(counting(most), turn)
     if len(outcomes) < most:
         assert [call.arguments for call in reply.tool_calls] == [{"command": str(len(outcomes))}]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.demo_model.code import find_code, is_only_comments
 from vibekit_jupyter.demo_model.replay import Plan, Turn, replay
-from vibekit_jupyter.demo_model.scripts import files, primes, sales, talk
+from vibekit_jupyter.demo_model.scripts import data, files, primes, sales, talk
 from vibekit_jupyter.demo_model.scripts.prompt_code import run_code
 from vibekit_jupyter.demo_model.scripts.script import Script
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCRIPTS", "answer"]
 
-SCRIPTS: tuple[Script, ...] = (
+EXACT: tuple[Script, ...] = (
     *primes.SCRIPTS,
     *sales.SCRIPTS,
     *files.SCRIPTS,
@@ -30,6 +30,8 @@ SCRIPTS: tuple[Script, ...] = (
         "What can you do?",
     ),
 )
+# These know a prompt by a word in it: what is code, or has a script of its own, is not theirs.
+SCRIPTS: tuple[Script, ...] = (*data.SCRIPTS, *EXACT)
 
 
 def answer(request: Request) -> Answer:
@@ -39,11 +41,14 @@ def answer(request: Request) -> Answer:
 
 
 def _plan(turn: Turn) -> Plan:
-    for script in SCRIPTS:
+    for script in EXACT:
         if match := script.match(turn.prompt):
             return script.plan(turn, match)
     if code := find_code(turn.prompt):
         return run_code(code)
     if is_only_comments(turn.prompt):
         return talk.nothing_to_run()
+    for script in data.SCRIPTS:
+        if match := script.match(turn.prompt):
+            return script.plan(turn, match)
     return talk.anything_else()

@@ -15,8 +15,8 @@ from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.text import escape, visible
 from vibekit_jupyter.notebook.render.words import plural
 from vibekit_jupyter.runs import artifacts
+from vibekit_jupyter.workbench.data.refusals import size_text
 from vibekit_jupyter.workbench.files.names import short
-from vibekit_jupyter.workbench.files.outcome import sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,14 +71,14 @@ def _row(each: Found, shown: set[str]) -> tuple[str, str, str]:
     name = posixpath.basename(each.path) if parent in shown else short(each.path)
     ends = {"folder": "/", "link": " (link)", "other": " (device)"}
     name = visible("  " * depth + name + ends.get(each.kind, "")).replace("\n", "␊")
-    return name, sized(each.size) if each.kind == "file" else "", each.mark
+    return name, size_text(each.size) if each.kind == "file" else "", each.mark
 
 
 def _sums(listing: Listing) -> str:
     files = [each for each in listing.found if each.kind == "file"]
     if not listing.found:
         return "There are no files yet."
-    words = f"{plural(len(files), 'file')}, {sized(sum(each.size for each in files))}"
+    words = f"{plural(len(files), 'file')}, {size_text(sum(each.size for each in files))}"
     marks = {each.mark for each in files}
     if marks & {"+", "~"}:
         words += " · + new, ~ changed since the last turn began"
@@ -98,7 +98,7 @@ def file_card(path: str, data: bytes, size: int) -> Rendered:
     """Return a file as what it is; ``data`` is its beginning."""
     mime, _ = KINDS.get(posixpath.splitext(path)[1].lower(), ("", 0))
     line = pull_line(path)
-    where = f"{visible(short(path))}, {sized(size)}"
+    where = f"{visible(short(path))}, {size_text(size)}"
     if mime and (len(data) == size or mime == "text/csv"):
         shown = FileShown(path, mime, base64.b64encode(data).decode(), size)
         text = _text(data) if mime.startswith("text/") else None
@@ -107,7 +107,7 @@ def file_card(path: str, data: bytes, size: int) -> Rendered:
     if text is None:
         words = f"{where}, not shown here: {line} brings it."
         return _card(words, f'<div style="{style.QUIET}">{escape(words)}</div>')
-    note = "" if len(data) == size else f"the first {sized(len(data))} of {where}: {line}"
+    note = "" if len(data) == size else f"the first {size_text(len(data))} of {where}: {line}"
     body = drawn(lambda: _code(path, text), lambda: escape(text))
     html = f'<pre tabindex="0" style="{style.OUTPUT};{style.SCROLLS}">{body}</pre>'
     html += f'<div style="{style.QUIET}">{escape(note or where)}</div>'
@@ -136,7 +136,10 @@ def _code(path: str, text: str) -> str:
 
 def transfer_card(transfer: Transfer, where: str) -> Rendered:
     """Return what was brought, and what was left out."""
-    parts = [f"{plural(len(transfer.paths), 'file')} in {where}", f"{sized(transfer.size)} sent"]
+    parts = [
+        f"{plural(len(transfer.paths), 'file')} in {where}",
+        f"{size_text(transfer.size)} sent",
+    ]
     if transfer.unchanged:
         parts.append(f"{transfer.unchanged:,} were there already")
     if transfer.duration >= 1:
@@ -155,9 +158,9 @@ def progress_words(progress: Progress, seconds: float) -> str:
     words = [f"{progress.verb} {progress.files:,} of {plural(progress.of_files, 'file')}"]
     if progress.of_size:
         done = min(progress.size, progress.of_size)
-        words.append(f"{sized(done)} of {sized(progress.of_size)}")
+        words.append(f"{size_text(done)} of {size_text(progress.of_size)}")
         bar = "█" * (filled := 20 * done // progress.of_size) + "░" * (20 - filled)
         words.insert(0, bar)
     if seconds > 0 and progress.size:
-        words.append(f"{sized(int(progress.size / seconds))}/s")
+        words.append(f"{size_text(int(progress.size / seconds))}/s")
     return " · ".join(words)

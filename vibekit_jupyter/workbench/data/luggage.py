@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data.briefing import of_inputs, of_outputs
 from vibekit_jupyter.workbench.data.fetching import fetch, outputs_before
-from vibekit_jupyter.workbench.data.known_types import check_name, type_name
+from vibekit_jupyter.workbench.data.known_types import check_name, is_exactly, type_name
 from vibekit_jupyter.workbench.data.packing import check_kind
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
 
@@ -89,11 +89,16 @@ class Luggage:
         self._with_values = with_values
         self._before: Mapping[str, Stamp] = {}
 
-    async def bring(self, sandbox: Sandbox, note: Callable[[str], None]) -> str:
+    async def bring(
+        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
+    ) -> str:
         """Send what goes; return what the model is told of it, and of what is to come back."""
-        there = await sandbox_has(sandbox)
+        has_tables = any(map(_is_table, self._inputs.values()))
+        if has_tables and (offer := await self._sender.offer(sandbox, internet=internet)):
+            note(offer)
         sent = await self._sender.send(sandbox, self._inputs, lambda one: note(str(one)))
         self._inputs = {}
+        there = await sandbox_has(sandbox)
         if self._outputs:
             self._before = await outputs_before(sandbox)
             if "pandas" in there and not there.reads_arrow:
@@ -115,3 +120,14 @@ class Luggage:
             if one.note:
                 note(one.note)
         return values
+
+
+def _is_table(value: object) -> bool:
+    return any(
+        is_exactly(value, module, *classes)
+        for module, *classes in (
+            ("pandas", "DataFrame", "Series"),
+            ("polars", "DataFrame"),
+            ("pyarrow", "Table"),
+        )
+    )

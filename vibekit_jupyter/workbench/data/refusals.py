@@ -6,7 +6,7 @@ from vibekit_jupyter.errors import DataError
 
 __all__ = ["cannot_read", "cannot_send", "missing_package", "size_text", "too_large"]
 
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def cannot_send(name: str, why: str) -> DataError:
@@ -34,11 +34,10 @@ def too_large(what: str, size: int, where: str, limit: int) -> DataError:
 
 
 def size_text(size: int) -> str:
-    """Return a size as a person says it: 399 MB."""
+    """Return a number of bytes as a person reads it: ``812 B``, ``3.4 kB``, ``399 MB``."""
     amount = float(size)
     for unit in UNITS:
         if amount < 999.5 or unit == UNITS[-1]:
             break
         amount /= 1000
-    short = f"{amount:.0f}" if amount >= 10 else f"{amount:.2g}"
-    return f"{short} {unit}"
+    return f"{amount:.0f} {unit}" if unit == UNITS[0] or amount >= 99.5 else f"{amount:.1f} {unit}"

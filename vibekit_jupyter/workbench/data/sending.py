@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.transfers import Stamp
     from vibekit_jupyter.workbench.data.parcel import Parcel, SandboxHas
 
-__all__ = ["FOLDER", "HELPER", "Sender", "Sent", "put"]
+__all__ = ["FOLDER", "HELPER", "PYARROW", "Sender", "Sent", "put"]
 
 FOLDER: Final = "data"
 HELPER: Final = "npz_frames.py"
+PYARROW: Final = (
+    "To have it there (about 45 MB), run a cell of %%vibekit_run --lang bash with: "
+    "python3 -m pip install pyarrow"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,27 @@ class Sender:
 
     def __init__(self) -> None:
         self._there: dict[tuple[str, str], tuple[bytes, Stamp]] = {}
+        self._offered: set[str] = set()
+
+    async def offer(self, sandbox: Sandbox, *, internet: bool | None) -> str:
+        """Return the offer of what tables go better with: once to a session, and else empty.
+
+        Parameters
+        ----------
+        internet
+            Whether the sandbox reaches it, None where nobody here knows.
+        """
+        # Whoever was told may have installed it since.
+        there = await sandbox_has(sandbox, anew=sandbox.id in self._offered)
+        unfit = there.reads_arrow or not there.python or internet is False
+        if unfit or sandbox.id in self._offered:
+            return ""
+        self._offered.add(sandbox.id)
+        form = "arrays" if "pandas" in there else "text"
+        return (
+            f"This sandbox has no pyarrow: tables go as {form}, and some of their types are "
+            f"refused. {PYARROW}"
+        )
 
     async def send(
         self,

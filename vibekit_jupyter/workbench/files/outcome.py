@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LeftOut", "Progress", "Tell", "Transfer", "sized"]
+__all__ = ["LeftOut", "Progress", "Tell", "Transfer"]
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,3 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
-
-
-def sized(size: int) -> str:
-    """Return a number of bytes as a person reads it: ``812 B``, ``3.4 kB``, ``1.2 GB``."""
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 999.5:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 99.5 else f"{amount:.1f} {unit}"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vibekit_jupyter.errors import FilesError
+from vibekit_jupyter.workbench.data.refusals import size_text
 from vibekit_jupyter.workbench.files.names import parts_of
-from vibekit_jupyter.workbench.files.outcome import LeftOut, sized
+from vibekit_jupyter.workbench.files.outcome import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,8 +79,8 @@ def check_room(items: Iterable[Item], free: int) -> None:
     needed = sum(item.size for item in items)
     if needed > free:
         raise FilesError(
-            f"There is not enough room here: {sized(needed)} are asked for, and the disk has "
-            f"{sized(free)}.",
+            f"There is not enough room here: {size_text(needed)} are asked for, and the disk has "
+            f"{size_text(free)}.",
             hint="Make room, or ask for fewer files.",
         )
 

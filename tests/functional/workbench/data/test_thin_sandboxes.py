@@ -9,25 +9,19 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.support.model_server import ModelServer
+from tests.support.thin_sandbox import WITHOUT_PYARROW
+from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.errors import DataError
+from vibekit_jupyter.events import Notice
 
 if TYPE_CHECKING:
     from tests.functional.conftest import NewClient
     from vibekit_jupyter import VibeKit
+    from vibekit_jupyter.events import Event
 
 pytestmark = pytest.mark.anyio
 
-# A Python of its own, with pandas and no pyarrow; the next commands find it first.
-THIN = r"""
-python3 -m venv --without-pip thin
-from=$(python3 -c 'import pandas, os; print(os.path.dirname(os.path.dirname(pandas.__file__)))')
-to=$(echo thin/lib/python3*/site-packages)
-for each in numpy numpy.libs pandas pandas.libs dateutil six.py pytz tzdata; do
-  [ -e "$from/$each" ] && ln -s "$from/$each" "$to"
-done
-for each in "$from"/{numpy,pandas}-*.dist-info; do ln -s "$each" "$to"; done
-echo 'PATH=$HOME/thin/bin:$PATH' >.bash_profile
-"""
 FRAME = pd.DataFrame(
     {
         "x": [1.0, np.nan, 3.0],
@@ -55,7 +49,7 @@ async def prepared(new_client: NewClient, source: str) -> VibeKit:
 async def test_without_pyarrow_a_frame_goes_as_arrays_and_comes_back_equal(
     new_client: NewClient,
 ) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     (sent,) = await client.send(df=FRAME)
     assert sent.path == "data/df.npz"
     said = (await client.execute_command(f"python3 - <<'END'{READ}END")).stdout
@@ -75,7 +69,7 @@ async def test_without_pyarrow_a_frame_goes_as_arrays_and_comes_back_equal(
 async def test_what_goes_only_with_pyarrow_is_refused_and_says_so(
     new_client: NewClient, value: object, told: str
 ) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     with pytest.raises(DataError, match=told):
         await client.send(df=value)
 
@@ -96,9 +90,13 @@ async def test_what_is_larger_than_a_file_may_be_is_refused_with_that_number(
     new_client: NewClient,
 ) -> None:
     client = await prepared(new_client, "echo 'ulimit -f 1000' >.bash_profile")
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    with pytest.raises(
+        DataError, match=r"'big' has 8\.0 MB; a file in this sandbox may have 1\.0 MB\."
+    ):
         await client.send(big=np.zeros(1_000_000))
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    with pytest.raises(
+        DataError, match=r"'big' has 8\.0 MB; a file in this sandbox may have 1\.0 MB\."
+    ):
         await client.send(small=1, big=pd.DataFrame({"a": np.zeros(1_000_000)}))
     assert not (await client.execute_command("ls")).stdout
 
@@ -114,3 +112,39 @@ async def test_where_there_is_no_folder_to_write_to_that_is_told(new_client: New
     client = await prepared(new_client, "echo >data")
     with pytest.raises(DataError, match="cannot be written in the sandbox"):
         await client.send(df=FRAME)
+
+
+def offers(events: list[Event]) -> list[str]:
+    return [each.text for each in events if isinstance(each, Notice) and "pip install" in each.text]
+
+
+async def test_where_there_is_internet_pyarrow_is_offered_once_and_never_installed_unasked(
+    new_client: NewClient,
+) -> None:
+    heard: list[Event] = []
+    with ModelServer([Answer("Done.")] * 5) as server:
+        client = new_client(agent=server.agent("codex"))
+        await client.new("far", internet=True)
+        await client.execute_command(WITHOUT_PYARROW)
+        await client.generate_code("Look", inputs={"n": 5}, on_event=heard.append)
+        assert offers(heard) == []
+        for _ in range(2):
+            await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+        (offer,) = offers(heard)
+        assert "about 45 MB" in offer
+        assert "\n" not in offer
+        # Once it is there, tables go as Arrow's.
+        await client.execute_command("rm .bash_profile")
+        heard.clear()
+        await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+        assert any("data/df.arrow" in each.text for each in heard if isinstance(each, Notice))
+        assert offers(heard) == []
+
+
+async def test_without_internet_nothing_is_offered(new_client: NewClient) -> None:
+    heard: list[Event] = []
+    with ModelServer([Answer("Done.")]) as server:
+        client = new_client(agent=server.agent("codex"))
+        await client.execute_command(WITHOUT_PYARROW)
+        await client.generate_code("Look", inputs={"df": FRAME}, on_event=heard.append)
+    assert offers(heard) == []

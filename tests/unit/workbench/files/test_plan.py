@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vibekit_jupyter.errors import FilesError
-from vibekit_jupyter.workbench.files.outcome import sized
+from vibekit_jupyter.workbench.data.refusals import size_text
 from vibekit_jupyter.workbench.files.plan import MOST_TOGETHER, Item, batches, check_room, planned
 
 
@@ -41,4 +41,4 @@ def test_what_travels_together_has_a_bound() -> None:
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_999, "1.0 MB"), (99_400_000, "99.4 MB")],
 )
 def test_sizes_are_as_a_person_reads_them(size: int, words: str) -> None:
-    assert sized(size) == words
+    assert size_text(size) == words
