@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -21,6 +21,7 @@ from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
+from vibekit_jupyter.settings.files import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,12 @@ SOURCE = "".join(
 )
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 NETWORK = r"(?:HTTPS?|ALL|NO)_PROXY|SSL_CERT_(?:FILE|DIR)|JUPYTERHUB_USER"
+
+FILES_OF: dict[str, Literal["project", "user", "site"]] = {
+    "# pyproject.toml": "project",
+    "# ~/.jupyter/vibekit.toml": "user",
+    "# /etc/jupyter/vibekit.toml": "site",
+}
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 
@@ -140,15 +147,27 @@ def lesson(path: Path) -> None:
 def test_a_block_of_data_can_be_read(document: Document) -> None:
     for block in document.blocks("json"):
         json.loads(block)
-    for block in document.blocks("toml"):
-        tomllib.loads(block)
     for block in document.blocks("python", "code-cell"):
         if not re.search(r"^%", block, re.MULTILINE) and ":tags:" not in block:
             compile(block, document.name, "exec", flags=0x2000)  # with await, as in a cell
 
 
 @documents
-def test_values_for_a_hub_are_yaml_and_hold_python(document: Document) -> None:
+def test_a_file_of_settings_says_what_it_shall(document: Document, tmp_path: Path) -> None:
+    for block in document.blocks("toml"):
+        check_settings(block, FILES_OF[block.partition("\n")[0]], tmp_path)
+
+
+def check_settings(text: str, layer: Literal["project", "user", "site"], folder: Path) -> None:
+    path = folder / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    file = read(path, layer)
+    assert file.error is None, file.error
+    assert (file.warnings or [], bool(file.values or file.rules)) == ([], True)
+
+
+@documents
+def test_values_for_a_hub_hold_python_and_settings(document: Document, tmp_path: Path) -> None:
     import yaml
 
     for block in document.blocks("yaml"):
@@ -159,7 +178,7 @@ def test_values_for_a_hub_are_yaml_and_hold_python(document: Document) -> None:
             if file["mountPath"].endswith(".py"):
                 compile(file["stringData"], file["mountPath"], "exec")
             else:
-                tomllib.loads(file["stringData"])
+                check_settings(file["stringData"], "site", tmp_path)
 
 
 def test_a_setting_that_a_hint_tells_to_type_can_be_typed() -> None:
