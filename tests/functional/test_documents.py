@@ -17,7 +17,7 @@ import pytest
 from tests.support.documents import DOCUMENTS, REPOSITORY, Document
 from tests.support.surroundings import clean_environment
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -56,8 +56,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     elif name == "%vibekit_files":
         FILES[words[0] if words else "list"].parse(words[1:], {})
     elif name == "%vibekit_config":
-        command = KEY if words[:1] == ["key"] else CONFIG
-        command.parse(words[command is KEY :], {})
+        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        command.parse(words[command is not CONFIG :], {})
     elif name == "%%vibekit":
         CELL.parse(words, {})
     elif name == "%%vibekit_run":
@@ -69,7 +69,7 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
 
 @documents
 def test_an_option_that_is_named_alone_exists(document: Document) -> None:
-    commands = (CELL, LINE, RUN, CONFIG, KEY, *FILES.values(), *(v.command for v in VERBS.values()))
+    commands = (CELL, LINE, RUN, CONFIG, KEY, USAGE, *FILES.values(), *(v.command for v in VERBS.values()))
     known = {name for each in commands for argument in each.arguments for name in argument.names}
     for option in re.findall(r"`(--[a-z-]+)[` ]", document.text):
         assert option in known or option == "--nbval", option
