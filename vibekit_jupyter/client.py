@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.runs.spending import Spending
+from vibekit_jupyter.runs.usage import UsageRecords
+from vibekit_jupyter.sessions.configured import Configured
 from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
-from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings import choices, config, described, table
 from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
-    check_model_name,
+    check_prompt,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.prices import price_of
+from vibekit_jupyter.settings.table import given
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
 from vibekit_jupyter.workbench.data.sending import Sender
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 
-class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
+class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
 
     Parameters
@@ -52,9 +55,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
     agent
         ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
         "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
-        "silence"}``, all but the type as wanted (see ``settings.config.Settings``). Without it
-        every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is codex, or
-        claude where only Anthropic is configured.
+        "max_cost", "silence"}``, all but the type as wanted (see ``settings.config.Settings``).
+        Without it every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is
+        codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -81,7 +84,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         project: str = "",
     ) -> None:
         self._workspace = Workspace(
-            config.read_settings(agent, environment),
+            given(agent, environment),
             notebook=notebook,
             user=config.label("a user's name", user or current_user()),
             project=config.label("a project's name", project),
@@ -94,20 +97,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         self._sender = Sender()
 
     def __repr__(self) -> str:
-        return f"<VibeKit: {self.settings.agent}, session {self._workspace.book.current}>"
-
-    @property
-    def settings(self) -> Settings:
-        """What is set; environment variables come on top when it is used."""
-        return self._workspace.settings
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from the next operation on."""
-        self._workspace.settings = settings
+        agent = self._workspace.layers.resolve().settings.agent
+        return f"<VibeKit: {agent}, session {self._workspace.book.current}>"
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
-        return choices.describe(self.settings)
+        return [*described.describe(self.layers.resolve()), *self._budget_rows()]
 
     async def get_session(self) -> str | None:
         """Return the current session's id, or None when there is none (seed: getSession).
@@ -161,6 +156,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         max_steps: int | None = None,
         max_tokens: int | None = None,
         max_output_tokens: int | None = None,
+        max_cost: float | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
         sent: str = "",
@@ -193,6 +189,9 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             ``RunLimitError``; the next prompt can go on.
         max_output_tokens
             How long one answer may be.
+        max_cost
+            Stop, as above, before a call of the model would bring the run over so many dollars.
+            The model's price has to be known.
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
@@ -222,30 +221,32 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
+        asked = {
+            "agent": agent or None,
+            "model": model or None,
+            "mode": mode or None,
+            "effort": effort,
+            "max_steps": max_steps,
+            "max_tokens": max_tokens,
+            "max_output_tokens": max_output_tokens,
+            "max_cost": max_cost,
+        }
         try:
-            return await self._run(
-                prompt,
-                agent=agent,
-                model=model,
-                session=session,
-                fresh=fresh,
-                cell=cell,
-                without=without,
-                sent=sent,
-                tell=tell,
-                luggage=self._luggage(
-                    inputs, outputs, schema_only=schema_only, mode=mode or self.settings.mode
-                ),
-                settings=dataclasses.replace(
-                    self.settings,
-                    mode=config.mode_name(mode or self.settings.mode),
-                    effort=config.effort_name(effort) or self.settings.effort,
-                    max_steps=config.bound("max_steps", max_steps) or self.settings.max_steps,
-                    max_tokens=config.bound("max_tokens", max_tokens) or self.settings.max_tokens,
-                    max_output_tokens=config.bound("max_output_tokens", max_output_tokens)
-                    or self.settings.max_output_tokens,
-                ),
-            )
+            settings = self.layers.resolve(table.asked(asked)).checked()
+            luggage = self._luggage(inputs, outputs, schema_only=schema_only, mode=settings.mode)
+            with self.layers.keeping(settings):
+                return await self._run(
+                    prompt,
+                    model=model,
+                    session=session,
+                    fresh=fresh,
+                    cell=cell,
+                    without=without,
+                    sent=sent,
+                    tell=tell,
+                    luggage=luggage,
+                    settings=settings,
+                )
         except VibeKitError as error:
             if on_error is not None:
                 on_error(str(error))
@@ -272,7 +273,7 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
 
     @property
     def _redactor(self) -> Redactor:
-        return Redactor(secrets_of(self.settings))
+        return Redactor(secrets_of(self.layers.own))
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
@@ -283,7 +284,6 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         self,
         prompt: str,
         *,
-        agent: str | None,
         model: str | None,
         session: str | None,
         fresh: bool,
@@ -295,14 +295,12 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         settings: Settings,
     ) -> Result:
         workspace = self._workspace
-        config.check_prompt(prompt)
-        name = config.agent_name(agent) if agent else choices.choose_agent(settings)
-        if model:
-            check_model_name(model)
+        check_prompt(prompt)
+        name = choices.choose_agent(settings)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
-        chosen = choices.choose_model(settings, name)
-        e2b = choices.choose_e2b(settings)
+        chosen = choices.choose_model(settings, name, unlock=False)
+        e2b = choices.choose_e2b(settings, unlock=False)
         if chosen is None:
             check_demo(settings, e2b)
             own = settings.models.get(name)
@@ -312,12 +310,13 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
         known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(
             agent=name,
-            model=config.DEMO_MODEL if chosen is None else model or chosen.name,
+            model=config.DEMO_MODEL if chosen is None else chosen.name,
             mode=settings.mode,
             prompt=prompt,
             session_id=session_id,
             session_name=known.name if known else None,
             demo=chosen is None,
+            host="" if chosen is None else chosen.other_host,
             cell=cell,
             sent=sent,
         )
@@ -327,28 +326,38 @@ class VibeKit(CodeRunner, RunRecords, FileVerbs, DataVerbs, PortVerbs):
             run.claim(service_id, ready)
             sandbox = await workspace.connect(ready)
             if chosen is not None:
-                check_confined(sandbox.service)
+                check_confined(sandbox.service, settings)
             return sandbox, created
 
         async def prepare() -> Ready:
             vendor, (sandbox, created) = await asyncio.gather(
-                workspace.connections.vendor(settings, name, model), ready_session()
+                workspace.connections.vendor(settings, name), ready_session()
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
+
+        book, redactor = workspace.book, Redactor(secrets_of(settings))
+        spending = Spending.of(settings, book.registry, book.user, started)
+        audit = Audit(
+            settings.audit, redactor, book.user, book.notebook, chosen, started, service_id
+        )
 
         def tell_with_switch(event: Event) -> None:
             ended = event.session_id if isinstance(event, RunFinished) and not session else None
             if ended and (sentence := workspace.book.switched_from(ended)):
                 tell(Notice(sentence))
             tell(event)
+            if isinstance(event, RunStarted):
+                for note in settings.notes:
+                    tell(Notice(note))
 
         run = Run(
             started,
             workspace.book.registry,
             tell_with_switch,
-            Redactor(secrets_of(settings)),
+            redactor,
+            spending=spending,
+            audit=audit,
             notebook=workspace.book.notebook,
-            price=price_of(started.model),
             fresh=fresh,
         )
         return await run.go(

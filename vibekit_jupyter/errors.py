@@ -7,6 +7,7 @@
     ├── ConfigurationError            an option, a name or a value that cannot be used
     ├── DataError                     data that cannot be sent, or be taken back
     ├── RegistryError                 sessions.sqlite cannot be read or written
+    ├── AuditError                    a run cannot be written down where the site wants that
     ├── SessionError
     │   ├── SessionNotFoundError      killed, expired, or never there
     │   ├── SessionElsewhereError     it belongs to another service
@@ -29,7 +30,7 @@
     │   ├── ModelUnavailableError     5xx, no connection, silence
     │   └── ModelStreamError          the answer broke off
     ├── FilesError                    files that cannot be brought in or out
-    ├── RunLimitError                 the bound on steps or tokens was reached
+    ├── RunLimitError                 a bound on steps, tokens or costs was reached
     └── RunInterruptedError           the person stopped it
 
 Each message is one plain sentence that says what happened, then what to do next. What is
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentNotInitializedError",
+    "AuditError",
     "CodeError",
     "CommandError",
     "ConfigurationError",
@@ -168,6 +170,10 @@ class DataError(VibeKitError):
 
 class RegistryError(VibeKitError):
     """The registry of sessions cannot be read or written."""
+
+
+class AuditError(VibeKitError):
+    """A run cannot be written down, and whoever runs the site wants none without that."""
 
 
 class SessionError(VibeKitError):
@@ -323,7 +329,7 @@ class FilesError(VibeKitError):
 
 
 class RunLimitError(VibeKitError):
-    """The bound on the steps or tokens of a run was reached; the session can go on."""
+    """A bound on the steps, tokens or costs of runs was reached; the session can go on."""
 
 
 class RunInterruptedError(VibeKitError):

@@ -77,7 +77,8 @@ class RunStarted(Event):
     """The run began. ``session_id`` is None while its session is still to be created.
 
     ``cell`` is the cell of a notebook that asked, as far as that is known; ``sent`` says in a few
-    words what of the notebook is in the prompt.
+    words what of the notebook is in the prompt. ``host`` is where the model is asked, where that
+    is not its vendor.
     """
 
     agent: str
@@ -89,6 +90,7 @@ class RunStarted(Event):
     demo: bool = False
     cell: str = ""
     sent: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True)

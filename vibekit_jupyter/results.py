@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
-__all__ = ["ChangeKind", "CodeResult", "CommandResult", "FileChange", "Result", "Status", "Usage"]
+__all__ = [
+    "ChangeKind",
+    "CodeResult",
+    "CommandResult",
+    "DayCosts",
+    "FileChange",
+    "Result",
+    "Status",
+    "Usage",
+]
 
 Status = Literal["done", "interrupted", "failed", "limit"]
 ChangeKind = Literal["created", "modified", "deleted"]
@@ -37,6 +47,26 @@ class Usage:
     def total(self) -> int:
         """All tokens, in and out."""
         return self.input + self.output
+
+
+@dataclass(frozen=True)
+class DayCosts:
+    """What the runs of one day (UTC) took, with one model, in one project.
+
+    Attributes
+    ----------
+    runs
+        How many.
+    cost
+        In dollars; None where the model's price is not known.
+    """
+
+    day: date
+    model: str
+    project: str
+    runs: int
+    usage: Usage
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -22,6 +23,7 @@ __all__ = [
     "Script",
     "Stall",
     "UnknownEvent",
+    "over_budget",
 ]
 
 
@@ -136,12 +138,20 @@ class HttpError:
 
     @classmethod
     def quota_used_up(cls) -> Self:
-        """The account has no money left, and waiting does not help."""
+        """OpenAI's account has no money left; nothing but its words tells it from a rate limit."""
         return cls(
             429,
-            "You exceeded your current quota.",
+            "You exceeded your current quota, please check your plan and billing details.",
             "insufficient_quota",
-            (("x-should-retry", "false"),),
+        )
+
+    @classmethod
+    def no_credit(cls) -> Self:
+        """Anthropic's account has no money left."""
+        return cls(
+            400,
+            "Your credit balance is too low to access the Anthropic API. Please go to Plans & "
+            "Billing to upgrade or purchase credits.",
         )
 
     @classmethod
@@ -162,6 +172,16 @@ class Raw:
     body: bytes
     status: int = 200
     content_type: str = "text/html"
+
+
+def over_budget(
+    status: int = 429,
+    message: str = "Budget has been exceeded! Current cost: 10.51, Max budget: 10.0",
+    kind: str | None = "budget_exceeded",
+) -> Raw:
+    """LiteLLM refuses, to the SDKs of both vendors alike; its code is the status."""
+    error = {"message": message, "type": kind, "param": None, "code": str(status)}
+    return Raw(json.dumps({"error": error}).encode(), status, "application/json")
 
 
 @dataclass(frozen=True)

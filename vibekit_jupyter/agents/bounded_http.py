@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from vibekit_jupyter.agents.progress import tell_of_retry
+from vibekit_jupyter.agents.spent import is_spent
 from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
 from vibekit_jupyter.settings.network import unusable
 
@@ -55,9 +56,15 @@ async def _as_it_is(request: httpx2.Request) -> None:
 
 
 async def _bounded(response: httpx2.Response) -> None:
-    tell_of_retry(response.status_code, response.headers)
     if isinstance(response.stream, httpx2.AsyncByteStream):
         response.stream = _Bounded(response, response.stream)
+    # A request to wait is tried again by the SDKs, and so is what only looks like one.
+    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+        await response.aread()
+        if is_spent(response.text):
+            response.headers["x-should-retry"] = "false"
+            return
+    tell_of_retry(response.status_code, response.headers)
 
 
 class _Bounded(httpx2.AsyncByteStream):

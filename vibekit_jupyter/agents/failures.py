@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from vibekit_jupyter.agents.spent import is_budget, is_spent
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import (
     ContextTooLongError,
@@ -46,6 +47,7 @@ STATUS_OF_CODE = {
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
+    "budget_exceeded": 429,
     "timeout_error": 504,
     "overloaded_error": 529,
 }
@@ -99,6 +101,8 @@ class Failures:
         status = STATUS_OF_CODE.get(code or "")
         if code and re.fullmatch("[45][0-9]{2}", code):
             status = int(code)
+        if status is None and is_spent(code, message):
+            status = 429
         if status is not None:
             return self._refusal(status, code, message)
         return ModelStreamError(
@@ -127,6 +131,16 @@ class Failures:
         said = self._quote(message)
         vendor = VENDORS[self.model.agent]
         other = next(agent for agent in AGENTS if agent != self.model.agent)
+        if is_budget(code, message):
+            return ModelRateLimitError(
+                f"Your budget at the model service {self._host} is used up ({status}): {said}.",
+                hint="Ask your administrator, or wait until it opens again.",
+            )
+        if status == 402 or is_spent(code, message):
+            return ModelRateLimitError(
+                f"The account at {vendor.title} has no credit left ({status}): {said}.",
+                hint=f"Add credit there, or choose another agent with --agent {other}.",
+            )
         if status in (401, 403):
             what = "the key" if status == 401 else "access"
             return ModelAuthenticationError(
@@ -140,11 +154,6 @@ class Failures:
                 f"{said}.",
                 hint="Choose another model with --model, or check the base URL: it ends in /v1 "
                 "for codex and not for claude.",
-            )
-        if status == 402 or code in ("insufficient_quota", "billing_error"):
-            return ModelRateLimitError(
-                f"The account at {vendor.title} has no credit left ({status}): {said}.",
-                hint=f"Add credit there, or choose another agent with --agent {other}.",
             )
         if status == 429:
             wait = f"in {retry_after} s" if retry_after else "a little later"
@@ -234,6 +243,8 @@ def _said(error: Exception) -> tuple[str | None, str | None]:
 def _words(error: object) -> tuple[str | None, str | None]:
     if not isinstance(error, dict):
         return None, error if isinstance(error, str) else None
-    code = error.get("code") or error.get("type")
+    code, kind = error.get("code"), error.get("type")
+    if not code or is_spent(str(kind)):  # LiteLLM's code is the status, and its type says why
+        code = kind
     message = error.get("message")
     return str(code) if code else None, str(message) if message else None

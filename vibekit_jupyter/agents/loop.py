@@ -7,7 +7,7 @@ import contextlib
 import math
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.calls import run_calls
 from vibekit_jupyter.agents.changes import Changes
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Mode
 
-__all__ = ["Limits", "run_agent"]
+__all__ = ["Limits", "Meter", "run_agent"]
 
 COMPACTED = Notice("The conversation was long: a summary took the place of what was said before.")
 UNSEEN = Notice("The model service does not take pictures: the run goes on without them.")
@@ -75,6 +75,16 @@ class Limits:
     silence: float = 600.0
 
 
+class Meter(Protocol):
+    """What counts the answers of a run, and ends it where the next one would be too many."""
+
+    def before(self, tokens: int) -> None:
+        """Raise ``RunLimitError`` where a call of so many tokens, as far as known, is too much."""
+
+    def after(self, usage: Usage) -> None:
+        """Take down what an answer took."""
+
+
 async def run_agent(
     vendor: Vendor,
     conversation: Conversation,
@@ -86,6 +96,7 @@ async def run_agent(
     effort: str | None = None,
     changes: Changes | None = None,
     before_tools: asyncio.Future[None] | None = None,
+    meter: Meter | None = None,
     run: int | None = None,
     place: str = "",
     data: str = "",
@@ -95,6 +106,7 @@ async def run_agent(
     However it ends, the conversation is one that both vendors accept next time. Iterate it
     under ``contextlib.aclosing``: closing it ends what runs. What the tools write is taken down
     in ``changes``; the first one waits for ``before_tools``; commands bear the number ``run``.
+    ``meter`` is asked before each call of the model, and told what it took.
     ``place`` is what the model is told of the sandbox at hand (``surroundings``), ``data`` what it
     is told of the variables that came with the prompt.
 
@@ -109,7 +121,8 @@ async def run_agent(
     """
     toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
     told = instructions(mode, place)
-    work = _Work(vendor, conversation, toolbox, told, limits or Limits(), effort, before_tools)
+    bounds = limits or Limits()
+    work = _Work(vendor, conversation, toolbox, told, bounds, effort, before_tools, meter)
     conversation.append(UserMessage(prompt, data))
     try:
         async with aclosing(work.steps()) as events:
@@ -131,6 +144,7 @@ class _Work:
     limits: Limits
     effort: str | None
     before_tools: asyncio.Future[None] | None
+    meter: Meter | None
     spent: Usage = field(default_factory=Usage)
     words: list[str] = field(default_factory=list)
     answered: bool = False
@@ -188,6 +202,7 @@ class _Work:
                 compacted = True
                 yield COMPACTED
         while True:
+            self._afford()
             try:
                 async with aclosing(self.vendor.answer(self._request())) as stream:
                     async for item in stream:
@@ -226,13 +241,23 @@ class _Work:
             message = AssistantMessage(WITHOUT_WORDS.get(answer.stop, NOTHING_SAID))
         self.conversation.append(message)
         self.conversation.tokens = answer.usage.total
-        self.spent += answer.usage
         self.answered = True
         self.words.clear()
         self.results.clear()
+        self._count(answer.usage)
 
     async def _compact(self) -> None:
-        self.spent += await compact(self.vendor, self.conversation, silence=self.limits.silence)
+        self._afford()
+        self._count(await compact(self.vendor, self.conversation, silence=self.limits.silence))
+
+    def _afford(self) -> None:
+        if self.meter is not None:
+            self.meter.before(self.conversation.tokens)
+
+    def _count(self, usage: Usage) -> None:
+        self.spent += usage
+        if self.meter is not None:
+            self.meter.after(usage)
 
     async def _run_calls(self, answer: Answer) -> AsyncGenerator[Event, None]:
         if self.before_tools is not None:

@@ -13,6 +13,7 @@ import httpx2
 from vibekit_jupyter.agents.conversation import AssistantMessage
 from vibekit_jupyter.agents.failures import Failures, status_of
 from vibekit_jupyter.agents.progress import ToolCallProgress
+from vibekit_jupyter.agents.spent import is_spent
 from vibekit_jupyter.agents.wire_text import is_deep
 from vibekit_jupyter.sandbox.bounded_answer import (
     MIB,
@@ -122,6 +123,8 @@ class Service:
                     )
             except self._caught as error:
                 said = str(error) if status_of(error) in (400, 422) else ""
+                if is_spent(said):
+                    raise
                 if SEALED.search(said) and any(map(self._is_sealed, request.messages[verbatim:])):
                     self._verbatim[request.cache_key] = len(request.messages)
                     continue

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.session_picker import Picker
 
-__all__ = ["get_client", "load", "picker", "unload"]
+__all__ = ["get_client", "load", "made_client", "picker", "unload"]
 
 _lock = threading.Lock()
 _client: KernelClient | None = None
@@ -33,10 +33,17 @@ def get_client() -> KernelClient:
             from IPython.core.getipython import get_ipython
 
             from vibekit_jupyter.notebook.kernel_client import KernelClient
+            from vibekit_jupyter.notebook.traits import take
 
             shell = get_ipython()
             _client = KernelClient(shell.user_ns if shell is not None else {})
+            take(_client.vibekit.layers)
         return _client
+
+
+def made_client() -> KernelClient | None:
+    """Return this kernel's client where something has needed it already."""
+    return _client
 
 
 def picker() -> Picker:
@@ -56,8 +63,17 @@ def load(shell: InteractiveShell) -> None:
         return
     _extensions[shell] = Extension(shell)
     _extensions[shell].install()
+    for sentence in _extensions[shell].refused:
+        from vibekit_jupyter.notebook.render import message
+
+        show(shell, message(sentence))
     if (offer := restore_offer(shell.user_ns)) is not None:
         show(shell, offer)
+    audit = _client.settings.audit if _client is not None else None
+    if audit is not None and audit.notice:
+        from vibekit_jupyter.notebook.render import message
+
+        show(shell, message(audit.notice))
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import getpass
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,12 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
+from vibekit_jupyter.notebook.saving import save
+from vibekit_jupyter.notebook.setting_options import options, typed
 from vibekit_jupyter.notebook.show import help_text, show
-from vibekit_jupyter.settings.config import (
-    AGENTS,
-    EFFORTS,
-    MODES,
-    VENDORS,
-    bound,
-    seconds,
-)
-from vibekit_jupyter.settings.optional_fields import OPTIONAL_FIELDS, fields
+from vibekit_jupyter.notebook.traits import show_in_traits
+from vibekit_jupyter.settings.checks import check_model_name
+from vibekit_jupyter.settings.vendors import AGENTS, VENDORS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,9 +24,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vibekit_jupyter.settings.config import AgentName, Settings
+    from vibekit_jupyter.settings.live import LiveSettings
+    from vibekit_jupyter.settings.vendors import AgentName
 
-__all__ = ["CONFIG", "KEY", "VibekitConfigMagics"]
+__all__ = ["CONFIG", "KEY", "USAGE", "VibekitConfigMagics"]
 
 NAME = "%vibekit_config"
 
@@ -45,39 +41,17 @@ CONFIG = Command(
     NAME,
     "Show which model and which sandbox service are used, and why; or set them for this kernel.",
     (
-        argument("--agent", choices=AGENTS, help="who answers; also whose options these are"),
-        argument("--model", metavar="NAME", help="the model's name at the vendor"),
-        argument("--base-url", metavar="URL", help="where the vendor's protocol is spoken"),
-        argument("--mode", choices=MODES, help="ask: look and answer, change nothing"),
-        argument(
-            "--effort",
-            choices=(*EFFORTS, "default"),
-            help="how hard the model thinks; default leaves it to the model",
-        ),
-        argument(
-            "--silence",
-            type=float,
-            metavar="SECONDS",
-            help="how long a model service may say nothing before the run fails",
-        ),
-        argument(
-            "--max-output-tokens",
-            type=int,
-            metavar="N",
-            help="how long one answer may be; 0 leaves it to the vendor",
-        ),
-        argument(
-            "--without",
-            metavar="FIELDS",
-            help="optional fields that the model service refuses, with commas between: "
-            + ", ".join(OPTIONAL_FIELDS),
-        ),
-        argument("--environment", choices=("e2b", "local"), help="where sandboxes are"),
-        argument("--template", metavar="NAME", help="what E2B makes new sandboxes from"),
-        argument("--demo", choices=("on", "off"), help="let the demo model answer"),
+        *options(run=False),
+        argument("--sources", action="store_true", help="show every file that is looked at"),
+        argument("--save", action="store_true", help="keep what is set in your own file"),
     ),
-    usage="%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]",
-    epilog="An empty value ('') takes a model, URL, template or fields back.",
+    usage=(
+        "%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]"
+        "\n       %(prog)s usage [--days N]"
+    ),
+    epilog="--agent says also whose model, URL and fields the other options are. An empty value\n"
+    "('') takes a model, URL, template or fields back. What is set holds for this kernel; with\n"
+    "--save it is written to your own file of settings, but for keys.",
     refusal=_REFUSAL,
 )
 KEY = Command(
@@ -86,6 +60,16 @@ KEY = Command(
     (
         argument("--agent", choices=AGENTS, help="the agent whose vendor it is for"),
         argument("--e2b", action="store_true", help="it is for E2B"),
+    ),
+    refusal=_REFUSAL,
+)
+USAGE = Command(
+    f"{NAME} usage",
+    "Show what your runs took and cost, by day (UTC), model and project.",
+    (
+        argument(
+            "--days", type=int, default=30, metavar="N", help="how many, today among them (30)"
+        ),
     ),
     refusal=_REFUSAL,
 )
@@ -101,74 +85,86 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(f"{CONFIG.help()}\n{KEY.help()}")
+    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{USAGE.help()}")
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
-        command = CONFIG
-        if words[:1] == ["key"]:
-            command, words = KEY, words[1:]
-        options = command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
-        if options.help:
+        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        if command is not CONFIG:
+            words = words[1:]
+        chosen = command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
+        if chosen.help:
             show(self.shell, help_text(command.help()))
             return
         from vibekit_jupyter.notebook import get_client
-        from vibekit_jupyter.notebook.render import config_card
+        from vibekit_jupyter.notebook.render import config_card, message, usage_card
 
         client = get_client()
-        with plain_errors(debug=options.debug):
+        with plain_errors(debug=chosen.debug):
+            if command is USAGE:
+                costs = client.usage(chosen.days)
+                show(self.shell, usage_card(costs, client.budgets(), days=chosen.days))
+                return
+            layers = client.vibekit.layers
             if command is KEY:
-                settings = with_key(client.settings, options.agent, e2b=options.e2b)
+                layers.given = with_key(layers, chosen.agent, e2b=chosen.e2b)
             else:
-                settings = with_options(client.settings, options)
-            client.configure(settings)
+                layers.given = with_options(layers, chosen)
+            show_in_traits(self.shell, layers)
+            if command is CONFIG and chosen.sources:
+                show(self.shell, config_card(client.sources()))
+                return
             show(self.shell, config_card(client.configuration()))
+            if command is CONFIG and chosen.save:
+                show(self.shell, message(save(layers.given)))
 
 
-def with_options(settings: Settings, options: Namespace) -> Settings:
-    """Return the settings with what was typed.
+def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
+    """Return what is set in this kernel, with what was typed.
 
     Raises
     ------
     AgentNotInitializedError
         The URL is none.
     ConfigurationError
-        The silence or the bound is none, the name can be no model's, or there is no such field.
+        A value is none of its kind, or the policy does not allow it.
     """
-    from vibekit_jupyter.settings.choices import choose_agent, choose_model, with_model
+    from vibekit_jupyter.settings.choices import choose_agent, choose_model
 
-    changes: dict[str, Any] = {}
+    agent = options.agent or _agent(layers)
+    given = dict(layers.given)
+    changed = []
+    for name, value, is_taken_back in typed(options, agent):
+        if name.endswith(".model") and value is not None:
+            check_model_name(value)
+        changed.append(name)
+        given[name] = value
+        if is_taken_back:
+            del given[name]
+    if not changed:
+        return given
+    settings = layers.resolve(given=given).checked()
+    for name in changed:
+        settings.check(name, given.get(name))
+    if options.model:
+        settings.check("model", options.model)
     if options.agent:
-        changes["agent"] = options.agent
-    if options.mode:
-        changes["mode"] = options.mode
-    if options.effort:
-        changes["effort"] = None if options.effort == "default" else options.effort
-    if options.silence is not None:
-        changes["silence"] = seconds("silence", options.silence)
-    if options.max_output_tokens is not None:
-        changes["max_output_tokens"] = bound("max_output_tokens", options.max_output_tokens or None)
-    if options.environment:
-        changes["environment"] = options.environment
-    if options.template is not None:
-        changes["e2b"] = {**settings.e2b, "template": options.template or None}
-    if options.demo:
-        changes["demo"] = options.demo == "on"
-    settings = dataclasses.replace(settings, **changes)
-    agent = choose_agent(settings)
-    model = {"name": options.model, "base_url": options.base_url}
-    changes = {what: text or None for what, text in model.items() if text is not None}
-    if options.without is not None:
-        changes["without"] = fields(options.without)
-    if changes:
-        settings = with_model(settings, agent, **changes)
+        choose_agent(settings)
     if options.base_url:
-        choose_model(settings, agent)
-    return settings
+        choose_model(settings, agent, unlock=False)
+    return given
 
 
-def with_key(settings: Settings, agent: AgentName | None, *, e2b: bool) -> Settings:
-    """Return the settings with a key that the person is asked for.
+def _agent(layers: LiveSettings) -> AgentName:
+    """Return the agent in use, as far as that can be told."""
+    from vibekit_jupyter.settings.choices import automatic
+
+    settings = layers.resolve().settings
+    return next((name for name in AGENTS if name == settings.agent), None) or automatic(settings)
+
+
+def with_key(layers: LiveSettings, agent: AgentName | None, *, e2b: bool) -> Mapping[str, Any]:
+    """Return what is set in this kernel, with a key that the person is asked for.
 
     Raises
     ------
@@ -177,25 +173,21 @@ def with_key(settings: Settings, agent: AgentName | None, *, e2b: bool) -> Setti
     ConfigurationError
         The frontend cannot ask.
     """
-    from vibekit_jupyter.settings.choices import (
-        choose_agent,
-        choose_e2b,
-        choose_model,
-        with_model,
-    )
+    from vibekit_jupyter.settings.choices import choose_e2b, choose_model
 
     if agent and e2b:
         raise UsageError(f"{KEY.name}: --agent or --e2b, a key is for one of them")
-    agent = agent or choose_agent(settings)
-    if e2b:
-        key = _ask("E2B", "E2B_API_KEY")
-        settings = dataclasses.replace(settings, e2b={**settings.e2b, "api_key": key})
-        choose_e2b(settings)
-        return settings
+    agent = agent or _agent(layers)
     vendor = VENDORS[agent]
-    settings = with_model(settings, agent, api_key=_ask(vendor.title, vendor.key_variables[0]))
-    choose_model(settings, agent)
-    return settings
+    title, variable = ("E2B", "E2B_API_KEY") if e2b else (vendor.title, vendor.key_variables[0])
+    name = f"{'e2b' if e2b else agent}.api_key"
+    given = {**layers.given, name: _ask(title, variable)}
+    settings = layers.resolve(given=given).checked()
+    if e2b:
+        choose_e2b(settings)
+    else:
+        choose_model(settings, agent)
+    return given
 
 
 def _ask(title: str, variable: str) -> str:

@@ -21,15 +21,23 @@ __all__ = ["Extension"]
 
 
 class Extension:
-    """The hooks in one shell."""
+    """The hooks in one shell.
+
+    Attributes
+    ----------
+    refused
+        What is wrong in the shell's configuration of them, in a sentence each.
+    """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._cells = Cells(shell)
         self._ran = RanCells(shell)
         self._completion = Completion(shell)
+        asking = VibekitMagics(shell, self._cells, self._ran)
+        self.refused = asking.refused
         self._magics = (
-            VibekitMagics(shell, self._cells, self._ran),
+            asking,
             CodeMagics(shell, self._cells),
             SessionMagics(shell),
             FilesMagics(shell),

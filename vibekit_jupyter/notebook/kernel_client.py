@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     )
 
     from vibekit_jupyter.events import Event
-    from vibekit_jupyter.results import Result
+    from vibekit_jupyter.results import DayCosts, Result
+    from vibekit_jupyter.runs.spending import Budget
     from vibekit_jupyter.sessions.session import Session, Turn
     from vibekit_jupyter.settings.config import Settings
 
@@ -87,7 +88,7 @@ class _Bridge:
     @property
     def redactor(self) -> Redactor:
         """What takes the secrets of this moment out of texts."""
-        return Redactor(secrets_of(self.settings))
+        return Redactor(secrets_of(self.vibekit.layers.own))
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Have a function called, on any thread, whenever sessions may have changed."""
@@ -100,7 +101,7 @@ class _Bridge:
 
     @property
     def settings(self) -> Settings:
-        """What is set; environment variables come on top when it is used."""
+        """What holds for an operation that begins now, of all layers of settings."""
         return self.vibekit.settings
 
     def configure(self, settings: Settings) -> None:
@@ -110,6 +111,18 @@ class _Bridge:
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
         return self.vibekit.configuration()
+
+    def sources(self) -> Sequence[tuple[str, str, str]]:
+        """Return every file of settings that is looked at, as rows (whose, file, what)."""
+        return self.vibekit.sources()
+
+    def usage(self, days: int = 30) -> Sequence[DayCosts]:
+        """Return what one's runs took, by day (UTC), model and project. No request is sent."""
+        return self.vibekit.usage(days)
+
+    def budgets(self) -> Sequence[Budget]:
+        """Return the budgets that are set, with what is used of them. No request is sent."""
+        return self.vibekit.budgets()
 
     def history(self, session: str | None = None) -> Sequence[Turn]:
         """Return a session's turns, in order. No request is sent."""

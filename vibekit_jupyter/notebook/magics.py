@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
-    Magics,
     cell_magic,
     line_cell_magic,
     magics_class,
@@ -17,8 +16,9 @@ from vibekit_jupyter.notebook.arguments import Command, argument, documented, sp
 from vibekit_jupyter.notebook.askers import Askers, cell_name
 from vibekit_jupyter.notebook.data_options import variables_of
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
+from vibekit_jupyter.notebook.setting_options import of_run, options
 from vibekit_jupyter.notebook.show import help_text, show
-from vibekit_jupyter.settings.config import AGENTS, EFFORTS, MODES
+from vibekit_jupyter.notebook.traits import SettingTraits
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CELL", "LINE", "VibekitMagics"]
 
 _OPTIONS = (
-    argument("--agent", choices=AGENTS, help="who answers"),
-    argument("--model", metavar="NAME", help="the model's name at the vendor"),
-    argument("--mode", choices=MODES, help="ask: look and answer, change nothing"),
+    *options(run=True),
     argument(
         "--session",
         metavar="SESSION",
@@ -48,15 +46,6 @@ _OPTIONS = (
         help="where to work: the id, the name, or a unique beginning of one",
     ),
     argument("--fresh", action="store_true", help="without the conversation so far"),
-    argument("--effort", choices=EFFORTS, help="how hard the model thinks"),
-    argument("--max-steps", type=int, metavar="N", help="stop after so many answers of the model"),
-    argument("--max-tokens", type=int, metavar="N", help="stop after so many tokens, in and out"),
-    argument("--max-output-tokens", type=int, metavar="N", help="how long one answer may be"),
-    argument(
-        "--without",
-        metavar="FIELDS",
-        help="optional fields of requests that the model service refuses, with commas between",
-    ),
     argument(
         *("-i", "--in"),
         dest="inputs",
@@ -121,7 +110,7 @@ LINE = Command(
 
 
 @magics_class
-class VibekitMagics(Magics):
+class VibekitMagics(SettingTraits):
     """The magics that run the agent.
 
     Parameters
@@ -265,6 +254,13 @@ class VibekitMagics(Magics):
         *,
         owns_cell: bool = False,
     ) -> CellRun | RecordedRun:
+        from vibekit_jupyter.notebook import get_client
+
+        policy = get_client().settings.policy
+        if options.insert:
+            policy.check_use("insert", "That puts code into a new cell")
+        if options.private:
+            policy.check_use("private", "--private keeps a prompt out of the notebook")
         asker = self._askers.of(question.prompt)
         variables = variables_of(options, namespace)
         run = self._recorded(options, question.prompt, asker) or self._new(
@@ -295,7 +291,7 @@ class VibekitMagics(Magics):
         from vibekit_jupyter.notebook import get_client
         from vibekit_jupyter.notebook.recorded_run import RecordedRun, not_recorded, reruns
 
-        chosen = reruns()
+        chosen = reruns(get_client().settings.policy)
         if chosen == "always" or (options.outputs and chosen == "never"):
             return None  # what came back is not on record
         if options.outputs:
@@ -332,16 +328,9 @@ class VibekitMagics(Magics):
             question.prompt,
             run_display(self.shell, owns_cell=owns_cell, private=options.private),
             in_page=bool(cell_name(self.shell)),
-            agent=options.agent,
-            model=options.model,
-            mode=options.mode,
             session=options.session,
             fresh=options.fresh,
-            effort=options.effort,
-            max_steps=options.max_steps,
-            max_tokens=options.max_tokens,
-            max_output_tokens=options.max_output_tokens,
-            without=options.without,
+            **of_run(options),
             cell=asker.cell,
             sent=question.sent,
             schema_only=options.schema_only,

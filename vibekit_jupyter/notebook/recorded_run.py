@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.notebook.render import Transcript
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sessions.session import Turn
+    from vibekit_jupyter.settings.policy import Policy
 
 __all__ = ["RecordedRun", "Rerun", "not_recorded", "reruns"]
 
@@ -28,17 +29,21 @@ VARIABLE: Final = "VIBEKIT_RERUN"
 Rerun = Literal["always", "never", "only"]
 
 
-def reruns() -> Rerun:
+def reruns(policy: Policy) -> Rerun:
     """Return whether a prompt runs though a result of it is recorded: ``VIBEKIT_RERUN``.
 
-    With ``never`` it does not, with ``only`` no other prompt runs either.
+    With ``never`` it does not, with ``only`` no other prompt runs either. Where nothing is said
+    it is ``always``, or ``never`` where the policy turns ``rerun`` off.
 
     Raises
     ------
     ConfigurationError
-        It is something else.
+        It is something else, or the policy does not allow it.
     """
-    chosen = os.environ.get(VARIABLE, "").strip().lower() or "always"
+    chosen = os.environ.get(VARIABLE, "").strip().lower()
+    if chosen == "always":
+        policy.check_use("rerun", f"With {VARIABLE}=always what is recorded runs again")
+    chosen = chosen or ("always" if policy.allows("rerun") else "never")
     if chosen not in get_args(Rerun):
         raise ConfigurationError(
             f"{VARIABLE} is {chosen!r}.", hint="Set it to always, never or only, or unset it."

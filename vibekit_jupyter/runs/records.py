@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.events import (
@@ -18,6 +17,7 @@ from vibekit_jupyter.runs.lesson import find_in_lessons
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.sessions.asked import NOBODY
 from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings.places import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,10 +66,10 @@ class RunRecords:
         options = {"agent": asked, "model": model, "mode": mode or settings.mode}
         wanted = {option: value for option, value in options.items() if value}
         redacted = Redactor(secrets_of(settings)).text(prompt)
-        folder = _folder_of(book.notebook)
+        folder = folder_of(book.notebook)
         if (turn := find_in_lessons(folder, redacted, asker, **wanted)) is not None:
             return turn
-        service = choices.choose_e2b(settings)
+        service = choices.choose_e2b(settings, unlock=False)
         service_id = service.id if service else config.local_service_id()
         text = book.current if session is None else session
         place = self._last_session() if text is None else book.lookup(text, service_id)
@@ -114,12 +114,6 @@ class RunRecords:
     def _last_session(self) -> Session | None:
         book = self._workspace.book
         return book.registry.last_of_notebook(book.user, book.notebook)
-
-
-def _folder_of(notebook: str) -> Path:
-    """Return the folder that a notebook lies in: where its path is not told, the current one."""
-    folder = Path(notebook).parent
-    return folder if notebook and folder.is_absolute() and folder.is_dir() else Path.cwd()
 
 
 def events_of(turn: Turn) -> Sequence[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_agent
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
-from vibekit_jupyter.errors import ModelError, RunLimitError, VibeKitError
+from vibekit_jupyter.errors import AuditError, ModelError, RunLimitError, VibeKitError
 from vibekit_jupyter.events import (
     Event,
     Notice,
@@ -30,7 +30,7 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from vibekit_jupyter.results import CommandResult, Result, Usage
+from vibekit_jupyter.results import CommandResult, Result
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
 from vibekit_jupyter.runs.turn_record import TurnRecord
@@ -46,11 +46,12 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.results import Status
+    from vibekit_jupyter.runs.audit import Audit
     from vibekit_jupyter.runs.redact import Redactor
+    from vibekit_jupyter.runs.spending import Spending
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Session
-    from vibekit_jupyter.settings.prices import Price
 
 __all__ = ["Luggage", "Ready", "Run"]
 
@@ -92,8 +93,10 @@ class Run:
     redactor
         Knows the secrets. The model is asked with the prompt as it is; what is told, written
         down or raised is without them.
-    price
-        What the model's tokens cost, where that is known.
+    spending
+        What the run costs, and what it may cost.
+    audit
+        Writes it down for whoever runs the site.
     fresh
         Leave out what was said before.
     """
@@ -105,8 +108,9 @@ class Run:
         tell: Callable[[Event], None],
         redactor: Redactor,
         *,
+        spending: Spending,
+        audit: Audit,
         notebook: str = "",
-        price: Price | None = None,
         fresh: bool = False,
     ) -> None:
         self._prompt = started
@@ -117,7 +121,9 @@ class Run:
         self._run = new_run()
         self._tell = tell
         self._redactor = redactor
-        self._price = price
+        self._spending = spending
+        self._spending.keep = self._keep_spending
+        self._audit = audit
         self._clock = time.monotonic()
         self._events = MergedEvents()
         self._record: TurnRecord | None = None
@@ -125,7 +131,6 @@ class Run:
         self._words: list[str] = []
         self._commands: list[CommandResult] = []
         self._changes = Changes()
-        self._usage = Usage()
         self._steps = 0
         self._outputs: Mapping[str, Any] = {}
 
@@ -139,6 +144,7 @@ class Run:
             model=self._prompt.model,
             mode=self._prompt.mode,
             notebook=self._notebook,
+            user=self._spending.user,
             owner=own_mark(),
             run=self._run,
             fresh=int(bool(self._fresh)),
@@ -168,11 +174,14 @@ class Run:
         sentence = ""
         self._note(self._prompt)
         try:
+            self._audit.begin(self._run, self._session_id, self._say)
+            self._spending.before(0)
             ready = await prepare()
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
             with telling(self._note):
                 await self._turn(ready, limits or Limits(), effort=effort, luggage=luggage)
+            self._audit.end(self._result(status), None, self._say)
         except BaseException as raised:
             status = _status(raised)
             error = raised
@@ -183,6 +192,8 @@ class Run:
                 error.result = self._result(status)
                 error.message = self._redactor.text(error.message)
                 error.args = (error.message,)
+            with suppress(AuditError):  # the run did not take place as it was
+                self._audit.end(self._result(status), error, self._say)
             if status != "interrupted":
                 sentence = str(error) or type(error).__name__
             if error is raised:
@@ -194,10 +205,10 @@ class Run:
                     status,
                     self._session_id,
                     self._steps,
-                    self._usage,
+                    self._spending.usage,
                     self._elapsed(),
                     sentence,
-                    self._cost(),
+                    self._spending.cost,
                 )
             )
             self._finish_record(status, sentence)
@@ -239,6 +250,7 @@ class Run:
                 effort=effort,
                 changes=self._changes,
                 before_tools=before_tools,
+                meter=self._spending,
                 run=self._run,
                 place=around.text,
                 data=data,
@@ -264,7 +276,8 @@ class Run:
             self._record.finish(
                 status=status,
                 error=self._redactor.text(sentence),
-                usage=dataclasses.asdict(self._usage),
+                usage=dataclasses.asdict(self._spending.usage),
+                cost=self._spending.cost,
                 files=sorted(
                     change.path for change in self._changes.files if change.kind != "deleted"
                 ),
@@ -313,13 +326,17 @@ class Run:
                 if self._words and self._words[-1] != PARAGRAPH:
                     self._words.append(PARAGRAPH)
                 self._steps = event.step
-                self._usage += event.usage
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock
 
-    def _cost(self) -> float | None:
-        return None if self._price is None else self._price.cost(self._usage)
+    def _keep_spending(self) -> None:
+        """Write down at once what an answer cost: other runs count it, and a kernel may end."""
+        if self._number is not None:
+            spending = self._spending
+            self._registry.update_turn(
+                self._number, usage=dataclasses.asdict(spending.usage), cost=spending.cost
+            )
 
     def _result(self, status: Status) -> Result:
         last_command = self._commands[-1].command if self._commands else ""
@@ -333,10 +350,10 @@ class Run:
             status=status,
             commands=tuple(self._commands),
             files=self._redactor.value(tuple(self._changes.files)),
-            usage=self._usage,
+            usage=self._spending.usage,
             steps=self._steps,
             duration=self._elapsed(),
-            cost=self._cost(),
+            cost=self._spending.cost,
             outputs=self._outputs,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter import agents
@@ -37,7 +36,8 @@ class Connections:
             # An interrupt is heard meanwhile.
             await asyncio.to_thread(sdk.load)
             self._loaded = True
-        if (service := choose_e2b(settings)) is not None:
+        # In a thread, for it may have to run a program for the key.
+        if (service := await asyncio.to_thread(choose_e2b, settings)) is not None:
             return service
         async with self._starting:
             if self._local is None or not local_sandbox.is_current(self._local):
@@ -61,13 +61,11 @@ class Connections:
         if session_id is not None:
             self._sandboxes.pop(session_id, None)
 
-    async def vendor(self, settings: Settings, agent: AgentName, name: str | None) -> Vendor:
+    async def vendor(self, settings: Settings, agent: AgentName) -> Vendor:
         """Return the model service of an agent, its SDK imported in a thread."""
-        model = choose_model(settings, agent)
+        model = await asyncio.to_thread(choose_model, settings, agent)
         if model is None:
             model = await asyncio.to_thread(self._demo.model, agent)
-        elif name:
-            model = dataclasses.replace(model, name=name)
         if model not in self._vendors:
             self._vendors[model] = await asyncio.to_thread(agents.load, model)
         return self._vendors[model]

@@ -104,6 +104,12 @@ MIGRATIONS: Sequence[Migration] = (
         PRIMARY KEY (service, session)
     ) WITHOUT ROWID;
     """,
+    # Who asked, and what it cost in dollars, where that was known.
+    """
+    ALTER TABLE turn ADD COLUMN user TEXT NOT NULL DEFAULT '';
+    ALTER TABLE turn ADD COLUMN cost REAL;
+    CREATE INDEX turn_cost ON turn (started, model, user, cost);
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

@@ -237,15 +237,15 @@ def copy_turns(
     ).fetchall()
     columns = (
         "notebook, agent, model, mode, prompt, error, fresh, started, duration,"
-        " messages, tokens, usage, files"
+        " messages, tokens, usage, files, cost"
     )
     for row in rows:
         copy = database.execute(
-            f"INSERT INTO turn (service, session, {columns}, status, owner)"  # noqa: S608 - our own column names
-            f" SELECT ?, ?, {columns},"
+            f"INSERT INTO turn (service, session, {columns}, user, status, owner)"  # noqa: S608 - our own column names
+            f" SELECT ?, ?, {columns}, iif(user = '', ?, user),"
             " iif(status = 'running', 'interrupted', status), iif(status = 'running', '', owner)"
             " FROM turn WHERE id = ?",
-            (service_id, session_id, row["id"]),
+            (service_id, session_id, source.user, row["id"]),
         ).lastrowid
         database.execute(
             "INSERT INTO event SELECT ?, number, data FROM event WHERE turn = ?",

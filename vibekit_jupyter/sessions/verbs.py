@@ -21,7 +21,7 @@ from vibekit_jupyter.sessions.book import elsewhere
 from vibekit_jupyter.sessions.names import name_taken
 from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.settings import config
-from vibekit_jupyter.settings.checks import check_session_id
+from vibekit_jupyter.settings.checks import check_session_id, lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ class SessionVerbs:
             service="",
             project=config.label("a project's name", project or ""),
             internet=internet,
-            timeout=config.lifetime(timeout),
+            timeout=lifetime(timeout),
             template=template,
             setup=setup,
         )

@@ -25,6 +25,7 @@ from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.allowed import check_session, reaches_internet
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
@@ -32,9 +33,10 @@ from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
 from vibekit_jupyter.settings import choices, config
+from vibekit_jupyter.settings.live import LiveSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
@@ -56,14 +58,14 @@ class Workspace:
 
     Parameters
     ----------
-    settings
-        May be replaced at any time; the next operation uses the new ones.
+    given
+        What was set for this client, by the names of the settings' table.
     notebook, user, project
         What new sessions are filed under.
     """
 
-    def __init__(self, settings: Settings, *, notebook: str, user: str, project: str) -> None:
-        self.settings = settings
+    def __init__(self, given: Mapping[str, Any], *, notebook: str, user: str, project: str) -> None:
+        self.layers = LiveSettings(given, notebook)
         self.project = project
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
@@ -71,6 +73,11 @@ class Workspace:
         self._run = new_run()
         self._commanded: set[tuple[str, str]] = set()
         self._commands = 0
+
+    @property
+    def settings(self) -> Settings:
+        """What holds for an operation that begins now; see :class:`.LiveSettings`."""
+        return self.layers.current
 
     def check_initialized(self) -> str:
         """Return the id of the sandbox service in use, without a request.
@@ -80,12 +87,13 @@ class Workspace:
         AgentNotInitializedError
             Credentials are missing or wrong in form.
         """
-        choices.choose_model(self.settings, choices.choose_agent(self.settings))
+        settings = self.settings
+        choices.choose_model(settings, choices.choose_agent(settings), unlock=False)
         return self.service_id()
 
     def service_id(self) -> str:
         """Return the id of the sandbox service in use, whatever is said of models; no request."""
-        service = choices.choose_e2b(self.settings)
+        service = choices.choose_e2b(self.settings, unlock=False)
         return config.local_service_id() if service is None else service.id
 
     async def service(self) -> Service:
@@ -151,12 +159,13 @@ class Workspace:
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
     ) -> Session:
+        check_session(self.settings.policy, wanted)
         service = await self.service()
         book = self.book
         name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
         labels = {
             "name": name,
-            "project": wanted.project or self.project,
+            "project": wanted.project or self.project or self.settings.project,
             "user": book.user,
             "notebook": book.notebook,
             "agent": choices.choose_agent(self.settings),
@@ -167,8 +176,7 @@ class Workspace:
             service,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
-            # On this machine the internet is off unless asked for; far away it is the service's.
-            internet=wanted.internet or not service.is_local,
+            internet=reaches_internet(self.settings.policy, wanted, service),
             template=template,
         )
         self.connections.keep(sandbox)
@@ -220,6 +228,7 @@ class Workspace:
 
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
+        check_session(self.settings.policy, source)
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
@@ -227,7 +236,7 @@ class Workspace:
                 service,
                 source.id,
                 timeout=timeout,
-                internet=source.internet or not service.is_local,
+                internet=reaches_internet(self.settings.policy, source, service),
             )
         book = self.book
         copy = dataclasses.replace(

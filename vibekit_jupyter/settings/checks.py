@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
-from vibekit_jupyter.settings.config import DEMO_MODEL
+from vibekit_jupyter.settings.config import DEMO_MODEL, seconds
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings
@@ -16,10 +16,14 @@ __all__ = [
     "check_demo",
     "check_demo_model",
     "check_model_name",
+    "check_prompt",
     "check_session_id",
+    "lifetime",
 ]
 
 LONGEST_NAME = 300
+# Seconds: 30 days. No service is known to let a sandbox run for longer.
+LONGEST_LIFETIME = 2_592_000.0
 
 
 def check_session_id(session_id: object) -> None:
@@ -65,12 +69,31 @@ def check_model_name(name: object) -> None:
         )
 
 
-def check_confined(service: Service) -> None:
+def check_confined(service: Service, settings: Settings) -> None:
     """Raise where what a real model writes would run unconfined on this machine."""
-    if service.confinement == "none" and os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
+    if service.confinement != "none":
+        return
+    settings.policy.check_use("unconfined", "What a model writes would run unconfined here")
+    if os.environ.get("VIBEKIT_ALLOW_UNCONFINED") != "1":
         raise UnconfinedError(
             "What a model writes would run unconfined on this machine: "
             f"{service.confinement_reason}",
             hint="Use E2B (set E2B_API_KEY), or set VIBEKIT_ALLOW_UNCONFINED=1 where nothing can "
             "be lost, such as in a container that is thrown away.",
         )
+
+
+def check_prompt(prompt: object) -> None:
+    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
+
+
+def lifetime(value: Any) -> float | None:
+    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
+    given = seconds("timeout", value)
+    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
+        raise ConfigurationError(
+            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
+        )
+    return given

@@ -1,24 +1,21 @@
-"""Which model and which sandbox service are used, and why.
+"""Which model and which sandbox service are used, of what the layers say, and why.
 
-Order: what the constructor or a magic says, then the vendor's environment variables, then
-the parts that need no account (the demo model, the local sandbox server). An empty
-environment variable counts as unset.
+Without a vendor's key or URL it is what needs no account: the demo model, the local sandbox
+server. What the site's policy does not allow is an error here, for magics and for ``VibeKit``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
+from vibekit_jupyter.errors import AgentNotInitializedError
+from vibekit_jupyter.settings import keys
 from vibekit_jupyter.settings.checks import check_model_name
 from vibekit_jupyter.settings.config import (
     AGENTS,
-    DEMO_MODEL,
-    SILENCE,
     UNUSED_KEY,
     VENDORS,
     Model,
@@ -29,28 +26,45 @@ from vibekit_jupyter.settings.config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["choose_agent", "choose_e2b", "choose_model", "describe", "with_model"]
+__all__ = ["automatic", "choose_agent", "choose_e2b", "choose_model", "with_model"]
 
 
-def choose_agent(settings: Settings, environ: Mapping[str, str] = os.environ) -> AgentName:
-    """Return the agent to use when an operation names none."""
+def choose_agent(settings: Settings) -> AgentName:
+    """Return the agent to use when an operation names none.
+
+    Raises
+    ------
+    AgentNotInitializedError
+        None is named, or there is none of that name.
+    ConfigurationError
+        The policy does not allow it.
+    """
     if settings.agent is None:
         raise AgentNotInitializedError(
             "no agent was given.", hint='Use VibeKit(agent={"type": "codex"}) or "claude".'
         )
-    if settings.agent == "auto":
-        return next((name for name in AGENTS if _is_configured(settings, name, environ)), AGENTS[0])
-    return agent_name(settings.agent)
+    agent = automatic(settings) if settings.agent == "auto" else agent_name(settings.agent)
+    settings.check("agent", agent)
+    return agent
 
 
-def choose_model(
-    settings: Settings, agent: AgentName, environ: Mapping[str, str] = os.environ
-) -> Model | None:
+def automatic(settings: Settings) -> AgentName:
+    """Return the agent where nobody chose one: the first that is allowed and configured."""
+    allowed = [name for name in AGENTS if settings.policy.has("agent", name)] or AGENTS
+    return next((name for name in allowed if _is_configured(settings, name)), allowed[0])
+
+
+def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -> Model | None:
     """Return the model service to ask, or None for the demo model.
+
+    Parameters
+    ----------
+    unlock
+        Read the key's file, or run the program that prints it. Without, such a key is empty.
 
     Raises
     ------
@@ -58,48 +72,61 @@ def choose_model(
         This agent's vendor is not configured while the other one is, or a credential or URL
         is empty or malformed.
     ConfigurationError
-        The model's name can be none.
+        The model's name can be none, the policy does not allow it, or a key cannot be read.
     """
-    if settings.demo or not any(_is_configured(settings, name, environ) for name in AGENTS):
+    if settings.demo or not any(_is_configured(settings, name) for name in AGENTS):
+        settings.policy.check_use("demo", "The demo model would answer")
         return None
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
     if own.name:
         check_model_name(own.name)
-    url_source = "as set" if own.base_url is not None else f"from {vendor.url_variable}"
-    url = own.base_url if own.base_url is not None else environ.get(vendor.url_variable) or None
-    variable = next((name for name in vendor.key_variables if environ.get(name)), None)
-    key = own.api_key
-    if key is None and variable:
-        key = environ[variable]
-    if key is None and url is None:
+    name = own.name or vendor.default_model
+    settings.check(f"{agent}.model", name)
+    settings.policy.check("model", name, settings.origin(f"{agent}.model"))
+    if not own.names_a_service:
         raise AgentNotInitializedError(
             f"there is no key for {vendor.title}, which {agent} needs.",
             hint=f"Set {vendor.key_variables[0]}, or use the other agent.",
         )
-    if key is not None:
-        _check_key(key, vendor.title, "as set" if own.api_key is not None else f"from {variable}")
-    if url is not None:
-        _check_url(url, vendor.title, url_source)
-        if agent == "claude":  # its SDK adds /v1 itself
-            parts = urlsplit(url)
-            path = parts.path.rstrip("/").removesuffix("/v1")
-            url = urlunsplit(parts._replace(path=path))
-    if own.api_key is not None:
-        source = "with the key that was set"
-    elif key is not None:
-        source = f"with the key from {variable}"
-    else:
-        source = "without a key"
+    if own.base_url is not None:
+        _check_url(own.base_url, vendor.title, settings.origin(f"{agent}.base_url"))
+    settings.check(f"{agent}.base_url", own.base_url or vendor.default_url)
+    key, source = _key(settings, agent, vars(own), unlock=unlock)
+    if key is not None and (key or unlock or own.api_key is not None):
+        _check_key(key, vendor.title, source)
+    url = own.base_url
+    if url is not None and agent == "claude":  # its SDK adds /v1 itself
+        parts = urlsplit(url)
+        path = parts.path.rstrip("/").removesuffix("/v1")
+        url = urlunsplit(parts._replace(path=path))
+    reason = "without a key" if key is None else f"with the key {source}"
     return Model(
         agent=agent,
-        name=own.name or vendor.default_model,
+        name=name,
         base_url=url or vendor.default_url,
-        api_key=key or UNUSED_KEY,
-        source=source if url is None else f"{source}, at the URL {url_source}",
-        bearer=own.api_key is None and variable == "ANTHROPIC_AUTH_TOKEN",
+        api_key=UNUSED_KEY if key is None else key,
+        source=reason
+        if url is None
+        else f"{reason}, at the URL {settings.origin(f'{agent}.base_url')}",
+        bearer=settings.origin(f"{agent}.api_key") == "from ANTHROPIC_AUTH_TOKEN",
         without=own.without,
     )
+
+
+def _key(
+    settings: Settings, group: str, own: Mapping[str, Any], *, unlock: bool
+) -> tuple[Any, str]:
+    """Return a key and where it is from, as the end of a sentence; None where there is none."""
+    if (key := own.get("api_key")) is not None:
+        return key, settings.origin(f"{group}.api_key")
+    if path := own.get("key_file"):
+        key = keys.from_file(f"{group}.key_file", path) if unlock else ""
+        return key, f"from {path} ({settings.origin(f'{group}.key_file')})"
+    if argv := own.get("key_command"):
+        key = keys.from_command(f"{group}.key_command", argv) if unlock else ""
+        return key, f"from {argv[0]} ({settings.origin(f'{group}.key_command')})"
+    return None, ""
 
 
 def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
@@ -116,98 +143,75 @@ def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings
     return dataclasses.replace(settings, models={**settings.models, agent: model})
 
 
-def choose_e2b(settings: Settings, environ: Mapping[str, str] = os.environ) -> Service | None:
+def choose_e2b(settings: Settings, *, unlock: bool = True) -> Service | None:
     """Return the E2B service to use, or None for the local sandbox server.
+
+    Parameters
+    ----------
+    unlock
+        Read the key's file, or run the program that prints it. Without, such a key is empty.
 
     Raises
     ------
     AgentNotInitializedError
         E2B was asked for, and its key is missing, empty or malformed.
+    ConfigurationError
+        The policy does not allow it, or a key cannot be read.
     """
     given = settings.e2b
-    key = given.get("api_key", environ.get("E2B_API_KEY") or None)
-    if settings.environment == "local" or (settings.environment is None and key is None):
+    has_key = any(given.get(name) is not None for name in ("api_key", "key_file", "key_command"))
+    if _environment(settings, has_key=has_key) == "local":
         return None
-    if key is None:
+    if not has_key:
         raise AgentNotInitializedError(
             "there is no key for E2B.",
             hint="Set E2B_API_KEY, or use the local sandbox: %vibekit_config --environment local",
         )
-    source = "as set" if "api_key" in given else "from E2B_API_KEY"
-    _check_key(key, "E2B", source)
-    options = {
-        name: given.get(name) or environ.get(f"E2B_{name.upper()}") or None
-        for name in ("api_url", "sandbox_url", "domain")
-    }
+    for name in ("domain", "api_url", "sandbox_url", "template"):
+        if given.get(name):
+            settings.check(f"e2b.{name}", given[name])
     for name in ("api_url", "sandbox_url"):
-        if url := options[name]:
-            _check_url(url, "E2B", f"{name} as set")
-    domain = options["domain"] or "e2b.app"
-    api_url = options["api_url"] or f"https://api.{domain}"
+        if url := given.get(name):
+            _check_url(url, "E2B", f"e2b.{name} {settings.origin(f'e2b.{name}')}")
+    domain = given.get("domain") or "e2b.app"
+    api_url = given.get("api_url") or f"https://api.{domain}"
+    if not given.get("api_url"):
+        settings.check("e2b.domain", domain)
+        settings.check("e2b.api_url", api_url)
+    key, source = _key(settings, "e2b", given, unlock=unlock)
+    if key or unlock or given.get("api_key") is not None:
+        _check_key(key, "E2B", source)
     return Service(
         id=service_id(api_url),
-        title="E2B" if domain == "e2b.app" and not options["api_url"] else urlsplit(api_url).netloc,
+        title="E2B"
+        if domain == "e2b.app" and not given.get("api_url")
+        else urlsplit(api_url).netloc.rpartition("@")[2],
         api_key=key,
         api_url=api_url,
-        sandbox_url=options["sandbox_url"],
-        domain=options["domain"],
-        template=given.get("template") or environ.get("E2B_TEMPLATE") or None,
+        sandbox_url=given.get("sandbox_url") or None,
+        domain=given.get("domain") or None,
+        template=given.get("template") or None,
         request_timeout=float(given.get("request_timeout", Service.request_timeout)),
         source=f"with the key {source}",
         key_mark=hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12],
     )
 
 
-def describe(
-    settings: Settings, environ: Mapping[str, str] = os.environ
-) -> Sequence[tuple[str, str, str]]:
-    """Return what is used and why, as rows (what, value, reason), without keys or requests."""
-    rows: list[tuple[str, str, str]] = []
-    try:
-        agent = choose_agent(settings, environ)
-        rows.append(("agent", agent, "as set" if settings.agent == agent else "by default"))
-        model = choose_model(settings, agent, environ)
-        if model is None:
-            reason = "as set" if settings.demo else "as neither OpenAI nor Anthropic is configured"
-            rows.append(("model", DEMO_MODEL, reason))
-        else:
-            rows.append(("model", model.name, model.source))
-            rows.append(("model service", model.base_url, ""))
-            if model.without:
-                rows.append(("left out of requests", ", ".join(model.without), "as set"))
-    except VibeKitError as error:
-        rows.append(("model", "not usable", str(error)))
-    rows.append(("mode", settings.mode, ""))
-    if settings.effort is not None:
-        rows.append(("effort", settings.effort, "as set"))
-    rows.append(("a run's bound", _bound(settings), ""))
-    if settings.max_output_tokens is not None:
-        rows.append(("an answer's bound", f"{settings.max_output_tokens} tokens", "as set"))
-    if settings.silence != SILENCE:
-        rows.append(("a model's silence", f"{settings.silence:g} s at most", "as set"))
-    try:
-        service = choose_e2b(settings, environ)
-        if service is None:
-            reason = "as set" if settings.environment == "local" else "as no E2B key is set"
-            rows.append(("sandboxes", "local sandbox", reason))
-        else:
-            rows.append(("sandboxes", f"{service.title} ({service.api_url})", service.source))
-    except VibeKitError as error:
-        rows.append(("sandboxes", "not usable", str(error)))
-    return rows
+def _environment(settings: Settings, *, has_key: bool) -> str:
+    """Return where sandboxes are: as set, else by whether there is a key for E2B."""
+    if settings.environment is not None:
+        settings.check("environment", settings.environment)
+        return settings.environment
+    if has_key:
+        origins = map(settings.origins.get, ("e2b.api_key", "e2b.key_file", "e2b.key_command"))
+        origin = next(filter(None, origins), "")
+        settings.policy.check("environment", "e2b", f"for there is a key {origin}")
+        return "e2b"
+    return "local" if settings.policy.has("environment", "local") else "e2b"
 
 
-def _bound(settings: Settings) -> str:
-    tokens = f", {settings.max_tokens} tokens" if settings.max_tokens is not None else ""
-    return f"{settings.max_steps} steps{tokens}"
-
-
-def _is_configured(settings: Settings, agent: AgentName, environ: Mapping[str, str]) -> bool:
-    vendor = VENDORS[agent]
-    own = settings.models.get(agent, ModelSettings())
-    return own.names_a_service or any(
-        environ.get(name) for name in (*vendor.key_variables, vendor.url_variable)
-    )
+def _is_configured(settings: Settings, agent: AgentName) -> bool:
+    return settings.models.get(agent, ModelSettings()).names_a_service
 
 
 def _check_key(key: object, title: str, source: str) -> None:
@@ -222,7 +226,7 @@ def _check_key(key: object, title: str, source: str) -> None:
 
 def _check_url(url: object, title: str, source: str) -> None:
     parts = None
-    if isinstance(url, str) and all("!" <= char <= "~" for char in url):
+    if isinstance(url, str) and all("!" <= char <= "~" and char != "\\" for char in url):
         try:
             parts = urlsplit(url)
             _ = parts.port  # raises for a port that is no number

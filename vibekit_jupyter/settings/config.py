@@ -5,16 +5,21 @@ Which of them is used, and why, is decided in ``choices``.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
+import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings.audit import AuditSettings
 from vibekit_jupyter.settings.home import host_name
-from vibekit_jupyter.settings.optional_fields import fields
+from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
+from vibekit_jupyter.settings.policy import NO_POLICY, Policy
+from vibekit_jupyter.settings.table import TABLE, given
+from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, VENDORS, AgentName, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AGENTS",
@@ -22,6 +27,8 @@ __all__ = [
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
+    "UNUSED_KEY",
+    "VENDORS",
     "AgentName",
     "Mode",
     "Model",
@@ -30,59 +37,23 @@ __all__ = [
     "Settings",
     "agent_name",
     "bound",
-    "check_prompt",
     "effort_name",
     "is_loopback",
     "label",
-    "lifetime",
     "local_service_id",
     "mode_name",
     "read_settings",
     "seconds",
     "service_id",
+    "settings_of",
 ]
 
-AgentName = Literal["codex", "claude"]
-Mode = Literal["code", "ask"]
-AGENTS: tuple[AgentName, ...] = get_args(AgentName)
-MODES: tuple[Mode, ...] = get_args(Mode)
-# The words for it that both vendors have.
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
-MAX_STEPS = 50
-SILENCE = 600.0
-# Seconds: 30 days. No service is known to let a sandbox run for longer.
-LONGEST_LIFETIME = 2_592_000.0
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """What one vendor calls its settings, and which model it is asked for by default."""
-
-    title: str
-    key_variables: tuple[str, ...]
-    url_variable: str
-    default_url: str
-    default_model: str
-
-
-VENDORS: dict[AgentName, Vendor] = {
-    "codex": Vendor(
-        "OpenAI",
-        ("OPENAI_API_KEY",),
-        "OPENAI_BASE_URL",
-        "https://api.openai.com/v1",
-        "gpt-6-astra",
-    ),
-    "claude": Vendor(
-        "Anthropic",
-        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
-        "ANTHROPIC_BASE_URL",
-        "https://api.anthropic.com",
-        "claude-opus-5-5",
-    ),
-}
+MAX_STEPS: int = TABLE["max_steps"].default
+SILENCE: float = TABLE["silence"].default
 
 DEMO_MODEL = "demo"
+# Where a value comes from that nobody set.
+BUILT_IN = "built in"
 # What the id of a machine's own sandbox service begins with; the machine's name follows.
 LOCAL_PREFIX = "local@"
 
@@ -127,6 +98,15 @@ class Model:
     def is_local(self) -> bool:
         """Whether the service is on this machine; proxies are bypassed then."""
         return is_loopback(self.base_url)
+
+    @property
+    def other_host(self) -> str:
+        """The host that is asked, where it is not the vendor's own; empty where it is."""
+        host, vendor = (
+            urlsplit(url).netloc.rpartition("@")[2].lower()
+            for url in (self.base_url, VENDORS[self.agent].default_url)
+        )
+        return "" if host == vendor else host
 
 
 @dataclass(frozen=True)
@@ -184,16 +164,19 @@ class ModelSettings:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     without: tuple[str, ...] = ()
+    key_file: str | None = None
+    key_command: tuple[str, ...] | None = None
 
     @property
     def names_a_service(self) -> bool:
         """Whether it says where to go or with which key, even if wrongly."""
-        return self.base_url is not None or self.api_key is not None
+        said = (self.base_url, self.api_key, self.key_file, self.key_command)
+        return any(each is not None for each in said)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person set, by constructor or by magic. Keys are kept in memory only.
+    """What holds for an operation, of all layers. Keys are kept in memory only.
 
     Attributes
     ----------
@@ -211,15 +194,30 @@ class Settings:
         None is no bound of tokens.
     max_output_tokens
         Where an answer stops; None leaves it to the vendor.
+    max_cost
+        Where a run stops, in dollars; None is no bound.
+    prices
+        The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
+    budget_day, budget_month
+        What a user's runs may cost in a day and in a month (UTC), in dollars.
+    audit
+        Where runs are written down for whoever runs the site.
     silence
         Seconds without a word of the model service after which a run fails.
     environment
         ``e2b`` or ``local``; None decides by ``E2B_API_KEY``.
     e2b
-        ``api_key``, ``domain``, ``api_url``, ``sandbox_url``, ``template`` and
-        ``request_timeout`` (seconds), where set.
+        What the table has in ``e2b``, where set.
     demo
         The demo model was asked for.
+    project
+        What new sessions are filed under.
+    origins
+        Where each value comes from, as the end of a sentence: ``from OPENAI_BASE_URL``.
+    policy
+        What the site's files allow.
+    notes
+        What the person should know of it: numbers that were lowered, files to look after.
     """
 
     agent: str | None = None
@@ -229,21 +227,34 @@ class Settings:
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None
     max_output_tokens: int | None = None
+    max_cost: float | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    budget_day: float | None = None
+    budget_month: float | None = None
+    audit: AuditSettings | None = None
     silence: float = SILENCE
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
+    project: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    policy: Policy = field(default=NO_POLICY, repr=False, compare=False)
+    notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def origin(self, name: str) -> str:
+        """Return where a value comes from, as the end of a sentence."""
+        return self.origins.get(name, BUILT_IN)
+
+    def check(self, name: str, value: Any = None) -> None:
+        """Raise ``ConfigurationError`` where the policy does not allow a value that is used."""
+        self.policy.check(name, value, self.origin(name))
 
 
-# What the mappings of the constructor may hold (seed: Configuration requirements).
-BOUNDS = ("max_steps", "max_tokens", "max_output_tokens")
-AGENT_KEYS = ("type", "model", "mode", "effort", *BOUNDS, "silence")
-MODEL_KEYS = ("api_key", "base_url", "name", "without")
-E2B_KEYS = ("api_key", "domain", "api_url", "sandbox_url", "template", "request_timeout")
+_FIELDS = {each.name for each in dataclasses.fields(Settings)}
 
 
 def read_settings(agent: Any = None, environment: Any = None) -> Settings:
-    """Read the constructor's mappings.
+    """Read the constructor's mappings, without what the other layers say.
 
     Raises
     ------
@@ -251,99 +262,39 @@ def read_settings(agent: Any = None, environment: Any = None) -> Settings:
         A key or a value that is not known. (Missing or malformed credentials are not looked
         at here: using them raises ``AgentNotInitializedError``.)
     """
-    if isinstance(agent, str):
-        agent = {"type": agent}
-    agent = _mapping("agent", agent, AGENT_KEYS)
-    model = agent.get("model")
-    model = _mapping(
-        "agent['model']", {"name": model} if isinstance(model, str) else model, MODEL_KEYS
-    )
-    environment = _mapping("environment", environment, ("e2b", "local"))
-    if len(environment) > 1:
-        raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
-    kind = next(iter(environment), None)
-    e2b = _mapping("environment['e2b']", environment.get("e2b"), E2B_KEYS)
-    seconds("request_timeout", e2b.get("request_timeout"))
-    _mapping("environment['local']", environment.get("local"), ())
-    settings = ModelSettings(
-        model.get("name"),
-        model.get("base_url"),
-        model.get("api_key"),
-        fields(model.get("without") or ()),
-    )
+    return settings_of(given(agent, environment))
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Return settings of values by the table's names; what is not named is as by default."""
+    tops = {name: value for name, value in values.items() if name in _FIELDS}
+    models = {
+        agent: ModelSettings(**_model_fields(agent, values))
+        for agent in AGENTS
+        if any(name.startswith(f"{agent}.") for name in values)
+    }
+    budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
+    audit = _of_group("audit", values)
     return Settings(
-        agent=agent.get("type"),
-        # An unknown agent has no model settings; using it says that it is unknown.
-        models={name: settings for name in AGENTS if name == agent.get("type")},
-        mode=mode_name(agent.get("mode") or "code"),
-        effort=effort_name(agent.get("effort")),
-        max_steps=bound("max_steps", agent.get("max_steps")) or MAX_STEPS,
-        max_tokens=bound("max_tokens", agent.get("max_tokens")),
-        max_output_tokens=bound("max_output_tokens", agent.get("max_output_tokens")),
-        silence=seconds("silence", agent.get("silence")) or SILENCE,
-        environment=cast("Literal['e2b', 'local'] | None", kind),
-        e2b={key: value for key, value in e2b.items() if value is not None},
+        **tops,
+        **budgets,
+        models=models,
+        e2b=_of_group("e2b", values),
+        audit=AuditSettings(**audit) if audit else None,
     )
 
 
-def _mapping(what: str, value: Any, keys: Iterable[str]) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{what} is {type(value).__name__}, not a mapping.")
-    for key in value:
-        if key not in keys:
-            raise ConfigurationError(f"{what} has no {key!r}.", hint=_known(str(key), keys))
-    return value
+def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.partition(".")[2]: value
+        for name, value in values.items()
+        if name.startswith(f"{group}.")
+    }
 
 
-def _known(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), list(words), n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words) or 'nothing'}."
-
-
-def mode_name(text: str) -> Mode:
-    """Return the mode of this name, or raise ``ConfigurationError``."""
-    if text not in MODES:
-        raise ConfigurationError(f"There is no mode {text!r}.", hint=_known(str(text), MODES))
-    return text
-
-
-def effort_name(text: str | None) -> str | None:
-    """Return the effort of this name (None is the model's own), or raise ``ConfigurationError``."""
-    if text is not None and text not in EFFORTS:
-        raise ConfigurationError(f"There is no effort {text!r}.", hint=_known(str(text), EFFORTS))
-    return text
-
-
-def bound(name: str, value: Any) -> int | None:
-    """Return a bound of runs, or raise ``ConfigurationError``; None is not set."""
-    if value is not None and (type(value) is not int or value < 1):
-        raise ConfigurationError(
-            f"{name} is {value!r}.", hint="It is a whole number of 1 and more."
-        )
-    return value
-
-
-def seconds(name: str, value: Any) -> float | None:
-    """Return a time, or raise ``ConfigurationError``; None is not set."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
-        raise ConfigurationError(
-            f"{name} is {value!r}.", hint="It is in seconds, and more than none."
-        )
-    return float(value)
-
-
-def lifetime(value: Any) -> float | None:
-    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
-    given = seconds("timeout", value)
-    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
-        raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
-        )
-    return given
+def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    own = _of_group(agent, values)
+    return {("name" if key == "model" else key): value for key, value in own.items()}
 
 
 def label(what: str, text: object) -> str:
@@ -357,21 +308,6 @@ def label(what: str, text: object) -> str:
         f"{str(text)[:40]!a} cannot be {what}.",
         hint="A name has up to 100 printable characters, and no space at its ends.",
     )
-
-
-def check_prompt(prompt: object) -> None:
-    """Raise ``ConfigurationError`` for what is no text, or an empty one."""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
-
-
-def agent_name(text: str) -> AgentName:
-    """Return the agent of this name, or raise ``AgentNotInitializedError``."""
-    if text not in AGENTS:
-        raise AgentNotInitializedError(
-            f"there is no agent {str(text)[:40]!r}.", hint=_known(str(text), AGENTS)
-        )
-    return text
 
 
 def service_id(api_url: str) -> str:

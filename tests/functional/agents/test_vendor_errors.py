@@ -20,7 +20,9 @@ from tests.support.model_server import (
     Stall,
 )
 from tests.support.raw_server import RawServer, response
+from tests.support.replies import over_budget
 from vibekit_jupyter import agents, errors
+from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.settings.config import AGENTS, AgentName, Model
 
@@ -141,6 +143,59 @@ async def test_a_refusal_that_passes_is_retried_before_anything_was_shown(
     with ModelServer([HttpError.rate_limited(), HttpError.broken(), Answer("ok")]) as server:
         answer = await answer_once(server, agent)
         assert answer.message.text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words", "quoted"),
+    [
+        (over_budget(), "budget at the model service", "Current cost: 10.51, Max budget: 10.0"),
+        (over_budget(400), "budget at the model service", "Budget has been exceeded!"),
+        (
+            over_budget(429, "Your allowance is used up. Please contact the AI team."),
+            "budget at the model service",
+            "Please contact the AI team.",
+        ),
+        (
+            over_budget(400, "ExceededBudget: User=ada over budget. Spend=2.0, Budget=1.0", None),
+            "budget at the model service",
+            "Spend=2.0",
+        ),
+        (
+            over_budget(400, "Budget has been exceeded! Received Model Group=r1-reasoning", None),
+            "budget at the model service",
+            "Model Group=r1-reasoning",
+        ),
+        (
+            over_budget(429, "No deployments available - crossed budget: 0.36 >= 1d", None),
+            "budget at the model service",
+            "0.36 >= 1d",
+        ),
+        (HttpError.quota_used_up(), "no credit left (429)", "check your plan and billing details"),
+        (HttpError.no_credit(), "no credit left (400)", "go to Plans & Billing"),
+        (
+            HttpError(400, "You have reached your specified API usage limits."),
+            "no credit left (400)",
+            "specified API usage limits",
+        ),
+        (
+            Disturbed(HELLO, ErrorEvent(3, "Budget has been exceeded!", "budget_exceeded")),
+            "budget at the model service",
+            "Budget has been exceeded!",
+        ),
+    ],
+)
+async def test_a_budget_that_is_used_up_is_told_as_that_and_asked_once(
+    agent: AgentName, reply: Reply, words: str, quoted: str
+) -> None:
+    told: list[object] = []
+    with ModelServer([reply] * 3) as server, telling(told.append):
+        with pytest.raises(errors.ModelRateLimitError) as caught:
+            await answer_once(server, agent)
+        assert len(server.requests) == 1
+    assert words in str(caught.value)
+    assert quoted in str(caught.value)
+    assert "a little later" not in str(caught.value)
+    assert told == []  # no retry is announced either
 
 
 async def test_nothing_is_asked_twice_once_an_answer_began(agent: AgentName) -> None:

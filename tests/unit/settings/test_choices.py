@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
-from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model, describe
-from vibekit_jupyter.settings.config import read_settings, service_id
+from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
+from vibekit_jupyter.settings.config import Settings, read_settings, service_id
+from vibekit_jupyter.settings.described import describe
+from vibekit_jupyter.settings.layers import Resolution, resolve
+from vibekit_jupyter.settings.table import given
 
 NOTHING: dict[str, str] = {}
 
 
+def resolved(
+    agent: object = None, environment: object = None, environ: dict[str, str] = NOTHING
+) -> Resolution:
+    return resolve(given(agent, environment), environ=environ)
+
+
+def settings_of(
+    agent: object = None, environment: object = None, environ: dict[str, str] = NOTHING
+) -> Settings:
+    return resolved(agent, environment, environ).checked()
+
+
 def test_nothing_configured_means_the_demo_model_and_the_local_sandbox() -> None:
-    settings = read_settings({"type": "auto"})
-    assert choose_agent(settings, NOTHING) == "codex"
-    assert choose_model(settings, "codex", NOTHING) is None
-    assert choose_e2b(settings, NOTHING) is None
+    settings = settings_of({"type": "auto"})
+    assert choose_agent(settings) == "codex"
+    assert choose_model(settings, "codex") is None
+    assert choose_e2b(settings) is None
 
 
 def test_without_an_agent_it_is_not_initialized() -> None:
     with pytest.raises(AgentNotInitializedError, match=r"^Agent not initialized: no agent"):
-        choose_agent(read_settings(), NOTHING)
+        choose_agent(settings_of())
 
 
 def test_an_unknown_agent_is_not_initialized_and_the_near_one_is_named() -> None:
     with pytest.raises(AgentNotInitializedError, match=r"no agent 'claud'.*'claude'"):
-        choose_agent(read_settings({"type": "claud"}), NOTHING)
+        choose_agent(settings_of({"type": "claud"}))
 
 
 @pytest.mark.parametrize(
@@ -41,74 +56,73 @@ def test_an_unknown_agent_is_not_initialized_and_the_near_one_is_named() -> None
     ],
 )
 def test_auto_is_the_agent_that_is_configured(environ: dict[str, str], agent: str) -> None:
-    assert choose_agent(read_settings({"type": "auto"}), environ) == agent
+    assert choose_agent(settings_of({"type": "auto"}, environ=environ)) == agent
 
 
 def test_the_other_agent_than_the_one_configured_is_not_initialized() -> None:
-    settings = read_settings({"type": "codex"})
+    settings = settings_of({"type": "codex"}, environ={"OPENAI_API_KEY": "sk-1"})
     with pytest.raises(AgentNotInitializedError, match=r"Anthropic.*ANTHROPIC_API_KEY"):
-        choose_model(settings, "claude", {"OPENAI_API_KEY": "sk-1"})
+        choose_model(settings, "claude")
 
 
 def test_an_argument_wins_over_the_environment() -> None:
-    settings = read_settings({"type": "codex", "model": {"api_key": "mine", "name": "small"}})
-    model = choose_model(settings, "codex", {"OPENAI_API_KEY": "theirs"})
+    mine = {"type": "codex", "model": {"api_key": "mine", "name": "small"}}
+    model = choose_model(settings_of(mine, environ={"OPENAI_API_KEY": "theirs"}), "codex")
     assert model is not None
     assert (model.api_key, model.name) == ("mine", "small")
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
     environ = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "E2B_API_KEY": "", "E2B_API_URL": ""}
-    settings = read_settings({"type": "codex"})
-    assert choose_model(settings, "codex", environ) is None
-    assert choose_e2b(settings, environ) is None
+    settings = settings_of({"type": "codex"}, environ=environ)
+    assert choose_model(settings, "codex") is None
+    assert choose_e2b(settings) is None
 
 
 @pytest.mark.parametrize("key", ["", " ", "sk 1", "sk-1\n", "sk-ключ", "\x00", 7])
 def test_a_malformed_key_is_not_initialized_and_is_not_shown(key: object) -> None:
-    settings = read_settings({"type": "codex", "model": {"api_key": key}})
+    settings = settings_of({"type": "codex", "model": {"api_key": key}})
     with pytest.raises(AgentNotInitializedError, match="the key for OpenAI") as caught:
-        choose_model(settings, "codex", NOTHING)
+        choose_model(settings, "codex")
     assert not str(key).strip() or str(key) not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["", "localhost", "ftp://x", "http://", "http://a b", "http://x:y"])
 def test_a_malformed_url_is_not_initialized(url: str) -> None:
-    settings = read_settings({"type": "codex", "model": {"base_url": url}})
+    settings = settings_of({"type": "codex", "model": {"base_url": url}})
     with pytest.raises(AgentNotInitializedError, match="not an http"):
-        choose_model(settings, "codex", NOTHING)
+        choose_model(settings, "codex")
 
 
 def test_a_local_model_server_needs_no_key() -> None:
-    settings = read_settings(
+    settings = settings_of(
         {"type": "codex", "model": {"base_url": "http://localhost:11434/v1", "name": "qwen"}}
     )
-    model = choose_model(settings, "codex", NOTHING)
+    model = choose_model(settings, "codex")
     assert model is not None
     assert model.is_local
     assert model.api_key
 
 
 def test_claude_takes_a_url_with_or_without_v1() -> None:
-    settings = read_settings({"type": "claude", "model": {"base_url": "http://localhost:1/v1/"}})
-    model = choose_model(settings, "claude", NOTHING)
+    settings = settings_of({"type": "claude", "model": {"base_url": "http://localhost:1/v1/"}})
+    model = choose_model(settings, "claude")
     assert model is not None
     assert model.base_url == "http://localhost:1"
 
 
 def test_e2b_without_its_key_is_not_initialized() -> None:
     with pytest.raises(AgentNotInitializedError, match="no key for E2B"):
-        choose_e2b(read_settings("codex", {"e2b": {}}), NOTHING)
+        choose_e2b(settings_of("codex", {"e2b": {}}))
 
 
 def test_local_wins_over_an_e2b_key_in_the_environment() -> None:
-    assert choose_e2b(read_settings("codex", {"local": {}}), {"E2B_API_KEY": "e2b_1"}) is None
+    assert choose_e2b(settings_of("codex", {"local": {}}, {"E2B_API_KEY": "e2b_1"})) is None
 
 
 def test_a_new_key_is_no_new_place_and_leaves_its_mark() -> None:
     first, second = (
-        choose_e2b(read_settings("codex", {"e2b": {"api_key": key}}), NOTHING)
-        for key in ("e2b_1", "e2b_2")
+        choose_e2b(settings_of("codex", {"e2b": {"api_key": key}})) for key in ("e2b_1", "e2b_2")
     )
     assert first is not None
     assert second is not None
@@ -152,28 +166,28 @@ def test_the_typescript_spelling_is_pointed_to_ours() -> None:
         read_settings({"type": "codex", "model": {"apiKey": "x"}})
 
 
-@given(st.text())
+@drawn(st.text())
 def test_no_key_is_ever_described(key: str) -> None:
     secret = f"e2b_secret{key}"
-    settings = read_settings(
+    resolution = resolved(
         {"type": "codex", "model": {"api_key": secret}}, {"e2b": {"api_key": secret}}
     )
-    assert "secret" not in str(describe(settings, NOTHING))
-    assert "secret" not in repr(settings)
+    assert "secret" not in str(describe(resolution))
+    assert "secret" not in repr(resolution)
 
 
 def test_effort_and_bounds_are_taken_as_set_and_described() -> None:
-    settings = read_settings({"type": "codex", "effort": "high", "max_steps": 3, "max_tokens": 9})
+    settings = settings_of({"type": "codex", "effort": "high", "max_steps": 3, "max_tokens": 9})
     assert (settings.effort, settings.max_steps, settings.max_tokens) == ("high", 3, 9)
-    rows = {what: value for what, value, _ in describe(settings, NOTHING)}
+    rows = {what: value for what, value, _ in describe(Resolution(settings))}
     assert rows["effort"] == "high"
     assert rows["a run's bound"] == "3 steps, 9 tokens"
 
 
 def test_the_longest_silence_is_taken_as_set_and_described() -> None:
-    assert "silence" not in str(describe(read_settings("codex"), NOTHING))
-    settings = read_settings({"type": "codex", "silence": 90})
-    assert ("a model's silence", "90 s at most", "as set") in describe(settings, NOTHING)
+    assert "silence" not in str(describe(resolved("codex")))
+    rows = describe(resolved({"type": "codex", "silence": 90}))
+    assert ("a model's silence", "90 s at most", "as set here") in rows
 
 
 @pytest.mark.parametrize(
@@ -201,10 +215,10 @@ def test_a_request_timeout_that_is_none_is_refused(seconds: object) -> None:
 
 def test_a_query_in_a_base_url_is_kept_with_or_without_v1() -> None:
     for url in ("https://h/v1/?api-version=7", "https://h?api-version=7"):
-        settings = read_settings(
+        settings = settings_of(
             {"type": "claude", "model": {"base_url": url, "without": "thinking, store"}}
         )
-        model = choose_model(settings, "claude", {})
+        model = choose_model(settings, "claude")
         assert model is not None
         assert model.base_url == "https://h?api-version=7"
         assert model.without == ("thinking", "store")

@@ -20,6 +20,7 @@ from vibekit_jupyter.notebook.render.plain import to_plain
 from vibekit_jupyter.notebook.render.record import events_of_record, output_record
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.transcript import Transcript
+from vibekit_jupyter.notebook.render.usage import usage_card
 
 __all__ = [
     "Rendered",
@@ -37,4 +38,5 @@ __all__ = [
     "session_list",
     "to_html",
     "to_plain",
+    "usage_card",
 ]

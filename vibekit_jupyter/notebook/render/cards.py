@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sessions.session import Session
 
 __all__ = [
+    "aligned",
     "config_card",
     "message",
     "session_card",
@@ -130,7 +131,7 @@ def session_list(
         f"</tr></thead><tbody>{body}</tbody></table>"
     )
     return Rendered(
-        _columns([(" ", *columns), *((m, *r) for m, r in zip(marks, rows, strict=True))]), html
+        aligned([(" ", *columns), *((m, *r) for m, r in zip(marks, rows, strict=True))]), html
     )
 
 
@@ -150,7 +151,7 @@ def config_card(rows: Sequence[tuple[str, str, str]]) -> Rendered:
         for name, value, why in rows
     )
     html = f'<table style="{style.TABLE}"><tbody>{body}</tbody></table>'
-    return Rendered(_columns(rows), html)
+    return Rendered(aligned(rows), html)
 
 
 def message(text: str) -> Rendered:
@@ -184,7 +185,7 @@ def _short(session_id: str) -> str:
     return session_id if len(session_id) <= 12 else f"{session_id[:8]}…"
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
     """Return rows as aligned text."""
     cleaned = [[visible(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cleaned, strict=True)]

@@ -33,7 +33,7 @@ def who(transcript: Transcript) -> Who:
         return Who("vibekit", "", "", transcript.session_name or "", demo=False)
     return Who(
         agent=started.agent,
-        model=started.model,
+        model=f"{started.model} at {started.host}" if started.host else started.model,
         mode="" if started.mode == "code" else started.mode,
         session=transcript.session_name or transcript.session_id or "",
         demo=started.demo,

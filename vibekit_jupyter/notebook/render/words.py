@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.settings.prices import dollars
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
@@ -40,11 +42,6 @@ def count(number: int) -> str:
         return str(number)
     scaled, unit = (number / 1e3, "k") if number < 999_950 else (number / 1e6, "M")
     return f"{scaled:.1f} {unit}" if scaled < 99.95 else f"{scaled:.0f} {unit}"
-
-
-def dollars(amount: float) -> str:
-    """Return a cost: ``$0.0042``, ``$0.12``, ``$3.40``."""
-    return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -1,0 +1,254 @@
+"""A file of settings, read: what it says, or in one sentence why it is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings import kinds
+from vibekit_jupyter.settings.places import shown, user_file
+from vibekit_jupyter.settings.policy import Rule, read_rule
+from vibekit_jupyter.settings.table import TABLE, setting
+
+__all__ = ["File", "read"]
+
+FileLayer = Literal["project", "user", "site"]
+
+# Nobody writes as much; a parser may need long for it.
+MOST: Final = 256 * 1024
+LONGEST_LINE: Final = 200
+_HEADER = re.compile(r"\s*\[+(?P<keys>[^\]#]+)\]")
+_LINE = re.compile(r"\s*(?P<keys>(?:\"[^\"]*\"|'[^']*'|[\w\s.-])+?)\s*=")
+_KEY = re.compile(r"\"([^\"]*)\"|'([^']*)'|([\w-]+)")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that was looked at.
+
+    Attributes
+    ----------
+    path
+        As a person writes it.
+    layer
+        Whose it is.
+    values
+        What it sets, by the settings' names.
+    rules
+        The lines of its policy.
+    warnings
+        What is not as it should be, in a sentence each.
+    error
+        Why it is refused, None where it is not.
+    found
+        Whether it is there.
+    """
+
+    path: str
+    layer: FileLayer
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()
+    warnings: Sequence[str] = ()
+    error: ConfigurationError | None = None
+    found: bool = True
+
+
+def read(path: Path, layer: FileLayer) -> File:
+    """Read a file. Nothing is raised: what is wrong with it stands in ``error``."""
+    name = shown(path)
+    try:
+        text, warnings = _text_of(path, name, layer)
+        return _Reading(name, layer, text).file(warnings)
+    except FileNotFoundError:
+        if not os.path.islink(path):  # noqa: PTH114  # a tenth of the time of Path
+            return File(name, layer, found=False)
+        error = ConfigurationError(f"{name} is a link that leads nowhere.", hint=_HINTS[layer])
+    except IsADirectoryError:
+        error = ConfigurationError(f"{name} is no ordinary file.", hint=_HINTS[layer])
+    except NotADirectoryError:
+        return File(name, layer, found=False)
+    except OSError as caught:
+        error = ConfigurationError(f"{name} cannot be read: {caught.strerror}.", hint=_HINTS[layer])
+    except ConfigurationError as caught:
+        error = caught
+    return File(name, layer, error=error)
+
+
+_HINTS: Final = {
+    "project": "Correct it, or take it away.",
+    "user": "Correct it, or take it away.",
+    "site": "It may hold a policy: nothing runs until your administrator has corrected it.",
+}
+
+
+def _text_of(path: Path, name: str, layer: FileLayer) -> tuple[str, list[str]]:
+    """Return a file's text, empty where a project says nothing to us, and warnings."""
+    # A pipe would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # it is open
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigurationError(f"{name} is no ordinary file.", hint=_HINTS[layer])
+        _check_link(path, name, layer)
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise ConfigurationError(
+            f"{name} is larger than {MOST // 1024} KiB, and a file of settings is not.",
+            hint=_HINTS[layer],
+        )
+    if layer == "project" and b"vibekit" not in data:
+        return "", []
+    warnings = [
+        f"{shown(each)} can be changed by everybody on this machine: take that away (chmod o-w)."
+        for each in (path, path.parent)
+        if _is_open(os.stat(each))  # noqa: PTH116
+    ]
+    try:
+        return data.decode(), warnings
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigurationError(
+            f"{name}, line {line}: it is not TOML, for it is not UTF-8.", hint=_HINTS[layer]
+        ) from None
+
+
+def _check_link(path: Path, name: str, layer: FileLayer) -> None:
+    """Raise where a link leads out of the folder (of the home folder, for a user's own)."""
+    if not os.path.islink(path):  # noqa: PTH114
+        return
+    target = path.resolve()
+    folders = [path.parent, *([Path.home()] if layer == "user" else [])]
+    if not any(target.is_relative_to(folder.resolve()) for folder in folders):
+        raise ConfigurationError(
+            f"{name} is a link to elsewhere ({target}).", hint="Put the file itself there."
+        )
+
+
+def _is_open(status: os.stat_result) -> bool:
+    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    return bool(status.st_mode & stat.S_IWOTH) and not is_sticky
+
+
+class _Reading:
+    """The text of one file, on its way to values."""
+
+    def __init__(self, name: str, layer: FileLayer, text: str) -> None:
+        self._name = name
+        self._layer = layer
+        self._text = text
+        self._prefix = ("tool", "vibekit") if layer == "project" else ()
+
+    def file(self, warnings: list[str]) -> File:
+        tables = self._tables()
+        policy = tables.pop("policy", None)
+        if policy is not None and self._layer != "site":
+            warnings.append(
+                f"{self._at('policy')}: its [policy] is ignored: only a site's file has one."
+            )
+            policy = None
+        if policy is not None and not isinstance(policy, Mapping):
+            raise self._error("policy", ConfigurationError("policy is no table."))
+        values = dict(self._values(tables))
+        rules = [
+            self._told(f"policy.{name}", partial(read_rule, name, allowed, self._name))
+            for name, allowed in _flat(policy or {}, "", lambda name: name in TABLE)
+        ]
+        return File(self._name, self._layer, values, rules, warnings)
+
+    def _tables(self) -> dict[str, Any]:
+        if not self._text.strip():
+            return {}
+        import tomllib  # %load_ext does not pay for it where there is no file
+
+        try:
+            tables: Any = tomllib.loads(self._text)
+        except (ValueError, RecursionError) as error:
+            why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+            why = why.replace("at end of document", f"at line {self._text.count(chr(10)) + 1}")
+            line = re.search(r" \(at line (\d+)(, column \d+)?\)$", why)
+            where = f"{self._name}, line {line[1]}" if line else self._name
+            why = why[: line.start()] if line else why
+            raise ConfigurationError(
+                f"{where}: it is not TOML ({why}).", hint=_HINTS[self._layer]
+            ) from None
+        for key in self._prefix:
+            tables = tables.get(key, {})
+            if not isinstance(tables, Mapping):
+                raise ConfigurationError(f"{self._name}: {key} is no table.")
+        return dict(tables)
+
+    def _values(self, tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in _flat(tables, "", lambda name: name in TABLE):
+            kind = self._told(name, partial(setting, name)).kind
+            if kind.is_secret:
+                raise self._error(
+                    name,
+                    ConfigurationError(
+                        f"it holds a key ({name}), and a file of settings is no place for one.",
+                        hint=f"Take it out, and name the key's own file in {TABLE[name].group}."
+                        f"key_file of {shown(user_file())}.",
+                    ),
+                )
+            if self._layer not in TABLE[name].layers:
+                raise self._not_a_projects(name)
+            yield name, self._told(name, partial(kind.read, name, value))
+
+    def _not_a_projects(self, name: str) -> ConfigurationError:
+        leads = TABLE[name].group or TABLE[name].kind is kinds.ENVIRONMENT
+        why = "it says where your keys and data go" if leads else "it is yours to say"
+        return ConfigurationError(
+            f"{self._at(name)} sets {name}, which a project's file may not: {why}.",
+            hint=f"Put it into {shown(user_file())}, or take it out.",
+        )
+
+    def _told(self, name: str, read: Callable[[], Any]) -> Any:
+        """Return what a reader returns; what it raises is told with the file and the line."""
+        try:
+            return read()
+        except ConfigurationError as error:
+            raise self._error(name, error) from error.__cause__
+
+    def _error(self, name: str, error: ConfigurationError) -> ConfigurationError:
+        return ConfigurationError(f"{self._at(name)}: {error.message}", hint=error.hint)
+
+    def _at(self, name: str) -> str:
+        """Return the file and the line of a name, as far as that is found."""
+        wanted = (*self._prefix, *name.split("."))
+        table: tuple[str, ...] = ()
+        for number, line in enumerate(self._text.splitlines(), 1):
+            line = line[:LONGEST_LINE]  # noqa: PLW2901  # a name stands at its beginning
+            if header := _HEADER.match(line):
+                table = found = _keys(header["keys"])
+            elif entry := _LINE.match(line):
+                found = (*table, *_keys(entry["keys"]))
+            else:
+                continue
+            if found == wanted:
+                return f"{self._name}, line {number}"
+        return self._name
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    return tuple(
+        part for match in _KEY.finditer(text) for part in "".join(match.groups("")).split(".")
+    )
+
+
+def _flat(
+    tables: Mapping[str, Any], prefix: str, is_name: Callable[[str], bool]
+) -> Iterator[tuple[str, Any]]:
+    """Yield a file's entries by dotted names; a setting may be a table itself."""
+    for key, value in tables.items():
+        name = f"{prefix}{key}"
+        is_group = any(each.startswith(f"{name}.") for each in TABLE)
+        if isinstance(value, Mapping) and is_group and not is_name(name):
+            yield from _flat(value, f"{name}.", is_name)
+        else:
+            yield name, value

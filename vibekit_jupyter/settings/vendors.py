@@ -1,0 +1,44 @@
+"""The agents, their modes and efforts, and what their vendors call their settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["AGENTS", "EFFORTS", "MODES", "VENDORS", "AgentName", "Mode", "Vendor"]
+
+AgentName = Literal["codex", "claude"]
+Mode = Literal["code", "ask"]
+AGENTS: tuple[AgentName, ...] = get_args(AgentName)
+MODES: tuple[Mode, ...] = get_args(Mode)
+# The words for it that both vendors have.
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What one vendor calls its settings, and which model it is asked for by default."""
+
+    title: str
+    key_variables: tuple[str, ...]
+    url_variable: str
+    default_url: str
+    default_model: str
+
+
+VENDORS: dict[AgentName, Vendor] = {
+    "codex": Vendor(
+        "OpenAI",
+        ("OPENAI_API_KEY",),
+        "OPENAI_BASE_URL",
+        "https://api.openai.com/v1",
+        "gpt-6-astra",
+    ),
+    "claude": Vendor(
+        "Anthropic",
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        "ANTHROPIC_BASE_URL",
+        "https://api.anthropic.com",
+        "claude-opus-5-5",
+    ),
+}
