@@ -69,7 +69,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
 
 @documents
 def test_an_option_that_is_named_alone_exists(document: Document) -> None:
-    commands = (CELL, LINE, RUN, CONFIG, KEY, USAGE, *FILES.values(), *(v.command for v in VERBS.values()))
+    verbs = (verb.command for verb in VERBS.values())
+    commands = (CELL, LINE, RUN, CONFIG, KEY, USAGE, *FILES.values(), *verbs)
     known = {name for each in commands for argument in each.arguments for name in argument.names}
     for option in re.findall(r"`(--[a-z-]+)[` ]", document.text):
         assert option in known or option == "--nbval", option

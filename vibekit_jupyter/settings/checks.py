@@ -46,7 +46,8 @@ def check_demo(settings: Settings, e2b: Service | None) -> None:
         raise AgentNotInitializedError(
             "no model is configured, and the demo model does not run unasked in sandboxes that "
             "E2B bills.",
-            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: %vibekit_config --demo on",
+            hint="Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or ask for it: "
+            "%vibekit_config --demo on",
         )
 
 
