@@ -102,14 +102,14 @@ def _tree(cls: type[errors.VibeKitError]) -> Iterator[type[errors.VibeKitError]]
 
 
 def _of_error(cls: type[errors.VibeKitError], *, why: str, do: str) -> str:
-    summary = (inspect.getdoc(cls) or "").partition("\n\n")[0]
+    summary = (inspect.getdoc(cls) or "").partition("\n\n")[0].partition(" (seed")[0].rstrip(".")
     parent = "" if cls is errors.VibeKitError else f"A {{py:exc}}`{cls.__base__.__name__}`.\n"
     return f"""
 ## {cls.__name__}
 
 :::{{py:exception}} {cls.__module__}.{cls.__name__}
 :no-contents-entry:
-{summary}
+{summary}.
 
 {parent}
 :::
