@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from vibekit_jupyter.runs.usage import UsageRecords
 from vibekit_jupyter.sessions.configured import Configured
 from vibekit_jupyter.sessions.ports import PortVerbs
 from vibekit_jupyter.sessions.workspace import Workspace
-from vibekit_jupyter.settings import choices, config, described, table
+from vibekit_jupyter.settings import choices, config, described
 from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
@@ -27,8 +28,8 @@ from vibekit_jupyter.settings.checks import (
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
+from vibekit_jupyter.settings.mappings import asked, given
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.table import given
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
 from vibekit_jupyter.workbench.data.sending import Sender
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 __all__ = ["VibeKit"]
 
+# Seconds that sandboxes have to pause while their kernel ends.
+LEAVING = 2.0
+
 
 class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):
     """Coding agents at work in sandbox sessions.
@@ -53,11 +57,12 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     Parameters
     ----------
     agent
-        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without"},
-        "mode": "code" | "ask", "effort", "max_steps", "max_tokens", "max_output_tokens",
-        "max_cost", "silence"}``, all but the type as wanted (see ``settings.config.Settings``).
-        Without it every operation raises ``AgentNotInitializedError``; ``{"type": "auto"}`` is
-        codex, or claude where only Anthropic is configured.
+        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without",
+        "headers", "key_file", "key_command"}, "mode": "code" | "ask", "effort", "max_steps",
+        "max_tokens", "max_output_tokens", "max_cost", "silence", ...}``, all but the type as
+        wanted: the names are those of the settings' table. Without a type, here or in another
+        layer of settings, every operation raises ``AgentNotInitializedError``;
+        ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -221,7 +226,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
-        asked = {
+        wanted = {
             "agent": agent or None,
             "model": model or None,
             "mode": mode or None,
@@ -232,7 +237,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             "max_cost": max_cost,
         }
         try:
-            settings = self.layers.resolve(table.asked(asked)).checked()
+            settings = self.layers.resolve(asked(wanted)).checked()
             luggage = self._luggage(inputs, outputs, schema_only=schema_only, mode=settings.mode)
             with self.layers.keeping(settings):
                 return await self._run(
@@ -274,6 +279,15 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     @property
     def _redactor(self) -> Redactor:
         return Redactor(secrets_of(self.layers.own))
+
+    async def leave(self) -> None:
+        """Close, as a kernel's end does: what no other kernel uses is paused (``on_exit``)."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING):
+                await self._interpreters.aclose()
+                if self.layers.resolve().settings.on_exit == "pause":
+                    await self._workspace.pause_used()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""

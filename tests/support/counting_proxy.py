@@ -53,6 +53,10 @@ class CountingProxy:
         Of these requests only, where it is not empty.
     missing_text
         The answer as text, as a router gives it by itself; None is the protocol's.
+    limited
+        How many requests to these ends of ``METHOD /path`` are refused, as beyond a limit (429).
+    retry_after
+        What is said of when to come again.
     labels_read_once
         A list's labels are read once, as most servers do, and not twice, as E2B's does.
     reword
@@ -69,6 +73,8 @@ class CountingProxy:
         self.missing_status = 404
         self.missing_methods: tuple[str, ...] = ()
         self.missing_text: str | None = None
+        self.limited: dict[str, int] = {}
+        self.retry_after = ""
         self.labels_read_once = False
         self.reword: Callable[[str, Any], Any] | None = None
         self.rewrite: Callable[[str, bytes], bytes] = lambda _, body: body
@@ -98,6 +104,11 @@ class CountingProxy:
             if self.missing_text is not None:
                 return web.Response(status=status, text=self.missing_text)
             return web.json_response({"code": status, "message": "no such route"}, status=status)
+        for end in [end for end, left in self.limited.items() if left and asked.endswith(end)]:
+            self.limited[end] -= 1
+            more = {"Retry-After": self.retry_after} if self.retry_after else {}
+            told = {"code": 429, "message": "At most 5 sandboxes a second."}
+            return web.json_response(told, status=429, headers=more)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with session.request(
             request.method,

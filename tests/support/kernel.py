@@ -14,6 +14,7 @@ from jupyter_client.manager import KernelManager
 from tests.support.local_server import stop_local_server
 from tests.support.outputs import Outputs
 from tests.support.surroundings import clean_environment
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -196,10 +197,15 @@ class Kernel:
 
     def kill(self) -> None:
         """Let it die without a word, as by ``kill -9``."""
-        self._manager.signal_kernel(signal.SIGKILL)
-        deadline = time.monotonic() + DEADLINE
-        while self._manager.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end as a Hub or a container does, and wait until it has ended."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        self._manager.signal_kernel(number)
+        wait_for(lambda: not self._manager.is_alive())
 
     def restart(self) -> None:
         """Let another kernel take its place, as a frontend's Restart does."""

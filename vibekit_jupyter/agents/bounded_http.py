@@ -13,7 +13,7 @@ from vibekit_jupyter.sandbox.bounded_answer import MIB, Meter, refuse_encoding
 from vibekit_jupyter.settings.network import unusable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from vibekit_jupyter.settings.config import Model
 
@@ -41,10 +41,16 @@ def http_client(model: Model, default: type[httpx2.AsyncClient]) -> httpx2.Async
     ConfigurationError
         The environment names a proxy or certificates that cannot be used.
     """
-    hooks: dict[str, list[Any]] = {"request": [_as_it_is], "response": [_bounded]}
-    if model.is_local:
+    hooks: dict[str, list[Any]] = {
+        "request": [_as_it_is, _keeps_secrets(model)],
+        "response": [_bounded],
+    }
+    if model.is_local and urlsplit(model.base_url).scheme == "http":
         return httpx2.AsyncClient(trust_env=False, event_hooks=hooks)
     try:
+        if model.is_local:
+            trusted = httpx2.create_ssl_context()
+            return httpx2.AsyncClient(trust_env=False, verify=trusted, event_hooks=hooks)
         return default(event_hooks=hooks)
     except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
         host = urlsplit(model.base_url).hostname
@@ -53,6 +59,20 @@ def http_client(model: Model, default: type[httpx2.AsyncClient]) -> httpx2.Async
 
 async def _as_it_is(request: httpx2.Request) -> None:
     request.headers["Accept-Encoding"] = "identity"
+
+
+def _keeps_secrets(model: Model) -> Callable[[httpx2.Request], Awaitable[None]]:
+    """Return what keeps a person's headers and key from the host that a service redirects to."""
+    own = httpx2.URL(model.base_url)
+    names = ("x-api-key", *(name for name, _ in model.headers))
+
+    async def keep(request: httpx2.Request) -> None:
+        url = request.url
+        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
+            for name in names:
+                request.headers.pop(name, None)
+
+    return keep
 
 
 async def _bounded(response: httpx2.Response) -> None:

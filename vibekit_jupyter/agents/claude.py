@@ -70,6 +70,7 @@ class Claude:
             api_key=None if model.bearer else model.api_key,
             auth_token=model.api_key if model.bearer else None,
             **where(model.base_url),
+            default_headers=dict(model.headers),
             http_client=http_client(model, anthropic.DefaultAsyncHttpxClient),
             open_telemetry=False,
         )

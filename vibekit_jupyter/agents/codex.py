@@ -85,6 +85,7 @@ class Codex:
         self._client = openai.AsyncOpenAI(
             api_key=model.api_key,
             **where(model.base_url),
+            default_headers=dict(model.headers),
             http_client=http_client(model, openai.DefaultAsyncHttpxClient),
         )
         post = posting(self._client, "/responses", _Stream[object])

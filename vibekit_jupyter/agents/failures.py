@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from urllib.parse import urlsplit
 
 import httpx2
@@ -22,7 +21,7 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.settings.config import AGENTS, VENDORS, Model
-from vibekit_jupyter.settings.network import certificate_hint
+from vibekit_jupyter.settings.network import certificate_fault
 
 __all__ = ["Failures", "status_of"]
 
@@ -178,10 +177,9 @@ class Failures:
         )
 
     def _unreachable(self, error: Exception) -> ModelUnavailableError:
-        if _is_untrusted(error):
+        if fault := certificate_fault(error):
             return ModelUnavailableError(
-                f"The certificate of the model service at {self._host} is not trusted.",
-                hint=certificate_hint(),
+                f"The certificate of the model service at {self._host} {fault[0]}.", hint=fault[1]
             )
         return ModelUnavailableError(
             f"The model service at {self._host} cannot be reached.",
@@ -206,7 +204,8 @@ class Failures:
         """Return a server's words as the end of a sentence: one short line without the key."""
         plain = re.sub(r"<[^<>]*>", " ", message or "")  # of a proxy's page
         words = " ".join(well_formed(plain).split()) or "it did not say why"
-        words = words.replace(self.model.api_key, "[key]")
+        for secret in self.model.secrets:
+            words = words.replace(secret, "[key]")
         return (words if len(words) <= 300 else words[:299] + "…").rstrip(".")
 
 
@@ -221,12 +220,6 @@ def _is_timeout(error: BaseException) -> bool:
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return not isinstance(error, httpx2.ConnectTimeout)
     return error.__cause__ is not None and _is_timeout(error.__cause__)
-
-
-def _is_untrusted(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _retry_after(error: Exception) -> str:

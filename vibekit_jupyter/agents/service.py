@@ -152,7 +152,8 @@ class Service:
         except (*self._caught, TimeoutError) as error:
             failure = self.failures.of(error, silence=silence, streaming=streaming)
             # A server may repeat the key in its refusal, and a cause is shown in a traceback.
-            raise failure from (None if self.model.api_key in str(error) else error)
+            told = any(secret in str(error) for secret in self.model.secrets)
+            raise failure from (None if told else error)
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # Nobody has checked what the server sent: it breaks where it is used.
             raise self.failures.no_answer() from error

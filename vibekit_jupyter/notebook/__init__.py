@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.notebook.termination import before_termination
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -38,12 +40,17 @@ def get_client() -> KernelClient:
             shell = get_ipython()
             _client = KernelClient(shell.user_ns if shell is not None else {})
             take(_client.vibekit.layers)
+            before_termination(_close)
         return _client
 
 
 def made_client() -> KernelClient | None:
     """Return this kernel's client where something has needed it already."""
     return _client
+
+
+def _close() -> bool:
+    return _client is None or _client.loop.close()
 
 
 def picker() -> Picker:
@@ -67,6 +74,7 @@ def load(shell: InteractiveShell) -> None:
         from vibekit_jupyter.notebook.render import message
 
         show(shell, message(sentence))
+    before_termination(_close)  # the client may be made in another thread, which cannot
     if (offer := restore_offer(shell.user_ns)) is not None:
         show(shell, offer)
     audit = _client.settings.audit if _client is not None else None

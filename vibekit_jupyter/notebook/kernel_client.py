@@ -11,7 +11,9 @@ from vibekit_jupyter.client import VibeKit
 from vibekit_jupyter.notebook.loop import BackgroundLoop, Work, interruptible
 from vibekit_jupyter.notebook.magic_errors import show_as_one_line, show_without_secrets
 from vibekit_jupyter.notebook.place import notebook_path
+from vibekit_jupyter.notebook.signs_of_life import signs_of_life
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
+from vibekit_jupyter.sandbox.queue import telling_of_waits
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -79,11 +81,16 @@ class _Bridge:
     async def _without_secrets(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine; what it raises is without secrets wherever it is shown."""
         try:
-            return await coroutine
+            async with signs_of_life():
+                with telling_of_waits(self._tell_of_wait):
+                    return await coroutine
         except Exception as error:
             self.redactor.cut_causes(error)
             show_without_secrets(error, self.redactor)
             raise
+
+    def _tell_of_wait(self, sentence: str) -> None:
+        print(self.redactor.text(sentence), flush=True)  # noqa: T201  # it lands in the cell that waits
 
     @property
     def redactor(self) -> Redactor:
@@ -217,7 +224,7 @@ class KernelClient(_Bridge):
             agent={"type": "auto"},
             notebook=notebook_path(namespace),
         )
-        super().__init__(vibekit, BackgroundLoop(vibekit.aclose), [])
+        super().__init__(vibekit, BackgroundLoop(vibekit.leave), [])
 
     @cached_property
     def sync(self) -> SyncClient:

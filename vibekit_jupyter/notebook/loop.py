@@ -32,8 +32,11 @@ TICK = 0.05
 CLEANUP_SECONDS = 5.0
 """How long one waits for a cancelled coroutine to end. A person pressed the stop button."""
 
-EXIT_SECONDS = 3.0
+EXIT_SECONDS = 3.5
 """How long the interpreter's end waits. Jupyter kills a kernel that takes more than 5 s."""
+
+CANCEL_SECONDS = 1.0
+"""How much of it what is at work has to end."""
 
 
 class Work(Generic[T]):
@@ -168,6 +171,7 @@ class BackgroundLoop:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_tell)
         self._works: set[Work[Any]] = set()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="vibekit", daemon=True)
         self._thread.start()
         _at_exit(self.close)
@@ -192,19 +196,29 @@ class BackgroundLoop:
                 hint="Note what you need in the callback, and call it after the run.",
             )
 
-    def close(self) -> None:
-        """Cancel what is at work, say farewell, end the thread: in EXIT_SECONDS at most."""
+    def close(self) -> bool:
+        """Cancel what is at work, say farewell, end the thread: in EXIT_SECONDS at most.
+
+        Returns
+        -------
+        bool
+            Whether it is closed now; not where a signal broke into just this.
+        """
         if not self._thread.is_alive():
-            return
+            return True
+        if self._closing:
+            return False
+        self._closing = True
         deadline = time.monotonic() + EXIT_SECONDS
         works = list(self._works)
         for work in works:
             work.cancel()
-        concurrent.futures.wait([work.finished for work in works], timeout=EXIT_SECONDS / 2)
+        concurrent.futures.wait([work.finished for work in works], timeout=CANCEL_SECONDS)
         farewell = self.submit(self._farewell())
         concurrent.futures.wait([farewell.finished], timeout=deadline - time.monotonic())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=1)
+        return True
 
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -217,7 +231,7 @@ def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-def _at_exit(close: Callable[[], None]) -> None:
+def _at_exit(close: Callable[[], object]) -> None:
     # By the time of atexit the executors are shut down, and resolving a host's name needs
     # one. The hooks of threading run earlier, the last registered first, so ours must come
     # after the import of concurrent.futures.thread, which has one. They have no public name.

@@ -24,6 +24,7 @@ from vibekit_jupyter.events import (
     ToolCallFinished,
 )
 from vibekit_jupyter.settings.config import VENDORS
+from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.keys import remembered
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)$",
 def secrets_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterable[str]:
     """Yield what must never be shown: the keys that are set, and the environment's secrets."""
     yield from (model.api_key for model in settings.models.values() if model.api_key)
+    for model in settings.models.values():
+        yield from secrets_in(model.headers.items())
     yield from filter(None, [settings.e2b.get("api_key")])
     yield from remembered()
     known = {name for vendor in VENDORS.values() for name in vendor.key_variables}

@@ -36,6 +36,7 @@ from vibekit_jupyter.runs.merged_events import MergedEvents
 from vibekit_jupyter.runs.turn_record import TurnRecord
 from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
+from vibekit_jupyter.sandbox.queue import telling_of_waits
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
 
@@ -176,7 +177,8 @@ class Run:
         try:
             self._audit.begin(self._run, self._session_id, self._say)
             self._spending.before(0)
-            ready = await prepare()
+            with telling_of_waits(self._say):
+                ready = await prepare()
             self._session_id = ready.session.id
             self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
             with telling(self._note):

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.sandbox.bounded_answer import MIB, EnvelopeMeter, Meter, refuse_encoding
+from vibekit_jupyter.sandbox.queue import see_limit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -54,6 +55,7 @@ class _BoundedTransport:
         if not is_file:
             request.headers["accept-encoding"] = "identity"
         response = await self._inner.execute(request)
+        see_limit(response.status, response.headers)
         if is_file and response.status < 400:
             return response  # it is read in pieces, as far as it is wanted
         return Response(

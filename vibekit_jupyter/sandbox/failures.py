@@ -16,7 +16,7 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.sandbox.bounded_transport import bounded, drop_pools
-from vibekit_jupyter.settings.network import certificate_hint
+from vibekit_jupyter.settings.network import certificate_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,11 +144,11 @@ def _unanswered(
 
     if "sandbox was not found" in str(error):  # an older SDK's word for "not running"
         return _not_there(error, session_id)
-    if "certificate" in str(error):
+    if fault := certificate_fault(error):
         drop_pools()  # what a person corrects is read the next time
         return SandboxUnreachableError(
-            f"The certificate of the sandbox service ({service.title}) is not trusted.",
-            hint=certificate_hint(),
+            f"The certificate of the sandbox service ({service.title}) {fault[0]}.",
+            hint=fault[1],
             session_id=session_id,
         )
     silent = isinstance(error, httpx.TimeoutException) or "request_timeout" in str(error)

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import (
     SandboxError,
@@ -21,29 +21,28 @@ from vibekit_jupyter.errors import (
     VibeKitError,
 )
 from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
-from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.missing import missing_files
+from vibekit_jupyter.sandbox.queue import Queue, to_its_end
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
-from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.allowed import check_session, reaches_internet
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
 from vibekit_jupyter.sessions.names import name_before
+from vibekit_jupyter.sessions.notes import conversation_note, files_note
 from vibekit_jupyter.sessions.registry import Registry
 from vibekit_jupyter.sessions.session import Restored, Session
+from vibekit_jupyter.sessions.used import Used
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.live import LiveSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["Workspace"]
-
-T = TypeVar("T")
 
 # Seconds until a new sandbox pauses: the longest that E2B's free tier allows.
 TIMEOUT = 3600.0
@@ -70,8 +69,7 @@ class Workspace:
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
         self._creating = asyncio.Lock()
-        self._run = new_run()
-        self._commanded: set[tuple[str, str]] = set()
+        self._used = Used(self.book.registry, user)
         self._commands = 0
 
     @property
@@ -121,11 +119,25 @@ class Workspace:
         timeout = (known and known.timeout) or TIMEOUT
         if anew:
             self.connections.drop(session_id)
+        self._used.add(service, session_id)
         async with self.explained():
-            sandbox = await self.connections.sandbox(service, session_id, timeout=timeout)
+            sandbox = await self._queued(
+                service, self.connections.sandbox, session_id, timeout=timeout
+            )
         self.book.connected(sandbox)
         await end_cut_off(sandbox, self.book.registry)
         return sandbox
+
+    async def _queued(
+        self,
+        service: Service,
+        start: Callable[..., Awaitable[Sandbox]],
+        *which: str,
+        **options: Any,
+    ) -> Sandbox:
+        """Start a sandbox at a service, as soon as it lets one."""
+        queue = Queue(service, self.settings.queue)
+        return await queue.through(lambda: start(service, *which, **options))
 
     async def current_or_new(self) -> tuple[str, bool]:
         """Return the current session's id, created on first use, and whether it was.
@@ -135,7 +147,7 @@ class Workspace:
         """
         if self.book.current is not None:
             return self.book.current, False
-        return await _to_its_end(self._current_or_new(self.book.spoken))
+        return await to_its_end(self._current_or_new(self.book.spoken))
 
     async def _current_or_new(self, spoken: int) -> tuple[str, bool]:
         async with self._creating:
@@ -154,7 +166,7 @@ class Workspace:
 
         It is the current one, unless another one was asked for meanwhile.
         """
-        return await _to_its_end(self._create(wanted, self.book.speak()))
+        return await to_its_end(self._create(wanted, self.book.speak()))
 
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
@@ -172,14 +184,16 @@ class Workspace:
         }
         timeout = wanted.timeout or TIMEOUT
         template = wanted.template or service.template
-        sandbox = await Sandbox.create(
+        sandbox = await self._queued(
             service,
+            Sandbox.create,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
             internet=reaches_internet(self.settings.policy, wanted, service),
             template=template,
         )
         self.connections.keep(sandbox)
+        self._used.add(service, sandbox.id)
         session = dataclasses.replace(
             wanted,
             id=sandbox.id,
@@ -211,20 +225,17 @@ class Workspace:
 
         Should this process be killed meanwhile, the next one that connects the sandbox ends it.
         """
-        place = (sandbox.service.id, sandbox.id)
-        if place not in self._commanded:
-            self.book.registry.add_commander(*place, owner=own_mark(), run=self._run)
-            self._commanded.add(place)
+        self._used.add(sandbox.service, sandbox.id)
         self._commands += 1
         try:
             async with self.explained(), kept_alive(sandbox):
-                return await sandbox.run(command, run=self._run, **options)
+                return await sandbox.run(command, run=self._used.run, **options)
         finally:
             self._commands -= 1
 
     async def fork(self, source: Session, name: str | None) -> Session:
         """Copy a session's files and conversation into a new one."""
-        return await _to_its_end(self._fork(source, name))
+        return await to_its_end(self._fork(source, name))
 
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
@@ -232,12 +243,14 @@ class Workspace:
         timeout = source.timeout or TIMEOUT
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
-            sandbox = await fork(
+            sandbox = await self._queued(
                 service,
+                fork,
                 source.id,
                 timeout=timeout,
                 internet=reaches_internet(self.settings.policy, source, service),
             )
+        self._used.add(service, sandbox.id)
         book = self.book
         copy = dataclasses.replace(
             source,
@@ -267,14 +280,14 @@ class Workspace:
         except SessionNotFoundError:
             if (known := self.book.known(service.id, session.id)) and known.state != "gone":
                 raise  # another key may see it
-            reopened = await _to_its_end(self._reopen(session, turns, spoken))
+            reopened = await to_its_end(self._reopen(session, turns, spoken))
             return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
-        notes = [_conversation_note(turns)]
+        notes = [conversation_note(turns)]
         if registry.last_error(service.id, session.id) == CUT_OFF:
             notes.append("Its last run was cut off: the kernel ended while it went on.")
         paths = registry.changed_files(session.service_id, session.id)
         if paths:
-            notes.append(_files_note(paths, await missing_files(sandbox, paths)))
+            notes.append(files_note(paths, await missing_files(sandbox, paths)))
         self.book.set_current(session.id, service.id, spoken)
         restored = self.book.known(service.id, session.id) or session
         return Restored(restored, notes)
@@ -291,7 +304,7 @@ class Workspace:
             self.book.set_current(other.id, other.service_id, spoken)
         notes = [
             f"The sandbox of {wanted.name} is gone, and its files with it: this is a new one.",
-            _conversation_note(turns),
+            conversation_note(turns),
         ]
         last = self.book.registry.turns(session.service_id, session.id, last=1)
         if any(turn.error == CUT_OFF or turn.status == "running" for turn in last):
@@ -366,29 +379,18 @@ class Workspace:
             session_id=session.id,
         )
 
+    def leave(self) -> None:
+        """Have other kernels know that this client uses no session any more."""
+        if not self._commands:  # else the next one to connect ends what goes on
+            self._used.leave()
+
+    async def pause_used(self) -> None:
+        """Pause what this client used, where nobody else uses it at this moment."""
+        self.leave()  # of two that end at once, the second one sees the first one gone
+        await self._used.pause()
+
     async def aclose(self) -> None:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
-        if self._commanded and not self._commands:
-            self.book.registry.drop_commander(self._run)
+        self.leave()
         self.book.registry.close()
-
-
-def _conversation_note(turns: int) -> str:
-    if turns == 0:
-        return "This machine has no conversation of it."
-    return f"Its conversation goes on: {turns} {'turn' if turns == 1 else 'turns'}."
-
-
-def _files_note(paths: Sequence[str], missing: Sequence[str]) -> str:
-    if not missing:
-        return f"Its files are there ({len(paths)} that runs changed)."
-    names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-    return f"{len(missing)} of {len(paths)} files that runs changed are not there: {names}."
-
-
-async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Await work that goes on when the caller is cancelled."""
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(task)

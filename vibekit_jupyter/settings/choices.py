@@ -24,6 +24,7 @@ from vibekit_jupyter.settings.config import (
     agent_name,
     service_id,
 )
+from vibekit_jupyter.settings.headers import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +102,9 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
         path = parts.path.rstrip("/").removesuffix("/v1")
         url = urlunsplit(parts._replace(path=path))
     reason = "without a key" if key is None else f"with the key {source}"
+    headers = tuple(own.headers.items())
+    for secret in secrets_in(headers):
+        keys.remember(secret)
     return Model(
         agent=agent,
         name=name,
@@ -111,6 +115,7 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
         else f"{reason}, at the URL {settings.origin(f'{agent}.base_url')}",
         bearer=settings.origin(f"{agent}.api_key") == "from ANTHROPIC_AUTH_TOKEN",
         without=own.without,
+        headers=headers,
     )
 
 

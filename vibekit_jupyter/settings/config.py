@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.audit import AuditSettings
+from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
+from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy
-from vibekit_jupyter.settings.table import TABLE, given
+from vibekit_jupyter.settings.table import TABLE
 from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, VENDORS, AgentName, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "AGENTS",
@@ -27,12 +29,14 @@ __all__ = [
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
+    "ON_EXIT",
     "UNUSED_KEY",
     "VENDORS",
     "AgentName",
     "Mode",
     "Model",
     "ModelSettings",
+    "OnExit",
     "Service",
     "Settings",
     "agent_name",
@@ -48,6 +52,9 @@ __all__ = [
     "settings_of",
 ]
 
+OnExit = Literal["pause", "keep"]
+ON_EXIT: tuple[OnExit, ...] = get_args(OnExit)
+QUEUE: float = TABLE["queue"].default
 MAX_STEPS: int = TABLE["max_steps"].default
 SILENCE: float = TABLE["silence"].default
 
@@ -83,6 +90,8 @@ class Model:
         The key goes out as a bearer token (``ANTHROPIC_AUTH_TOKEN``).
     without
         Optional fields of a request that are left out (``settings.optional_fields``).
+    headers
+        Sent with each request, beside the SDK's own. Never shown.
     """
 
     agent: AgentName
@@ -93,6 +102,12 @@ class Model:
     demo: bool = False
     bearer: bool = False
     without: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What a service may repeat and nobody is shown, the longest first."""
+        return sorted({self.api_key, *secrets_in(self.headers)}, key=len, reverse=True)
 
     @property
     def is_local(self) -> bool:
@@ -164,6 +179,7 @@ class ModelSettings:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     without: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key_file: str | None = None
     key_command: tuple[str, ...] | None = None
 
@@ -210,6 +226,11 @@ class Settings:
         What the table has in ``e2b``, where set.
     demo
         The demo model was asked for.
+    on_exit
+        What becomes of the sandboxes that a kernel used when it ends: ``pause``, where no other
+        kernel uses them, or ``keep``.
+    queue
+        Seconds to wait while the sandbox service makes no more sandboxes.
     project
         What new sessions are filed under.
     origins
@@ -236,6 +257,8 @@ class Settings:
     environment: Literal["e2b", "local"] | None = None
     e2b: Mapping[str, Any] = field(default_factory=dict, repr=False)
     demo: bool = False
+    on_exit: OnExit = "pause"
+    queue: float = QUEUE
     project: str = ""
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     policy: Policy = field(default=NO_POLICY, repr=False, compare=False)

@@ -78,6 +78,9 @@ def _models(settings: Settings) -> Iterator[Row]:
     yield "model", model.name, _why(settings, f"{agent}.model", "model")
     lock = settings.policy.lock(f"{agent}.base_url")
     yield "model service", _bare(model.base_url), "; ".join(filter(None, [model.source, lock]))
+    if model.headers:
+        names = ", ".join(name for name, _ in model.headers)
+        yield "sent along", f"the headers {names}", _why(settings, f"{agent}.headers")
     if model.without:
         yield "left out of requests", ", ".join(model.without), _why(settings, f"{agent}.without")
 

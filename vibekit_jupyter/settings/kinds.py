@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.settings.headers import headers_of
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.prices import check_prices, money
 from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, AgentName, Mode
@@ -26,7 +27,9 @@ __all__ = [
     "EFFORT",
     "ENVIRONMENT",
     "FIELDS",
+    "HEADERS",
     "MODE",
+    "ON_EXIT",
     "PRICES",
     "SECONDS",
     "SECRET",
@@ -170,6 +173,10 @@ def _prices(_: str, value: Any) -> Mapping[str, Mapping[str, float]]:
     return check_prices(value)
 
 
+def _headers(_: str, value: Any) -> Mapping[str, str]:
+    return headers_of(value)
+
+
 def _fields(_: str, value: Any) -> tuple[str, ...]:
     return fields(value)
 
@@ -217,4 +224,6 @@ DOLLARS = Kind("dollars", money, _parse_number, "most", metavar="DOLLARS", numbe
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _argv, policy="never", metavar="WORDS")
 PRICES = Kind("a table of prices", _prices, policy="never")
+ON_EXIT = one_of(("pause", "keep"), "way")
+HEADERS = Kind("a table of headers", _headers, policy="never")
 FIELDS = Kind("a list of fields", _fields, policy="never", metavar="FIELDS")

@@ -7,6 +7,7 @@ cannot use one: the variable's name is what a person needs to hear.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,11 +18,17 @@ from vibekit_jupyter.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["certificate_hint", "check_proxies", "unusable"]
+__all__ = ["certificate_fault", "check_proxies", "unusable"]
 
 PROXIES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 OTHERS: Final = ("NO_PROXY", "SSLKEYLOGFILE")
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# What another library reads, and none of these.
+UNREAD: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+# OpenSSL's words, and those of Rust's library.
+CERTIFICATE: Final = re.compile("certificate", re.IGNORECASE)
+OUTDATED: Final = re.compile(r"expired|not.?yet.?valid", re.IGNORECASE)
+MISNAMED: Final = re.compile(r"not.?valid.?for|mismatch", re.IGNORECASE)
 # What both the sandboxes' and the models' libraries can go through.
 SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
@@ -66,14 +73,46 @@ def unusable(title: str, error: Exception) -> ConfigurationError:
     return _error(title, suspects, "cannot be used")
 
 
-def certificate_hint() -> str:
-    """Return what to do about a service whose certificate is not trusted."""
+def certificate_fault(error: BaseException | None) -> tuple[str, str] | None:
+    """Return what is wrong with a server's certificate, and what to do; None where it is not that.
+
+    Parameters
+    ----------
+    error
+        What a library raised, with what caused it.
+
+    Returns
+    -------
+    tuple
+        The end of a sentence that begins with the certificate, and a sentence.
+    """
+    while error is not None and not CERTIFICATE.search(str(error)):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return None
+    if OUTDATED.search(str(error)):
+        return (
+            "has expired, or is not valid yet",
+            "Check this machine's clock; else whoever runs the server has to renew it.",
+        )
+    if MISNAMED.search(str(error)):
+        return (
+            "is for another host",
+            "Check the URL: it has to name the host as the certificate does.",
+        )
+    return "is not trusted", _trust()
+
+
+def _trust() -> str:
+    """Return what to do about a certificate that is not trusted."""
     for name in _set(CERTIFICATES):
         if wrong := _wrong_certificates(name, os.environ[name]):
             return f"{name} {wrong}: correct or unset it."
     named = " and ".join(_set(CERTIFICATES))
     if named:
         return f"Certificates are trusted by {named} alone: add the one of your network there."
+    if unread := _set(UNREAD):
+        return f"{unread[0]} is not read here: name its file in SSL_CERT_FILE."
     return "Where your network has a certificate of its own, name its file in SSL_CERT_FILE."
 
 

@@ -6,15 +6,17 @@ the files, the traits, completion, and the table in the docs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings import kinds
-from vibekit_jupyter.settings.kinds import Kind, known
+from vibekit_jupyter.settings.kinds import known
 from vibekit_jupyter.settings.optional_fields import OPTIONAL_FIELDS
+from vibekit_jupyter.settings.setting import LAYERS, Layer, Setting
 from vibekit_jupyter.settings.vendors import AGENTS, VENDORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "LAYERS",
@@ -22,75 +24,14 @@ __all__ = [
     "TABLE",
     "Layer",
     "Setting",
-    "asked",
-    "given",
     "rows",
     "setting",
 ]
 
-Layer = Literal["kernel", "environment", "project", "user", "site"]
-LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
 
 FILES: Final = ("user", "site")
 SITE: Final = ("site",)
 PERSON: Final = ("kernel", *FILES)
-ALL: Final = ("kernel", "project", *FILES)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting.
-
-    Attributes
-    ----------
-    name
-        Its name everywhere: ``max_steps``; in a table of a file, ``codex.model``.
-    kind
-        What its values are.
-    help
-        What it does, in a few words.
-    default
-        What holds where nobody set it, None where that is decided when it is used.
-    layers
-        Who may set it, beside the environment where there are ``variables``.
-    variables
-        The environment's names for it; the first that says something is taken.
-    run
-        It is an option of a run, too: of ``%%vibekit`` and ``generate_code``.
-    option
-        What its option of ``%vibekit_config`` is called, empty without one.
-    trait
-        ``%config VibekitMagics`` has it, too.
-    open
-        What an option leaves it to where it is ``default`` or 0, empty where it cannot.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: Any = None
-    layers: tuple[str, ...] = ALL
-    variables: tuple[str, ...] = ()
-    run: bool = False
-    option: str = ""
-    trait: bool = False
-    open: str = ""
-
-    @property
-    def group(self) -> str:
-        """The table that it is in: ``codex``, ``e2b``, or empty."""
-        return self.name.rpartition(".")[0]
-
-    @property
-    def key(self) -> str:
-        """Its name in its table."""
-        return self.name.rpartition(".")[2]
-
-    @property
-    def who(self) -> tuple[Layer, ...]:
-        """Who may set it, strongest first."""
-        named = {*self.layers, *(("environment",) if self.variables else ())}
-        return tuple(layer for layer in LAYERS if layer in named)
 
 
 def _of_agent(agent: str) -> Iterator[Setting]:
@@ -128,6 +69,12 @@ def _of_agent(agent: str) -> Iterator[Setting]:
         layers=PERSON,
         run=True,
         option="--without",
+    )
+    yield Setting(
+        f"{agent}.headers",
+        kinds.HEADERS,
+        "headers that a gateway wants, sent with each request",
+        layers=PERSON,
     )
 
 
@@ -257,6 +204,20 @@ TABLE: Final[Mapping[str, Setting]] = {
             layers=PERSON,
             option="--demo",
         ),
+        Setting(
+            "on_exit",
+            kinds.ON_EXIT,
+            "what becomes of a kernel's sandboxes when it ends",
+            "pause",
+            PERSON,
+        ),
+        Setting(
+            "queue",
+            kinds.SECONDS,
+            "how long to wait while the service makes no more sandboxes",
+            120.0,
+            PERSON,
+        ),
         Setting("project", kinds.TEXT, "what new sessions are filed under"),
         *(each for agent in AGENTS for each in _of_agent(agent)),
         Setting(
@@ -327,10 +288,6 @@ SWITCHES: Final[Mapping[str, str]] = {
 }
 """What a policy can turn off beside the settings that are switches themselves."""
 
-# What the constructor's mappings call some of them.
-_TYPE: Final = "type"
-_NAME: Final = "name"
-
 
 def setting(name: str) -> Setting:
     """Return the setting of this name.
@@ -357,80 +314,3 @@ def rows() -> Iterator[tuple[str, str, str, str, str, str]]:
             ", ".join(each.variables),
             each.help,
         )
-
-
-def given(agent: Any = None, environment: Any = None) -> dict[str, Any]:
-    """Return what the constructor's mappings say, by the settings' names.
-
-    Raises
-    ------
-    ConfigurationError
-        A key or a value that is not known. (An agent's name, credentials and URLs are not looked
-        at here: using them raises ``AgentNotInitializedError``.)
-    """
-    agent = _mapping("agent", {_TYPE: agent} if isinstance(agent, str) else agent, _agent_keys())
-    model = agent.get("model")
-    model = _mapping(
-        "agent['model']", {_NAME: model} if isinstance(model, str) else model, _model_keys()
-    )
-    environment = _mapping("environment", environment, kinds.ENVIRONMENT.choices)
-    if len(environment) > 1:
-        raise ConfigurationError("environment names both e2b and local.", hint="Name one.")
-    e2b = _mapping("environment['e2b']", environment.get("e2b"), _keys_of("e2b"))
-    _mapping("environment['local']", environment.get("local"), ())
-    said = {
-        "agent": agent.get(_TYPE),
-        "environment": next(iter(environment), None),
-        **{name: agent.get(name) for name in _agent_keys() if name in TABLE and name != "model"},
-        **{f"e2b.{key}": value for key, value in e2b.items()},
-    }
-    if agent.get(_TYPE) in AGENTS:  # another one has no model; using it says that it is unknown
-        of = agent[_TYPE]
-        said |= {f"{of}.{'model' if key == _NAME else key}": model[key] for key in model}
-    return asked(said)
-
-
-def asked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what options by the settings' names say; None says nothing.
-
-    Raises
-    ------
-    ConfigurationError
-        A value can be none of its kind.
-    """
-    return {name: _read(name, value) for name, value in options.items() if value is not None}
-
-
-def _read(name: str, value: Any) -> Any:
-    kind = TABLE[name].kind
-    if kind in (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.SECRET):
-        return value
-    if kind is kinds.MODE:
-        return kinds.mode_name(value)
-    if kind is kinds.EFFORT:
-        return kinds.effort_name(value)
-    return kind.read(TABLE[name].key, value)
-
-
-def _agent_keys() -> tuple[str, ...]:
-    own = (each.name for each in TABLE.values() if not each.group and "kernel" in each.layers)
-    return (_TYPE, *(name for name in own if name not in {"agent", "environment", "project"}))
-
-
-def _model_keys() -> tuple[str, ...]:
-    return (_NAME, *(key for key in _keys_of("codex") if key != "model"))
-
-
-def _keys_of(group: str) -> tuple[str, ...]:
-    return tuple(each.key for each in TABLE.values() if each.group == group)
-
-
-def _mapping(what: str, value: Any, keys: tuple[str, ...]) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{what} is {type(value).__name__}, not a mapping.")
-    for key in value:
-        if key not in keys:
-            raise ConfigurationError(f"{what} has no {key!r}.", hint=known(str(key), keys))
-    return value

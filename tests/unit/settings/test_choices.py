@@ -11,7 +11,7 @@ from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_mo
 from vibekit_jupyter.settings.config import Settings, read_settings, service_id
 from vibekit_jupyter.settings.described import describe
 from vibekit_jupyter.settings.layers import Resolution, resolve
-from vibekit_jupyter.settings.table import given
+from vibekit_jupyter.settings.mappings import given
 
 NOTHING: dict[str, str] = {}
 

@@ -9,8 +9,8 @@ import pytest
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
 from vibekit_jupyter.settings.layers import Resolution, resolve
+from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.places import Places
-from vibekit_jupyter.settings.table import given
 
 if TYPE_CHECKING:
     from pathlib import Path
