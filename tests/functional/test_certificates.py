@@ -147,7 +147,8 @@ async def test_a_run_goes_through_the_proxy_that_is_named(
             assert asked == [urlsplit(front.url).netloc]  # and nothing of this machine
             asked.clear()
             await client.kill()
-        monkeypatch.setenv("NO_PROXY", HOST)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, HOST)
         vendor = agents.load(model_at(front.url, "codex"))
         await ask(vendor, "Hello")
         await vendor.aclose()

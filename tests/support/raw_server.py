@@ -54,7 +54,7 @@ def endless(
 
 
 class RawServer:
-    """A server in threads of its own, on a free port of 127.0.0.1.
+    """A server in threads of its own, on a free port of ``host``.
 
     Attributes
     ----------
@@ -66,12 +66,12 @@ class RawServer:
         The heads of the requests.
     """
 
-    def __init__(self, answer: Answers) -> None:
+    def __init__(self, answer: Answers, host: str = "127.0.0.1") -> None:
         self.sent = 0
         self.requests: list[str] = []
         self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = socket.create_server((host, 0))
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, name="raw-server")]
 
     def __enter__(self) -> Self:
