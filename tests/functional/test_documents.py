@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import nbformat
 import pytest
 
 from tests.support.documents import DOCUMENTS, REPOSITORY, Document
@@ -137,11 +138,10 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 def lesson(path: Path) -> None:
     """Write a notebook that needs nothing but a kernel."""
-    cell = {"cell_type": "code", "id": "one", "metadata": {}, "execution_count": None}
-    cells = [{**cell, "outputs": [], "source": "%load_ext vibekit_jupyter"}]
+    cell = nbformat.v4.new_code_cell("%load_ext vibekit_jupyter")  # type: ignore[no-untyped-call]  # its own
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=kernel)  # type: ignore[no-untyped-call]  # its own
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # its own
 
 
 @documents
