@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.functional.conftest import NewClient
+    from tests.support.model_server import Reply
     from vibekit_jupyter import VibeKit
 
 pytestmark = pytest.mark.anyio
@@ -66,11 +67,13 @@ async def test_a_run_stops_before_the_call_that_would_cost_too_much(
         assert len(server.requests) == 2
         result = caught.value.result
         assert result is not None
-        assert (result.status, result.steps, result.cost) == ("limit", 2, pytest.approx(0.5))
+        assert (result.status, result.steps) == ("limit", 2)
+        assert result.cost == pytest.approx(0.5)
         assert [change.path for change in result.files] == ["/home/user/a.txt", "/home/user/b.txt"]
         last = heard[-1]
         assert isinstance(last, RunFinished)
-        assert (last.status, last.cost) == ("limit", pytest.approx(0.5))
+        assert last.status == "limit"
+        assert last.cost == pytest.approx(0.5)
         assert client.history()[-1].status == "limit"
         assert (await client.execute_command("cat b.txt")).stdout == "kept"
         assert (await client.generate_code("Go on")).text == "On."
@@ -162,7 +165,7 @@ async def test_each_run_leaves_two_lines_in_the_audit_however_it_ends(
     new_client: NewClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "audit.jsonl"
-    script = [
+    script: list[Reply] = [
         Answer("Done with the patients.", usage=Usage(10, 0, 5)),
         HttpError(401, f"Wrong key {KEY}"),
         Disturbed(Answer("Words."), Stall(2, 60)),
