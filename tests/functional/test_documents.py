@@ -16,6 +16,7 @@ import nbformat
 import pytest
 
 from tests.support.documents import DOCUMENTS, REPOSITORY, Document
+from tests.support.local_server import stop_local_server
 from tests.support.surroundings import clean_environment
 from vibekit_jupyter.notebook.code_magic import RUN
 from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
@@ -103,6 +104,7 @@ def test_a_command_line_can_be_typed(line: str, tmp_path: Path) -> None:
             check_install(wanted)
         case ["python", "-m", module, *rest] if module.startswith("vibekit_jupyter."):
             done = run([sys.executable, "-m", module, *rest], tmp_path)
+            stop_local_server(tmp_path / "home")
             assert done.stdout + done.stderr
             assert "Traceback" not in done.stderr
             assert "usage:" not in done.stderr
