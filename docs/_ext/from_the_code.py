@@ -13,10 +13,11 @@ from sphinx.util.nodes import make_refnode
 
 from vibekit_jupyter import errors
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
+from vibekit_jupyter.settings.table import rows as settings_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ MAGICS: dict[str, Sequence[Command]] = {
     "vibekit_run": (RUN,),
     "vibekit_session": [verb.command for verb in VERBS.values()],
     "vibekit_files": list(FILES.values()),
-    "vibekit_config": (CONFIG, KEY),
+    "vibekit_config": (CONFIG, KEY, USAGE),
 }
 BLOB = "https://github.com/vibekit-jupyter/vibekit-jupyter/blob/main"
 # The documents of the repository that are pages, too.
@@ -56,6 +57,24 @@ class MagicHelp(SphinxDirective):
             for command in MAGICS[self.arguments[0]]
         )
         return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+class SettingsTable(SphinxDirective):
+    """Every setting: its values, who may set it, and the environment's name for it."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table."""
+        head = ("Setting", "Values", "Default", "Who may set it", "Variable", "What it does")
+        rows = (
+            (f"`{name}`", values, default, who, _codes(variables), help_text)
+            for name, values, default, who, variables, help_text in settings_rows()
+        )
+        lines = (" | ".join(("", *row, "")).strip() for row in (head, ["---"] * len(head), *rows))
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _codes(names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names.split(", ") if name)
 
 
 class ErrorTree(SphinxDirective):
@@ -137,6 +156,7 @@ def lead_elsewhere(_app: Sphinx, _path: Path, _page: str, content: list[str]) ->
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add the directives."""
     app.add_directive("magic", MagicHelp)
+    app.add_directive("settings-table", SettingsTable)
     app.add_directive("error-tree", ErrorTree)
     app.connect("autodoc-process-signature", show_factories)
     app.connect("include-read", lead_elsewhere)

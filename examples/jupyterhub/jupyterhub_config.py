@@ -5,6 +5,7 @@ Everything is on the loopback address, and anybody who knows the password is eit
 
 import os
 from pathlib import Path
+from typing import Any
 
 c = get_config()  # noqa: F821  # JupyterHub's own
 
@@ -31,6 +32,7 @@ c.JupyterHub.allow_named_servers = True
 
 # Where: each user has a home, and so a registry of sessions and sandboxes of their own.
 c.JupyterHub.spawner_class = "simple"
+c.Spawner.http_timeout = 120  # of a machine that starts many servers at once
 c.SimpleLocalProcessSpawner.home_dir_template = str(STATE / "home" / "{username}")
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "LANG", "LC_ALL"]
 c.Spawner.args = [
@@ -41,7 +43,7 @@ c.Spawner.args = [
 ]
 
 
-def give_keys(spawner) -> None:
+def give_keys(spawner: Any) -> None:
     """Hand a user's server what is in ``keys/USER.env``: lines of NAME=VALUE, keys and URLs."""
     file = KEYS / f"{spawner.user.name}.env"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []

@@ -10,18 +10,20 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import nbformat
 import pytest
 
 from tests.support.documents import DOCUMENTS, REPOSITORY, Document
+from tests.support.local_server import stop_local_server
 from tests.support.surroundings import clean_environment
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY
+from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
+from vibekit_jupyter.settings.files import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,12 @@ SOURCE = "".join(
 )
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 NETWORK = r"(?:HTTPS?|ALL|NO)_PROXY|SSL_CERT_(?:FILE|DIR)|JUPYTERHUB_USER"
+
+FILES_OF: dict[str, Literal["project", "user", "site"]] = {
+    "# pyproject.toml": "project",
+    "# ~/.jupyter/vibekit.toml": "user",
+    "# /etc/jupyter/vibekit.toml": "site",
+}
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 
@@ -50,8 +58,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     elif name == "%vibekit_files":
         FILES[words[0] if words else "list"].parse(words[1:], {})
     elif name == "%vibekit_config":
-        command = KEY if words[:1] == ["key"] else CONFIG
-        command.parse(words[command is KEY :], {})
+        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        command.parse(words[command is not CONFIG :], {})
     elif name == "%%vibekit":
         CELL.parse(words, {})
     elif name == "%%vibekit_run":
@@ -63,7 +71,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
 
 @documents
 def test_an_option_that_is_named_alone_exists(document: Document) -> None:
-    commands = (CELL, LINE, RUN, CONFIG, KEY, *FILES.values(), *(v.command for v in VERBS.values()))
+    verbs = (verb.command for verb in VERBS.values())
+    commands = (CELL, LINE, RUN, CONFIG, KEY, USAGE, *FILES.values(), *verbs)
     known = {name for each in commands for argument in each.arguments for name in argument.names}
     for option in re.findall(r"`(--[a-z-]+)[` ]", document.text):
         assert option in known or option == "--nbval", option
@@ -95,6 +104,7 @@ def test_a_command_line_can_be_typed(line: str, tmp_path: Path) -> None:
             check_install(wanted)
         case ["python", "-m", module, *rest] if module.startswith("vibekit_jupyter."):
             done = run([sys.executable, "-m", module, *rest], tmp_path)
+            stop_local_server(tmp_path / "home")
             assert done.stdout + done.stderr
             assert "Traceback" not in done.stderr
             assert "usage:" not in done.stderr
@@ -140,15 +150,27 @@ def lesson(path: Path) -> None:
 def test_a_block_of_data_can_be_read(document: Document) -> None:
     for block in document.blocks("json"):
         json.loads(block)
-    for block in document.blocks("toml"):
-        tomllib.loads(block)
     for block in document.blocks("python", "code-cell"):
         if not re.search(r"^%", block, re.MULTILINE) and ":tags:" not in block:
             compile(block, document.name, "exec", flags=0x2000)  # with await, as in a cell
 
 
 @documents
-def test_values_for_a_hub_are_yaml_and_hold_python(document: Document) -> None:
+def test_a_file_of_settings_says_what_it_shall(document: Document, tmp_path: Path) -> None:
+    for block in document.blocks("toml"):
+        check_settings(block, FILES_OF[block.partition("\n")[0]], tmp_path)
+
+
+def check_settings(text: str, layer: Literal["project", "user", "site"], folder: Path) -> None:
+    path = folder / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    file = read(path, layer)
+    assert file.error is None, file.error
+    assert (file.warnings or [], bool(file.values or file.rules)) == ([], True)
+
+
+@documents
+def test_values_for_a_hub_hold_python_and_settings(document: Document, tmp_path: Path) -> None:
     import yaml
 
     for block in document.blocks("yaml"):
@@ -159,7 +181,7 @@ def test_values_for_a_hub_are_yaml_and_hold_python(document: Document) -> None:
             if file["mountPath"].endswith(".py"):
                 compile(file["stringData"], file["mountPath"], "exec")
             else:
-                tomllib.loads(file["stringData"])
+                check_settings(file["stringData"], "site", tmp_path)
 
 
 def test_a_setting_that_a_hint_tells_to_type_can_be_typed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +19,7 @@ NAMES = "print([(one.name, one.user, one.state) for one in await client.list()])
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with hub(tmp_path_factory.mktemp("hub"), idle=8) as running:
+    with hub(tmp_path_factory.mktemp("hub"), idle=10) as running:
         yield running
 
 
@@ -41,8 +40,7 @@ async def test_two_users_work_apart_are_culled_and_go_on(running: Hub) -> None:
             assert "of-ada" in told
             assert "of-ben" not in told
         # Nobody is connected any more: the kernels are ended, and their sandboxes pause.
-        while await ben.kernels():
-            await asyncio.sleep(0.5)
+        await ben.wait_until_culled()
         async with running.user("ben") as back:
             await back.restart_server()
             async with back.kernel() as kernel:

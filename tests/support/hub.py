@@ -87,10 +87,13 @@ class User:
     def _url(self, server: str) -> str:
         return f"{self.hub.url}/user/{self.name}{f'/{server}' if server else ''}/api/kernels"
 
-    async def kernels(self, server: str = "") -> int:
-        """Return how many kernels there are; none where the server has ended, too."""
-        async with self.session.get(self._url(server)) as answer:
-            return len(await answer.json()) if answer.status == 200 else 0
+    async def wait_until_culled(self) -> None:
+        """Wait until there is no kernel; the server may have ended with it."""
+        left = True
+        while left:
+            await asyncio.sleep(0.5)
+            async with self.session.get(self._url("")) as answer:
+                left = bool(answer.status == 200 and await answer.json())
 
     @contextlib.asynccontextmanager
     async def kernel(self, server: str = "") -> AsyncIterator[RemoteKernel]:

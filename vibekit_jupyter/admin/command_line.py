@@ -106,7 +106,9 @@ async def _found(
         arguments.state,
         age_of(arguments.older) if arguments.older else None,
     )
-    service = choose_e2b(Settings()) or await asyncio.to_thread(find_or_start)
+    service = choose_e2b(Settings())
+    if service is None:
+        service = await asyncio.to_thread(find_or_start)
     _say(f"At {service.title}{f' ({service.api_url})' if service.api_url else ''}:")
     ours, others = [], 0
     async for info in found(service, arguments.user):

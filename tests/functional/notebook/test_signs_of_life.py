@@ -62,7 +62,8 @@ def test_idle_work_and_ended_work_are_silent(kernel: Kernel) -> None:
 
 def test_a_notebook_is_stored_without_them(vibekit_home: Path) -> None:
     cells = [OFTEN, "await client.execute_command('true')\nNone", *SILENT.values()]
-    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+    new_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=new_cells)  # type: ignore[no-untyped-call]
     environment = {**clean_environment(), "VIBEKIT_HOME": str(vibekit_home)}
     try:
         NotebookClient(notebook, timeout=60).execute(env=environment)
