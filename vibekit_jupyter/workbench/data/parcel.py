@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Parcel", "SandboxHas"]
+__all__ = ["Parcel", "SandboxHas", "whole"]
+
+PIECE: Final = 4 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -82,3 +84,13 @@ class Parcel:
     columns: Callable[[bool], list[str]] = lambda _: []
     note: str = ""
     helper: bool = False
+
+
+def whole(name: str, file: str, kind: str, extent: str, data: bytes, **more: Any) -> Parcel:
+    """Return a parcel of bytes that are there as they go."""
+
+    def parts() -> Iterator[bytes]:
+        for first in range(0, len(data), PIECE):
+            yield data[first : first + PIECE]
+
+    return Parcel(name, file, kind, extent, len(data), parts, **more)

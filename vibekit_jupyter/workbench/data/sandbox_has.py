@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["sandbox_has"]
 
-PACKAGES: Final = ("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas")
+PACKAGES: Final = (
+    *("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas"),
+    *("scikit-learn", "skops"),
+)
 TIMEOUT: Final = 20.0
 MOST_ANSWERED: Final = 100_000
 # The Python that an agent's commands find: what it says is a stranger's word in any case.
