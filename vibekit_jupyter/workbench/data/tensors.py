@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.workbench.data.known_types import has, is_exactly, loaded
@@ -95,14 +96,13 @@ def tensors_of(path: Path, shown: str) -> tuple[Any, str, str]:
     if ours or (told.get("format") == "pt" and loaded("torch")):
         if not has("torch"):
             raise missing_package("torch", f"Reading {shown!r}")
-        from safetensors.torch import load_file
+        reader = import_module("safetensors.torch")
     else:
-        from safetensors.numpy import load_file
-
         if odd := sorted(kinds - NUMPYS):
             why = f"NumPy has no numbers of type {odd[0][:10]}: import torch first"
             raise cannot_read(shown, "tensors", why)
-    tensors = dict(load_file(path))
+        reader = import_module("safetensors.numpy")
+    tensors: dict[str, Any] = dict(reader.load_file(path))
     try:
         order = json.loads(ours)
         kind, order = order["kind"], order["order"]

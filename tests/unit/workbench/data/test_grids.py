@@ -33,7 +33,7 @@ class Evil:
     __eq__ = __hash__ = __array__ = __repr__  # type: ignore[assignment]
 
 
-class Numbers(np.ndarray):  # type: ignore[type-arg]
+class Numbers(np.ndarray):
     """An array with code of its own."""
 
     def __array_finalize__(self, _: object) -> None:
