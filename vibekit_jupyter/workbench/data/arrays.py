@@ -133,10 +133,20 @@ def pack_sparse(name: str, matrix: Any) -> Parcel:
     """Make a sparse matrix of scipy's ready."""
     sparse = loaded("scipy.sparse")
     assert sparse is not None  # noqa: S101 - the matrix is its
-    check_array(name, matrix.data)
+    for part, array in _parts_of(matrix).items():
+        if not is_array(array):
+            raise cannot_send(name, f"its {part} are no array of NumPy's own: send {name}.copy()")
+        check_array(name, array)
+    if matrix.format == "coo" and len(matrix.shape) != 2:
+        raise cannot_send(
+            name,
+            f"it has {len(matrix.shape)} dimensions, which .npz does not keep: reshape it to 2",
+        )
     file = io.BytesIO()
     sparse.save_npz(file, matrix, compressed=False)
     data = file.getvalue()
+    if not _same_matrix(matrix, sparse.load_npz(io.BytesIO(data))):
+        raise cannot_send(name, f".npz would not bring it back as it is: send {name}.tocsr()")
     shape = " × ".join(f"{length:,}" for length in matrix.shape)
     return Parcel(
         name,
@@ -146,4 +156,21 @@ def pack_sparse(name: str, matrix: Any) -> Parcel:
         len(data),
         lambda: iter([data]),
         reading="scipy.sparse.load_npz",
+    )
+
+
+def _parts_of(matrix: Any) -> dict[str, Any]:
+    """Return the arrays that a sparse matrix is made of."""
+    names = {"coo": ("row", "col") if len(matrix.shape) == 2 else (), "dia": ("offsets",)}
+    parts = ("data", *names.get(matrix.format, ("indices", "indptr")))
+    return {part: getattr(matrix, part) for part in parts}
+
+
+def _same_matrix(left: Any, right: Any) -> bool:
+    if type(left) is not type(right) or left.shape != right.shape:
+        return False
+    theirs = _parts_of(right)
+    return all(
+        array.dtype == theirs[part].dtype and array.tobytes() == theirs[part].tobytes()
+        for part, array in _parts_of(left).items()
     )

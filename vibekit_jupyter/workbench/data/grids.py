@@ -1,50 +1,52 @@
-"""xarray as NetCDF, GeoPandas as GeoParquet: read back whole and compared before they go."""
+"""xarray as NetCDF-3: what it has no types for is told beside it, and put back where it fits.
+
+A file is read back whole and compared before it goes.
+"""
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from vibekit_jupyter.workbench.data.equality import different_column
-from vibekit_jupyter.workbench.data.known_types import class_of, is_exactly, loaded
+from vibekit_jupyter.workbench.data.grid_parts import (
+    RESERVED,
+    check_parts,
+    restored,
+    same_grid,
+    told_of,
+)
+from vibekit_jupyter.workbench.data.known_types import has, is_exactly
+from vibekit_jupyter.workbench.data.memory import check_room
 from vibekit_jupyter.workbench.data.parcel import Parcel
-from vibekit_jupyter.workbench.data.refusals import cannot_send, missing_package
+from vibekit_jupyter.workbench.data.refusals import cannot_read, cannot_send, missing_package
 
-if TYPE_CHECKING:
-    from vibekit_jupyter.workbench.data.parcel import SandboxHas
-
-__all__ = ["OURS", "grid_of", "pack_geo", "pack_grid", "same_geo"]
+__all__ = ["grid_of", "pack_grid"]
 
 OURS: Final = "vibekit"
 ARRAY: Final = "__vibekit_array__"
+NETCDF_3: Final = (b"CDF\x01", b"CDF\x02")
+WAY: Final = "make its numbers float64 or int32 and its text one type"
 
 
 def pack_grid(name: str, grid: Any) -> Parcel:
     """Make an xarray Dataset or DataArray ready."""
-    if loaded("scipy") is None:
-        try:
-            import scipy  # noqa: F401
-        except ImportError:
-            raise missing_package("scipy", f"Sending {name!r} as NetCDF") from None
+    if not has("scipy"):
+        raise missing_package("scipy", f"Sending {name!r} as NetCDF")
     is_array = is_exactly(grid, "xarray", "DataArray")
-    told: dict[str, Any] = {"kind": "DataArray" if is_array else "Dataset"}
-    whole = grid
+    whole = _as_dataset(name, grid) if is_array else grid
+    check_parts(name, whole)
+    told: dict[str, Any] = {"kind": "DataArray" if is_array else "Dataset", **told_of(whole)}
     if is_array:
-        if grid.name is not None and type(grid.name) is not str:
-            raise cannot_send(name, "its name is no text: rename it")
         told["name"] = grid.name
-        whole = grid.to_dataset(name=grid.name or ARRAY)
-    whole = whole.copy(deep=False)
-    whole.attrs = {**whole.attrs, OURS: json.dumps(told)}
-    data = _netcdf(name, whole)
+    plain = whole.copy(deep=False).drop_encoding()
+    plain.attrs = {**whole.attrs, OURS: json.dumps(told)}
+    data = _netcdf(name, plain)
     if not _comes_back(grid, data):
-        raise cannot_send(
-            name, "NetCDF would change its types: make its numbers float64 or int32 and its text "
-            "one type, or send its parts",
-        )  # fmt: skip
+        fault = _at_fault(whole)
+        way = "rename it" if fault.startswith("the attribute") else WAY
+        raise cannot_send(name, f"{fault} would not come back as it is: {way}")
     sizes = " × ".join(f"{length:,}" for length in grid.sizes.values())
     return Parcel(
         name,
@@ -55,22 +57,33 @@ def pack_grid(name: str, grid: Any) -> Parcel:
         lambda: iter([data]),
         reading="xr.open_dataset",
         columns=lambda _: [
-            f"{str(key)[:40]} {str(part.dtype)[:40]} {dict(part.sizes)}"
+            f"{key[:40]} {str(part.dtype)[:40]} {dict(part.sizes)}"
             for key, part in list(whole.variables.items())[:12]
         ],
     )
 
 
+def _as_dataset(name: str, array: Any) -> Any:
+    if array.name is not None and type(array.name) is not str:
+        raise cannot_send(name, "its name is no text: rename it")
+    if array.name in array.coords:
+        raise cannot_send(
+            name, f"it has the name of one of its coordinates: send {name}.rename('values')"
+        )
+    return array.to_dataset(name=array.name or ARRAY)
+
+
 def _netcdf(name: str, whole: Any) -> bytes:
+    try:
+        return _written(whole)
+    except Exception:  # noqa: BLE001  (what a library says may hold values)
+        raise cannot_send(name, f"NetCDF-3 cannot hold {_at_fault(whole)}: {WAY}") from None
+
+
+def _written(whole: Any) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grid.nc"
-        try:
-            whole.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
-        except (TypeError, ValueError, OverflowError, NotImplementedError, RuntimeError):
-            raise cannot_send(
-                name,
-                "NetCDF-3 cannot hold it: make its numbers float64 or int32, and its attrs text",
-            ) from None
+        whole.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
         return path.read_bytes()
 
 
@@ -79,90 +92,53 @@ def _comes_back(grid: Any, data: bytes) -> bool:
         path = Path(folder) / "grid.nc"
         path.write_bytes(data)
         try:
-            back = grid_of(path)
-        except (TypeError, ValueError, KeyError, OverflowError):
+            return same_grid(grid, grid_of(path, "it"))
+        except Exception:  # noqa: BLE001  (as above)
             return False
-    if type(back) is not type(grid) or not back.identical(grid):
-        return False
-    parts = [(back, grid)] if hasattr(grid, "dtype") else []
-    parts += [(back[key], grid[key]) for key in grid.coords]
-    parts += [(back[key], grid[key]) for key in getattr(grid, "data_vars", ())]
-    return all(ours.dtype == theirs.dtype for ours, theirs in parts)
 
 
-def grid_of(path: Path) -> Any:
-    """Return what a NetCDF file holds: a Dataset, or the DataArray that it was."""
+def _at_fault(whole: Any) -> str:
+    """Return which of a Dataset's parts it is that cannot be written or read."""
     import xarray as xr
 
-    with xr.open_dataset(path, engine="scipy") as opened:
-        whole = opened.load()
-    told = json.loads(whole.attrs.pop(OURS, "{}"))
-    for part in whole.variables.values():
-        part.encoding.clear()
-    whole.encoding.clear()
-    if told.get("kind") == "DataArray":
-        return whole[told["name"] or ARRAY].rename(told["name"])
-    return whole
-
-
-def pack_geo(name: str, frame: Any, there: SandboxHas) -> Parcel:
-    """Make a GeoDataFrame ready."""
-    from vibekit_jupyter.workbench.data.tables import check_types, extent_of
-
-    if loaded("pyarrow") is None:
+    for key, part in whole.variables.items():
+        # Alone, under a name and dimensions of its own, it is no coordinate.
+        dims = [f"d{at}" for at in range(part.ndim)]
+        one = xr.Dataset({"v": xr.Variable(dims, part.values)})
         try:
-            import pyarrow as pa  # noqa: F401
-        except ImportError:
-            raise missing_package("pyarrow", f"Sending {name!r} as GeoParquet") from None
-    if "pyarrow" not in there:
-        raise cannot_send(
-            name, f"this sandbox has no pyarrow: send {name}.to_json(), which is text"
-        )
-    plain = frame[[label for label in frame.columns if str(frame[label].dtype) != "geometry"]]
-    import pandas as pd
+            if _comes_back(one, _written(one.assign_attrs({OURS: json.dumps(told_of(one))}))):
+                continue
+        except Exception:  # noqa: BLE001, S110  (as above)
+            pass
+        return f"its part {key[:60]!r} ({str(part.dtype)[:40]})"
+    for key, part in whole.variables.items():
+        if taken := [attr for attr in RESERVED if attr in part.attrs]:
+            return f"the attribute {taken[0]!r} of its part {key[:60]!r}"
+    return "it"
 
-    check_types(name, pd.DataFrame(plain))
-    geopandas = loaded("geopandas")
-    assert geopandas is not None  # noqa: S101 - the frame is its
-    file = io.BytesIO()
+
+def grid_of(path: Path, shown: str) -> Any:
+    """Return what a NetCDF file holds: a Dataset, or the DataArray that it was."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start not in NETCDF_3:
+        why = "it is no NetCDF-3: have it written with .to_netcdf(path, engine='scipy')"
+        raise cannot_read(shown, "a NetCDF file", why)
+    import xarray as xr
+
+    check_room(shown, path.stat().st_size)
+    with xr.open_dataset(path, engine="scipy") as opened:
+        # Short numbers become long ones where the file says so.
+        check_room(shown, opened.nbytes)
+        whole = opened.load()
     try:
-        frame.to_parquet(file)
-        back = geopandas.read_parquet(io.BytesIO(file.getvalue()))
-        same = same_geo(frame, back)
-    except Exception:  # noqa: BLE001  (what a library says may hold values)
-        same = False
-    if not same:
-        raise cannot_send(name, "GeoParquet would change its columns: make them numbers or text")
-    data = file.getvalue()
-    return Parcel(
-        name,
-        f"{name}.parquet",
-        "geopandas.GeoDataFrame",
-        extent_of(*frame.shape),
-        len(data),
-        lambda: iter([data]),
-        reading="gpd.read_parquet",
-        columns=lambda _: [
-            f"{str(label)[:40]} {frame[label].dtype}" for label in frame.columns[:12]
-        ],
-    )
-
-
-def same_geo(left: Any, right: Any) -> bool:
-    """Tell whether two GeoDataFrames are the same, geometries by their bytes."""
-    import pandas as pd
-
-    if left.attrs != right.attrs or left._geometry_column_name != right._geometry_column_name:  # noqa: SLF001
-        return False
-    if list(left.columns) != list(right.columns) or type(left) is not type(right):
-        return False
-    shapes = [
-        label for label in left.columns if type(left[label]) is class_of("geopandas", "GeoSeries")
-    ]
-    for label in shapes:
-        if left[label].crs != right[label].crs:
-            return False
-        if left[label].to_wkb().tolist() != right[label].to_wkb().tolist():
-            return False
-    rest = [label for label in left.columns if label not in shapes]
-    return different_column(pd.DataFrame(left[rest]), pd.DataFrame(right[rest])) is None
+        told = json.loads(whole.attrs.pop(OURS, "{}"))
+    except (RecursionError, TypeError, ValueError):
+        told = {}
+    whole = restored(whole, told if isinstance(told, dict) else {}, shown)
+    if isinstance(told, dict) and told.get("kind") == "DataArray":
+        name = told.get("name")
+        key = name if isinstance(name, str) and name else ARRAY
+        if list(whole.data_vars) == [key] and not whole.attrs:
+            return whole[key].rename(name if isinstance(name, str) else None)
+    return whole

@@ -21,7 +21,7 @@ from vibekit_jupyter.workbench.data.known_types import type_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["UnfitValueError", "from_json", "is_plain", "read_json", "to_json"]
+__all__ = ["TAG", "UnfitValueError", "from_json", "is_plain", "read_json", "to_json"]
 
 TAG: Final = "$type"
 MOST_BITS: Final = 14_000  # Python reads no longer numbers from text

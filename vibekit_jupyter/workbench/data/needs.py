@@ -19,8 +19,9 @@ __all__ = ["PACKAGES", "here", "import_for", "other_pandas", "pack_variable"]
 
 PACKAGES: Final = (
     *("numpy", "pandas", "pyarrow", "polars", "scipy", "xarray", "geopandas", "pillow"),
+    *("scikit-learn", "skops", "safetensors", "torch", "plotly", "altair"),
 )
-MODULES: Final = {"pillow": "PIL"}
+MODULES: Final = {"pillow": "PIL", "scikit-learn": "sklearn"}
 TEXT_SINCE: Final = 3  # pandas has a type for text
 # By the beginning of what a parcel is said to be.
 NEEDS: Final = (
@@ -33,6 +34,10 @@ NEEDS: Final = (
     ("xarray.", ("xarray", "scipy")),
     ("geopandas.", ("geopandas", "pyarrow")),
     ("picture", ("pillow",)),
+    ("plotly.", ("plotly",)),
+    ("altair.", ("altair",)),
+    ("torch.", ("torch", "safetensors")),
+    ("a dictionary of tensors", ("torch", "safetensors")),
 )
 
 

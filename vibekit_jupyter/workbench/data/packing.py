@@ -23,6 +23,8 @@ PICTURES: Final = (
 )
 # Of these libraries there is a class that goes: which one, and how to come to it.
 WAYS: Final = (
+    ("geopandas", "GeoSeries", "send {name}.to_frame()"),
+    ("geopandas", "GeoDataFrame", "send geopandas.GeoDataFrame({name})"),
     ("pandas", "Index", "send {name}.to_frame()"),
     ("pandas", "Timestamp", "send {name}.to_pydatetime()"),
     ("pandas", "Timedelta", "send {name}.to_pytimedelta()"),
@@ -39,8 +41,11 @@ WAYS: Final = (
     ("numpy", "generic", "send {name}.item()"),
     ("scipy.sparse", "spmatrix", "send {name}.tocsr()"),
     ("scipy.sparse", "sparray", "send {name}.tocsr()"),
-    ("geopandas", "GeoSeries", "send {name}.to_frame()"),
-    ("torch", "Tensor", "send {name}.numpy()"),
+    ("torch.nn.parameter", "Parameter", "send {name}.detach()"),
+    ("torch", "Tensor", "send {name}.as_subclass(torch.Tensor)"),
+    ("torch.nn", "Module", "send dict({name}.state_dict())"),
+    ("plotly.basedatatypes", "BaseFigure", "send plotly.graph_objects.Figure({name})"),
+    ("altair", "TopLevelMixin", "send its .to_dict()"),
     ("pydantic", "BaseModel", "send {name}.model_dump()"),
     ("enum", "Enum", "send {name}.value"),
     ("builtins", "dict", "send dict({name})"),
@@ -79,7 +84,7 @@ def pack(name: str, value: object, there: SandboxHas) -> Parcel:
 
 
 def _packer(name: str, value: object) -> Callable[[str, Any, SandboxHas], Parcel]:
-    for find in (_table, _array, _plain):
+    for find in (_table, _array, _of_library, _plain):
         if (found := find(value)) is not None:
             return found
     raise _refusal(name, value)
@@ -99,7 +104,7 @@ def _table(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:
 
         return pack_arrow
     if is_exactly(value, "geopandas", "GeoDataFrame"):
-        from vibekit_jupyter.workbench.data.grids import pack_geo
+        from vibekit_jupyter.workbench.data.geo_frames import pack_geo
 
         return pack_geo
     if is_exactly(value, "xarray", "Dataset", "DataArray"):
@@ -128,7 +133,7 @@ def _are_arrays(value: dict[Any, Any]) -> bool:
 
 
 def _plain(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:
-    from vibekit_jupyter.workbench.data import small_values
+    from vibekit_jupyter.workbench.data import pictures, small_values
 
     if type(value) is str:
         return lambda name, text, _: small_values.pack_text(name, text)
@@ -137,9 +142,23 @@ def _plain(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:
     if is_plain(value):
         return lambda name, plain, _: small_values.pack_json(name, plain)
     if any(is_exactly(value, module, cls) for module, cls in PICTURES):
-        return lambda name, picture, _: small_values.pack_picture(name, picture)
+        return lambda name, picture, _: pictures.pack_picture(name, picture)
     if is_exactly(value, "matplotlib.figure", "Figure"):
-        return lambda name, figure, _: small_values.pack_figure(name, figure)
+        return lambda name, figure, _: pictures.pack_figure(name, figure)
+    return None
+
+
+def _of_library(value: object) -> Callable[[str, Any, SandboxHas], Parcel] | None:
+    from vibekit_jupyter.workbench.data import charts, models, tensors
+
+    if is_exactly(value, *charts.PLOTLY):
+        return lambda name, figure, _: charts.pack_plotly(name, figure)
+    if is_exactly(value, *charts.ALTAIR):
+        return lambda name, chart, _: charts.pack_altair(name, chart)
+    if tensors.are_tensors(value):
+        return lambda name, tensor, _: tensors.pack_tensors(name, tensor)
+    if models.is_model(value):
+        return models.pack_model
     return None
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["MOST_HASHED", "Parcel", "SandboxHas"]
+__all__ = ["MOST_HASHED", "Parcel", "SandboxHas", "whole"]
 
 MOST_HASHED: Final = 64_000_000
 """Bytes up to which all of a variable is looked at for whether it is as it was."""
+PIECE: Final = 4 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,13 @@ class Parcel:
     columns: Callable[[bool], list[str]] = lambda _: []
     note: str = ""
     helper: bool = False
+
+
+def whole(name: str, file: str, kind: str, extent: str, data: bytes, **more: Any) -> Parcel:
+    """Return a parcel of bytes that are there as they go."""
+
+    def parts() -> Iterator[bytes]:
+        for first in range(0, len(data), PIECE):
+            yield data[first : first + PIECE]
+
+    return Parcel(name, file, kind, extent, len(data), parts, **more)

@@ -15,7 +15,7 @@ from vibekit_jupyter.workbench.data.unpacked_tables import told_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["npy", "npz"]
+__all__ = ["check_members", "npy", "npz"]
 
 MOST_MEMBERS: Final = 100_000
 MANIFEST: Final = "manifest.npy"
@@ -69,15 +69,7 @@ def npz(path: Path, shown: str) -> tuple[Any, str, str]:
     import numpy as np
 
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if len(members) > MOST_MEMBERS:
-            raise ValueError("members without end")
-        check_room(shown, sum(member.file_size for member in members))
-        for member in members:
-            with archive.open(member) as file:
-                _, _, size = _header(file, shown)
-            if size > member.file_size:
-                raise too_large(shown, size, "its file holds", member.file_size)
+        members = check_members(archive, shown)
         names = {member.filename for member in members}
     if MANIFEST in names and _is_frame(path):
         if not has("pandas"):
@@ -91,6 +83,28 @@ def npz(path: Path, shown: str) -> tuple[Any, str, str]:
     with np.load(path, allow_pickle=False) as loaded:
         arrays = {name: loaded[name] for name in loaded.files}
     return arrays, f"{len(arrays):,} arrays", ""
+
+
+def check_members(archive: zipfile.ZipFile, shown: str) -> list[zipfile.ZipInfo]:
+    """Return what is in an archive of arrays, whose headers say no more than there is.
+
+    Raises
+    ------
+    DataError
+        It unpacks to more than there is room for, or a header says so.
+    """
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise ValueError("members without end")
+    check_room(shown, sum(member.file_size for member in members))
+    for member in members:
+        if not member.filename.endswith(".npy"):
+            continue
+        with archive.open(member) as file:
+            _, _, size = _header(file, shown)
+        if size > member.file_size:
+            raise too_large(shown, size, "its file holds", member.file_size)
+    return members
 
 
 def _is_frame(path: Path) -> bool:

@@ -90,10 +90,12 @@ def parquet(path: Path, shown: str) -> tuple[Any, str, str]:
             batches.append(batch)
         schema = file.schema_arrow
     table = pa.Table.from_batches(batches, batches[0].schema if batches else schema)
-    if b"geo" in (schema.metadata or {}) and has("geopandas"):
-        import geopandas
+    if b"geo" in (schema.metadata or {}):
+        if not has("geopandas"):
+            raise missing_package("geopandas", f"Reading {shown!r} with its geometries")
+        from vibekit_jupyter.workbench.data.geo_frames import geo_of
 
-        frame = geopandas.read_parquet(path)
+        frame = geo_of(path)
         return frame, told_of(frame), ""
     table = table.replace_schema_metadata(schema.metadata)
     is_pandas = b"pandas" in (schema.metadata or {})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data import unpacked_arrays, unpacked_tables
-from vibekit_jupyter.workbench.data.json_values import read_json
+from vibekit_jupyter.workbench.data.charts import chart_from
+from vibekit_jupyter.workbench.data.json_values import from_json, read_json
 from vibekit_jupyter.workbench.data.known_types import has
 from vibekit_jupyter.workbench.data.memory import check_room
+from vibekit_jupyter.workbench.data.pictures import PICTURES, picture_of
 from vibekit_jupyter.workbench.data.refusals import cannot_read, missing_package
 
 if TYPE_CHECKING:
@@ -98,7 +101,10 @@ def _bytes(path: Path, shown: str) -> tuple[Any, str, str]:
 
 def _json(path: Path, shown: str) -> tuple[Any, str, str]:
     check_room(shown, JSON_FACTOR * path.stat().st_size)
-    value = read_json(path.read_bytes())
+    told = json.loads(path.read_bytes())
+    if (chart := chart_from(told)) is not None:
+        return chart
+    value = from_json(told)
     return value, _counted(value), ""
 
 
@@ -113,35 +119,30 @@ def _counted(value: Any) -> str:
     return f"{len(value):,} items" if isinstance(value, dict | list) else type(value).__name__
 
 
-def _picture(path: Path, shown: str) -> tuple[Any, str, str]:
-    from PIL import Image
-
-    with Image.open(path, formats=["PNG", "JPEG"]) as opened:
-        check_room(shown, 4 * opened.width * opened.height)
-        opened.load()
-        picture = opened.copy()
-    return picture, f"picture, {picture.width:,} × {picture.height:,}", ""
-
-
-def _safetensors(path: Path, shown: str) -> tuple[Any, str, str]:
-    check_room(shown, path.stat().st_size)
+def _tensors(path: Path, shown: str) -> tuple[Any, str, str]:
     if not has("safetensors"):
         raise missing_package("safetensors", f"Reading {shown!r}")
-    from safetensors.numpy import load_file
+    from vibekit_jupyter.workbench.data.tensors import tensors_of
 
-    arrays = dict(load_file(path))
-    return arrays, f"{len(arrays):,} arrays", ""
+    check_room(shown, path.stat().st_size)
+    return tensors_of(path, shown)
 
 
 def _grid(path: Path, shown: str) -> tuple[Any, str, str]:
     for package in ("xarray", "scipy"):
         if not has(package):
             raise missing_package(package, f"Reading {shown!r}")
-    check_room(shown, path.stat().st_size)
     from vibekit_jupyter.workbench.data.grids import grid_of
 
-    grid = grid_of(path)
+    grid = grid_of(path, shown)
     return grid, f"xarray.{type(grid).__name__}", ""
+
+
+def _model(path: Path, shown: str) -> tuple[Any, str, str]:
+    from vibekit_jupyter.workbench.data.models import model_of
+
+    check_room(shown, path.stat().st_size)
+    return model_of(path, shown)
 
 
 KNOWN: Final[dict[str, tuple[str, Callable[[Path, str], tuple[Any, str, str]]]]] = {
@@ -154,11 +155,10 @@ KNOWN: Final[dict[str, tuple[str, Callable[[Path, str], tuple[Any, str, str]]]]]
     "jsonl": ("lines of JSON", _json_lines),
     "npy": ("an array", unpacked_arrays.npy),
     "npz": ("arrays", unpacked_arrays.npz),
-    "png": ("a picture", _picture),
-    "jpg": ("a picture", _picture),
-    "jpeg": ("a picture", _picture),
+    **dict.fromkeys(PICTURES, ("a picture", picture_of)),
     **dict.fromkeys(TEXT, ("text", _text)),
     "bin": ("bytes", _bytes),
     "nc": ("a NetCDF file", _grid),
-    "safetensors": ("tensors", _safetensors),
+    "safetensors": ("tensors", _tensors),
+    "skops": ("a model", _model),
 }

@@ -183,21 +183,13 @@ class Push:
         path = self._there(item)
         key = hashlib.sha256(f"{item.path}\0{item.size}\0{item.changed}".encode()).hexdigest()[:16]
         part = posixpath.join(posixpath.dirname(path), f"{PART}{key}.part")
-        piece = f"{part}-piece"
         with self._noted_there(item):
             there = await self._sandbox.size(part) or 0
             if there > item.size:
                 await self._sandbox.remove(part)
                 there = 0
             self._add(size=there)
-            try:
-                while there < item.size:
-                    end = min(there + LARGE, item.size)
-                    await self._sandbox.upload(piece, self._pieces(item, there, end))
-                    await self._sandbox.append(part, piece)
-                    there = end
-            finally:
-                await asyncio.shield(self._sandbox.discard(piece))
+            await self._append(item, part, there)
             size = await self._sandbox.size(part)
             if size != item.size:
                 await self._sandbox.discard(part)
@@ -208,6 +200,36 @@ class Push:
                 )
             await self._sandbox.rename(part, path)
             self._add(files=1)
+
+    async def _append(self, item: Item, part: str, there: int) -> None:
+        """Send the rest of a file: a piece is put to those before it while the next one is sent."""
+        pieces = [f"{part}-piece", f"{part}-next"]
+        putting: asyncio.Future[None] | None = None
+        try:
+            while there < item.size:
+                piece = pieces[0]
+                end = min(there + LARGE, item.size)
+                await self._sandbox.upload(piece, self._pieces(item, there, end))
+                if putting is not None:
+                    await putting
+                # Where there is nothing yet, nothing has to be copied.
+                putting = asyncio.ensure_future(
+                    self._sandbox.append(part, piece) if there else self._renamed(piece, part)
+                )
+                there = end
+                pieces.reverse()
+            if putting is not None:
+                await putting
+        finally:
+            if putting is not None:
+                await asyncio.wait([putting])
+                if not putting.cancelled():
+                    putting.exception()
+            for piece in pieces:
+                await asyncio.shield(self._sandbox.discard(piece))
+
+    async def _renamed(self, piece: str, part: str) -> None:
+        await self._sandbox.rename(piece, part)
 
     def _pieces(self, item: Item, start: int, end: int) -> Iterator[bytes]:
         try:

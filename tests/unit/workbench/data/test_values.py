@@ -125,7 +125,9 @@ class Point:
         (np.int64(1), r"send v\.item\(\)"),
         (np.array([1, "x"], object), "holds Python objects"),
         (np.ma.array([1], mask=[True]), r"send v\.data and v\.mask"),
+        (np.ma.masked, r"send v\.data and v\.mask"),
         (np.arange(1).view(np.recarray), r"send numpy\.asarray\(v\)"),
+        (np.arange(4).reshape(2, 2).view(np.matrix), r"send numpy\.asarray\(v\)"),
         ({"a": np.arange(2), "b/c": np.arange(2)}, "cannot be the name of an array"),
         ({"a": np.arange(2), "b": 1}, r"v\['a'\] is of type ndarray"),
         (pd.Timestamp("2020"), r"send v\.to_pydatetime\(\)"),
@@ -134,7 +136,7 @@ class Point:
         (pl.LazyFrame({"a": [1]}), r"send v\.collect\(\)"),
         (pl.DataFrame({"o": pl.Series([object()], dtype=pl.Object)}), "polars cannot write it"),
         (pa.record_batch({"a": [1]}), r"send pyarrow\.table\(v\)"),
-        (Image.new("CMYK", (2, 2)), "PNG has no pictures of mode CMYK"),
+        (Image.new("HSV", (2, 2)), "PNG has no pictures of mode HSV"),
         ("\ud800", "half a surrogate pair"),
         (10**9000, "too many digits"),
         (print, "there is no file format"),
@@ -177,13 +179,6 @@ def test_an_array_comes_back_as_it_went(array: Any, there: Any) -> None:
     assert back.tobytes() == array.tobytes()
     if back.size:
         back.reshape(-1)[0] = back.reshape(-1)[0]  # it can be written to
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "I;16"])
-def test_a_picture_comes_back_as_it_went(mode: str) -> None:
-    picture = Image.new(mode, (3, 2))
-    back = trip(picture)
-    assert (back.mode, back.size, back.tobytes()) == (mode, (3, 2), picture.tobytes())
 
 
 def test_arrays_by_name_come_back() -> None:
