@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from tests.functional.workbench.data.test_thin_sandboxes import FRAME, THIN, prepared
+from tests.functional.workbench.data.test_thin_sandboxes import FRAME, prepared
+from tests.support.thin_sandbox import WITHOUT_PYARROW
 from vibekit_jupyter.errors import CodeError, DataError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SERIES = pd.Series([1, None], dtype="Int64", name="s")
 
 
 async def test_without_pyarrow_frames_go_and_come_as_arrays(new_client: NewClient) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     result = await client.run_code(
         "import sys; same = df.copy(); [m for m in ('IPython', 'pyarrow') if m in sys.modules]",
         inputs={"df": FRAME, "s": SERIES, "a": np.arange(3)},
@@ -50,7 +51,7 @@ async def test_without_pyarrow_frames_go_and_come_as_arrays(new_client: NewClien
 async def test_without_pyarrow_what_needs_it_is_refused(
     new_client: NewClient, value: Any, told: str
 ) -> None:
-    client = await prepared(new_client, THIN)
+    client = await prepared(new_client, WITHOUT_PYARROW)
     with pytest.raises(DataError, match=told):
         await client.run_code("ran = 1", inputs={"df": value})
     with pytest.raises(CodeError, match="'ran' is not defined"):
