@@ -79,7 +79,7 @@ class SettingTraits(Magics):
             try:
                 if isinstance(value, DeferredConfig):
                     value = value.get_value(traits[name])  # noqa: PLW2901  # of a command line
-                traits[name]._validate(self, value)  # type: ignore[attr-defined]  # noqa: SLF001  # traitlets' own
+                traits[name]._validate(self, value)  # noqa: SLF001  # traitlets' own
                 _check(name, value)
             except (TraitError, ValueError) as error:
                 reason = error if isinstance(error, ConfigurationError) else _wrong(name)

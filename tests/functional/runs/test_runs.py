@@ -224,13 +224,13 @@ async def test_what_a_real_model_wrote_never_runs_unconfined(
     new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vibekit_jupyter.settings.checks import check_confined
-    from vibekit_jupyter.settings.config import Service
+    from vibekit_jupyter.settings.config import Service, Settings
 
     bare = Service("local", "local sandbox", "k", confinement="none", confinement_reason="No.")
     with pytest.raises(UnconfinedError, match=r"No\..*VIBEKIT_ALLOW_UNCONFINED"):
-        check_confined(bare)
+        check_confined(bare, Settings())
     monkeypatch.setenv("VIBEKIT_ALLOW_UNCONFINED", "1")
-    check_confined(bare)
+    check_confined(bare, Settings())
 
 
 async def test_a_stream_gives_the_events_and_then_the_error(new_client: NewClient) -> None:

@@ -171,7 +171,7 @@ def test_no_bytes_are_a_crash(data: bytes) -> None:
         path = Path(folder) / NAME
         path.write_bytes(b"# vibekit\n" + data)
         for layer in ("project", "user", "site"):
-            file = read(path, layer)  # type: ignore[arg-type]  # one of them
+            file = read(path, layer)
             assert file.error is None or "\n" not in str(file.error)
 
 
