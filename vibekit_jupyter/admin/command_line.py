@@ -19,7 +19,7 @@ from vibekit_jupyter.admin.found import (
 from vibekit_jupyter.errors import ConfigurationError, VibeKitError
 from vibekit_jupyter.services.local_sandbox import find_or_start
 from vibekit_jupyter.settings.choices import choose_e2b
-from vibekit_jupyter.settings.config import Settings
+from vibekit_jupyter.settings.live import LiveSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ async def _found(
         arguments.state,
         age_of(arguments.older) if arguments.older else None,
     )
-    service = choose_e2b(Settings())
+    service = choose_e2b(LiveSettings({}, "").current)
     if service is None:
         service = await asyncio.to_thread(find_or_start)
     _say(f"At {service.title}{f' ({service.api_url})' if service.api_url else ''}:")

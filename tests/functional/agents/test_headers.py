@@ -13,7 +13,8 @@ from vibekit_jupyter.errors import ModelError
 from vibekit_jupyter.settings.choices import choose_model
 from vibekit_jupyter.settings.config import AGENTS, AgentName, read_settings
 from vibekit_jupyter.settings.described import describe
-from vibekit_jupyter.settings.layers import Resolution
+from vibekit_jupyter.settings.layers import resolve
+from vibekit_jupyter.settings.mappings import given
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Model, Settings
@@ -69,6 +70,7 @@ async def test_no_other_host_gets_them(agent: AgentName) -> None:
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_what_is_used_names_them_without_their_values(agent: AgentName) -> None:
-    rows = describe(Resolution(settings_at("https://llm.example.org/v1", agent)))
-    assert ("sent along", "the headers X-Team, cf-aig-authorization", "as set") in rows
+    model = {"base_url": "https://llm.example.org/v1", "headers": HEADERS}
+    rows = describe(resolve(given({"type": agent, "model": model})))
+    assert ("sent along", "the headers X-Team, cf-aig-authorization", "as set here") in rows
     assert TOKEN not in str(rows)
