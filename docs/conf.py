@@ -34,12 +34,12 @@ exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 # What is not told of on these pages: nothing is fetched to know where else it is.
 _ELSEWHERE = "|".join(map(re.escape, sorted(sys.stdlib_module_names)))
-nitpick_ignore_regex = [("py:.*", rf"({_ELSEWHERE})\..*"), ("py:.*", "datetime|timedelta")]
+nitpick_ignore_regex = [("py:.*", rf"({_ELSEWHERE})\..*"), ("py:.*", "date|datetime|timedelta")]
 
 # --- Cells -------------------------------------------------------------------------------------
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60
+nb_execution_timeout = 180
 nb_execution_show_tb = True
 nb_merge_streams = True
 # The widgets' scripts would come from somebody else's servers; the table beside a widget stays.

@@ -47,6 +47,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _stop(home: Path) -> None:
     if any(home.glob("server-*.json")):
-        command = [sys.executable, "-m", "vibekit_jupyter.local_sandbox", "stop"]
+        # The Python of a page's cells of code waits for more of them.
+        command = [sys.executable, "-m", "vibekit_jupyter.local_sandbox", "stop", "--force"]
         environment = {**os.environ, "VIBEKIT_HOME": str(home)}
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
