@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import hashlib
+import os
 import resource
 import signal
 from typing import TYPE_CHECKING
@@ -70,6 +73,11 @@ def one_sentence(error: BaseException) -> str:
 
 def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+def what_came(folder: Path) -> list[bytes]:
+    """What has its final name."""
+    return [path.read_bytes() for path in folder.glob("[!.]*")]
 
 
 async def files_of(client: VibeKit, folder: str) -> list[str]:
@@ -151,3 +159,39 @@ async def test_a_large_file_that_was_cut_is_gone_on_with(
     assert max(began[:2]) > 0
     assert (here / "out/big").read_bytes() == data
     assert names_in(here / "out") == ["big"]
+
+
+@pytest.mark.parametrize("way", ["push", "pull"])
+@pytest.mark.parametrize("what", ["pause", "kill"])
+async def test_a_session_that_ends_meanwhile_leaves_a_file_whole_or_none(
+    new_client: NewClient, here: Path, way: str, what: str
+) -> None:
+    data = os.urandom(MIB) * 150
+    (here / "large").write_bytes(data)
+    client = new_client()
+    other = new_client(session_id=(await client.new()).id)
+    if way == "pull":
+        await client.push("large")
+    loop, reached = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.size:
+            loop.call_soon_threadsafe(reached.set)
+
+    if way == "pull":
+        work = client.pull("large", to="out", on_progress=tell)
+    else:
+        work = client.push("large", on_progress=tell)
+    moving = asyncio.ensure_future(work)
+    await reached.wait()
+    await (other.pause() if what == "pause" else other.kill(force=True))
+    try:
+        assert (await moving).size == len(data)
+    except VibeKitError as error:
+        assert what == "kill"
+        one_sentence(error)
+    assert all(came == data for came in what_came(here / "out"))
+    if what == "pause":
+        there = (await client.execute_command("sha256sum <large")).stdout.split()[0]
+        assert there == hashlib.sha256(data).hexdigest()
+        await client.kill()
