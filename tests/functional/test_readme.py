@@ -15,7 +15,7 @@ from tests.support.kernel import Kernel
 if TYPE_CHECKING:
     from pathlib import Path
 
-LINES = 100
+LINES = 90
 COMMANDS = (
     "pip install 'vibekit-jupyter[lab]' && jupyter lab",
     "pip install -e '.[lab]' && jupyter lab notebooks/quickstart.ipynb",
