@@ -21,7 +21,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 
 # What speaks by printing: command lines, and the notebook's own output.
-SPEAKERS = ("demo_model/__main__.py", "local_sandbox/cli.py", "notebook/")
+SPEAKERS = (
+    *("admin/command_line.py", "demo_model/__main__.py", "local_sandbox/cli.py"),
+    "notebook/",
+)
 # Started as processes and spoken to over HTTP: imported by nobody.
 PROCESSES = ("vibekit_jupyter.demo_model", "vibekit_jupyter.local_sandbox")
 SHELLS = {"system", "popen", "create_subprocess_shell", "getoutput", "getstatusoutput"}
