@@ -11,7 +11,6 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.arguments import Command, argument, documented, split_words
 from vibekit_jupyter.notebook.magic_errors import UsageError, plain_errors
-from vibekit_jupyter.notebook.saving import save
 from vibekit_jupyter.notebook.setting_options import options, typed
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.notebook.traits import show_in_traits
@@ -116,6 +115,8 @@ class VibekitConfigMagics(Magics):
                 return
             show(self.shell, config_card(client.configuration()))
             if command is CONFIG and chosen.save:
+                from vibekit_jupyter.notebook.saving import save
+
                 show(self.shell, message(save(layers.given)))
 
 

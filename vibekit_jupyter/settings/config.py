@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import ConfigurationError
-from vibekit_jupyter.settings.audit import AuditSettings
-from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
 from vibekit_jupyter.settings.mappings import given
@@ -22,6 +20,8 @@ from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, VENDORS, Ag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from vibekit_jupyter.settings.audit import AuditSettings
 
 __all__ = [
     "AGENTS",
@@ -107,6 +107,8 @@ class Model:
     @property
     def secrets(self) -> Sequence[str]:
         """What a service may repeat and nobody is shown, the longest first."""
+        from vibekit_jupyter.settings.headers import secrets_in
+
         return sorted({self.api_key, *secrets_in(self.headers)}, key=len, reverse=True)
 
     @property
@@ -297,13 +299,17 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         if any(name.startswith(f"{agent}.") for name in values)
     }
     budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
-    audit = _of_group("audit", values)
+    audit = None
+    if said := _of_group("audit", values):
+        from vibekit_jupyter.settings.audit import AuditSettings
+
+        audit = AuditSettings(**said)
     return Settings(
         **tops,
         **budgets,
         models=models,
         e2b=_of_group("e2b", values),
-        audit=AuditSettings(**audit) if audit else None,
+        audit=audit,
     )
 
 

@@ -23,6 +23,7 @@ FileLayer = Literal["project", "user", "site"]
 
 # Nobody writes as much; a parser may need long for it.
 MOST: Final = 256 * 1024
+_GROUPS: Final = frozenset(each.group for each in TABLE.values())
 LONGEST_LINE: Final = 200
 _HEADER = re.compile(r"\s*\[+(?P<keys>[^\]#]+)\]")
 _LINE = re.compile(r"\s*(?P<keys>(?:\"[^\"]*\"|'[^']*'|[\w\s.-])+?)\s*=")
@@ -247,8 +248,7 @@ def _flat(
     """Yield a file's entries by dotted names; a setting may be a table itself."""
     for key, value in tables.items():
         name = f"{prefix}{key}"
-        is_group = any(each.startswith(f"{name}.") for each in TABLE)
-        if isinstance(value, Mapping) and is_group and not is_name(name):
+        if isinstance(value, Mapping) and name in _GROUPS and not is_name(name):
             yield from _flat(value, f"{name}.", is_name)
         else:
             yield name, value

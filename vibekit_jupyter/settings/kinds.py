@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
-from vibekit_jupyter.settings.headers import headers_of
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.prices import check_prices, money
 from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, AgentName, Mode
 
 if TYPE_CHECKING:
@@ -169,11 +167,22 @@ def _is_word(word: object) -> bool:
     return isinstance(word, str) and "\0" not in word
 
 
+# What few settings need is imported where it is read: %load_ext makes the table.
+def _dollars(name: str, value: Any) -> float | None:
+    from vibekit_jupyter.settings.prices import money
+
+    return money(name, value)
+
+
 def _prices(_: str, value: Any) -> Mapping[str, Mapping[str, float]]:
+    from vibekit_jupyter.settings.prices import check_prices
+
     return check_prices(value)
 
 
 def _headers(_: str, value: Any) -> Mapping[str, str]:
+    from vibekit_jupyter.settings.headers import headers_of
+
     return headers_of(value)
 
 
@@ -220,7 +229,7 @@ URL = Kind("a URL", _text, metavar="URL")
 SECRET = Kind("a key", _secret, policy="never", metavar="KEY")
 BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N", number=int)
 SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS", number=float)
-DOLLARS = Kind("dollars", money, _parse_number, "most", metavar="DOLLARS", number=float)
+DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _argv, policy="never", metavar="WORDS")
 PRICES = Kind("a table of prices", _prices, policy="never")

@@ -72,10 +72,8 @@ def folder_of(notebook: str) -> Path:
 
 def shown(path: Path) -> str:
     """Return a path as a person writes it: from the home folder on."""
-    try:
-        return f"~/{path.relative_to(_home())}"
-    except ValueError:
-        return str(path)
+    text, home = os.fspath(path), os.fspath(_home())
+    return f"~{text.removeprefix(home)}" if text.startswith(f"{home}/") else text
 
 
 def _home() -> Path:
