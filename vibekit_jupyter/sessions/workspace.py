@@ -87,12 +87,11 @@ class Workspace:
         """
         settings = self.settings
         choices.choose_model(settings, choices.choose_agent(settings), unlock=False)
-        return self.service_id()
+        return _service_id(settings)
 
     def service_id(self) -> str:
         """Return the id of the sandbox service in use, whatever is said of models; no request."""
-        service = choices.choose_e2b(self.settings, unlock=False)
-        return config.local_service_id() if service is None else service.id
+        return _service_id(self.settings)
 
     async def service(self) -> Service:
         """Return the sandbox service in use, started if it is this machine's."""
@@ -394,3 +393,8 @@ class Workspace:
         await self.connections.aclose()
         self.leave()
         self.book.registry.close()
+
+
+def _service_id(settings: Settings) -> str:
+    service = choices.choose_e2b(settings, unlock=False)
+    return config.local_service_id() if service is None else service.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
@@ -166,10 +167,8 @@ class _Reading:
     def _tables(self) -> dict[str, Any]:
         if not self._text.strip():
             return {}
-        import tomllib  # %load_ext does not pay for it where there is no file
-
         try:
-            tables: Any = tomllib.loads(self._text)
+            tables: Any = _parsed(self._text)
         except (ValueError, RecursionError) as error:
             why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
             why = why.replace("at end of document", f"at line {self._text.count(chr(10)) + 1}")
@@ -234,6 +233,14 @@ class _Reading:
             if found == wanted:
                 return f"{self._name}, line {number}"
         return self._name
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """Return what a file's text says. It is read at each operation, and seldom another one."""
+    import tomllib  # %load_ext does not pay for it where there is no file
+
+    return tomllib.loads(text)
 
 
 def _keys(text: str) -> tuple[str, ...]:

@@ -114,7 +114,8 @@ async def test_a_file_that_is_too_large_for_the_sandbox_is_told_with_its_limit(
 ) -> None:
     client = await prepared(new_client, "echo 'ulimit -f 1000' >.bash_profile")
     big = np.zeros(1_000_000)
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    told = r"'big' has 8\.0 MB; a file in this sandbox may have 1\.0 MB\."
+    with pytest.raises(DataError, match=told):
         await client.run_code("1", inputs={"big": big})
     code = "import numpy as np; small = 1; big = np.zeros(1_000_000)"
     with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
