@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import traceback
 from functools import partial
@@ -86,13 +85,13 @@ def plain_errors(*, debug: bool = False) -> Iterator[None]:
     except UsageError:
         raise
     except BaseException as error:
+        from asyncio import CancelledError
+
         from vibekit_jupyter.notebook import get_client
 
         redactor = get_client().redactor
         redactor.cut_causes(error)
-        if debug or not isinstance(
-            error, VibeKitError | KeyboardInterrupt | asyncio.CancelledError
-        ):
+        if debug or not isinstance(error, VibeKitError | KeyboardInterrupt | CancelledError):
             show_without_secrets(error, redactor, whole=debug)
         else:
             show_as_one_line(error)
