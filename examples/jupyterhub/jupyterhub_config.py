@@ -34,6 +34,8 @@ c.JupyterHub.allow_named_servers = True
 c.JupyterHub.spawner_class = "simple"
 c.Spawner.http_timeout = 120  # of a machine that starts many servers at once
 c.SimpleLocalProcessSpawner.home_dir_template = str(STATE / "home" / "{username}")
+# A real Hub has the site's file in /etc/jupyter of the image.
+c.Spawner.environment = {"JUPYTER_CONFIG_PATH": str(Path(__file__).resolve().parent / "site")}
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "LANG", "LC_ALL"]
 c.Spawner.args = [
     f"--MappingKernelManager.cull_idle_timeout={IDLE}",

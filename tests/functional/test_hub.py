@@ -29,6 +29,9 @@ async def test_two_users_work_apart_are_culled_and_go_on(running: Hub) -> None:
             await user.start_server()
             async with user.kernel() as kernel:
                 await kernel.run(LOAD)
+                told = await kernel.run("%vibekit_config")
+                assert "jupyterhub/site/vibekit.toml" in told
+                assert "20 steps" in told
                 await kernel.run(f"%vibekit_session new of-{user.name}")
                 assert "42" in await kernel.run("%%vibekit\nprint(6 * 7)")
                 assert f"('of-{user.name}', '{user.name}', 'running')" in await kernel.run(NAMES)
