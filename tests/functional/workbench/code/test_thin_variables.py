@@ -118,6 +118,6 @@ async def test_a_file_that_is_too_large_for_the_sandbox_is_told_with_its_limit(
     with pytest.raises(DataError, match=told):
         await client.run_code("1", inputs={"big": big})
     code = "import numpy as np; small = 1; big = np.zeros(1_000_000)"
-    with pytest.raises(DataError, match=r"'big' has 8 MB; a file in this sandbox may have 1 MB\."):
+    with pytest.raises(DataError, match=told):
         await client.run_code(code, outputs=["small", "big"])
     assert (await client.execute_command("ls -A out 2>/dev/null || true")).stdout == ""
