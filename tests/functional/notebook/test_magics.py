@@ -12,6 +12,8 @@ import pytest
 from tests.support.versions import needs_ipython_8
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.kernel import Kernel
 
 PRIMES = "%%vibekit\nWrite primes.py that prints the first ten primes, and run it"
@@ -186,8 +188,14 @@ def test_debug_brings_the_traceback_back(kernel: Kernel) -> None:
     assert "session_magic.py" in cell.text + cell.stderr
 
 
-def test_a_failed_cell_stops_run_all(kernel: Kernel) -> None:
-    failed, after = kernel.run_all("%%vibekit --session nobody-knows\nhi", "print('after')")
+def test_a_failed_cell_stops_run_all(kernel: Kernel, tmp_path: Path) -> None:
+    # The kernel has all of them before the first one fails, however slowly they are sent.
+    sent = tmp_path / "sent"
+    waits = f"import os, time\nwhile not os.path.exists({str(sent)!r}): time.sleep(0.01)"
+    cells = (waits, "%%vibekit --session nobody-knows\nhi", "print('after')")
+    messages = [kernel.begin(cell) for cell in cells]
+    sent.touch()
+    _, failed, after = map(kernel.end, messages)
     assert (failed.status, after.status) == ("error", "aborted")
 
 
