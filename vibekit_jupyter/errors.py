@@ -129,7 +129,7 @@ class VibeKitError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows of it, whose protocol this is: one."""
-        return [f"{type(self).__name__}: {_printable(str(self))}"]
+        return [f"{type(self).__name__}: {printable(str(self))}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by state, so that an error survives a process pool."""
@@ -288,7 +288,7 @@ class CodeError(VibeKitError):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows of it: the sandbox's, then ours."""
-        shown = map(_printable, self.traceback.splitlines())
+        shown = map(printable, self.traceback.splitlines())
         return [*shown, *super()._render_traceback_()]
 
 
@@ -336,5 +336,6 @@ class RunInterruptedError(VibeKitError):
     """The person stopped the run; the session can go on."""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text without what acts on a terminal, or cannot be seen."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -16,7 +16,7 @@ from vibekit_jupyter.admin.found import (
     is_ours,
     label,
 )
-from vibekit_jupyter.errors import ConfigurationError, VibeKitError
+from vibekit_jupyter.errors import ConfigurationError, VibeKitError, printable
 from vibekit_jupyter.services.local_sandbox import find_or_start
 from vibekit_jupyter.settings.choices import choose_e2b
 from vibekit_jupyter.settings.live import LiveSettings
@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_list(arguments) if arguments.command == "list" else _reap(arguments))
     except VibeKitError as error:
-        print(_plain(str(error)), file=sys.stderr)  # noqa: T201 - its purpose
+        print(printable(str(error)), file=sys.stderr)  # noqa: T201 - its purpose
         return 1
     except KeyboardInterrupt:
         return 130
@@ -144,9 +144,5 @@ def _table(infos: Sequence[SandboxInfo]) -> None:
 
 
 def _say(text: str) -> None:
-    print(_plain(text), flush=True)  # noqa: T201 - its purpose
-
-
-def _plain(text: str) -> str:
-    """Return a text without what a terminal would act on: anybody can write a label."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    # Anybody can write a label.
+    print(printable(text), flush=True)  # noqa: T201 - its purpose

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
+from vibekit_jupyter.notebook.config_magic import command_of
 from vibekit_jupyter.notebook.files_magic import COMMANDS
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -54,7 +54,7 @@ def candidates(line: str) -> tuple[str, list[str]] | None:
     elif match["magic"] == "vibekit_run":
         command = RUN
     elif match["magic"] == "vibekit_config":
-        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        command = command_of(words)
     elif match["magic"] == "vibekit_files":
         if words and words[0] not in COMMANDS:
             return fragment, []

@@ -19,14 +19,14 @@ from vibekit_jupyter.settings.vendors import AGENTS, VENDORS
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.settings.live import LiveSettings
     from vibekit_jupyter.settings.vendors import AgentName
 
-__all__ = ["CONFIG", "KEY", "USAGE", "VibekitConfigMagics"]
+__all__ = ["VibekitConfigMagics", "command_of"]
 
 NAME = "%vibekit_config"
 
@@ -74,6 +74,11 @@ USAGE = Command(
 )
 
 
+def command_of(words: Sequence[str]) -> Command:
+    """Return the command that the words of a line are for."""
+    return {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+
+
 # IPython keeps magics by their class's name, and has a ConfigMagics of its own.
 @magics_class
 class VibekitConfigMagics(Magics):
@@ -88,7 +93,7 @@ class VibekitConfigMagics(Magics):
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
-        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        command = command_of(words)
         if command is not CONFIG:
             words = words[1:]
         chosen = command.parse(words, {**self.shell.user_ns, **(local_ns or {})})
@@ -130,9 +135,9 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     ConfigurationError
         A value is none of its kind, or the policy does not allow it.
     """
-    from vibekit_jupyter.settings.choices import choose_agent, choose_model
+    from vibekit_jupyter.settings.choices import agent_in_use, choose_agent, choose_model
 
-    agent = options.agent or _agent(layers)
+    agent = options.agent or agent_in_use(layers.resolve().settings)
     given = dict(layers.given)
     changed = []
     for name, value, is_taken_back in typed(options, agent):
@@ -156,14 +161,6 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     return given
 
 
-def _agent(layers: LiveSettings) -> AgentName:
-    """Return the agent in use, as far as that can be told."""
-    from vibekit_jupyter.settings.choices import automatic
-
-    settings = layers.resolve().settings
-    return next((name for name in AGENTS if name == settings.agent), None) or automatic(settings)
-
-
 def with_key(layers: LiveSettings, agent: AgentName | None, *, e2b: bool) -> Mapping[str, Any]:
     """Return what is set in this kernel, with a key that the person is asked for.
 
@@ -174,11 +171,11 @@ def with_key(layers: LiveSettings, agent: AgentName | None, *, e2b: bool) -> Map
     ConfigurationError
         The frontend cannot ask.
     """
-    from vibekit_jupyter.settings.choices import choose_e2b, choose_model
+    from vibekit_jupyter.settings.choices import agent_in_use, choose_e2b, choose_model
 
     if agent and e2b:
         raise UsageError(f"{KEY.name}: --agent or --e2b, a key is for one of them")
-    agent = agent or _agent(layers)
+    agent = agent or agent_in_use(layers.resolve().settings)
     vendor = VENDORS[agent]
     title, variable = ("E2B", "E2B_API_KEY") if e2b else (vendor.title, vendor.key_variables[0])
     name = f"{'e2b' if e2b else agent}.api_key"

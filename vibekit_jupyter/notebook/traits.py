@@ -147,10 +147,9 @@ def take(layers: LiveSettings) -> None:
     model = given.pop("model", None)
     layers.given = given
     if model is not None:  # it is the model of the agent in use, and no other one's
-        from vibekit_jupyter.settings.choices import automatic
+        from vibekit_jupyter.settings.choices import agent_in_use
 
-        settings = layers.resolve().settings
-        agent = automatic(settings) if settings.agent in {None, "auto"} else settings.agent
+        agent = agent_in_use(layers.resolve().settings)
         layers.given = {**given, f"{agent}.model": model}
 
 

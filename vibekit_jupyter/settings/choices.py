@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["automatic", "choose_agent", "choose_e2b", "choose_model", "with_model"]
+__all__ = ["agent_in_use", "automatic", "choose_agent", "choose_e2b", "choose_model", "with_model"]
 
 
 def choose_agent(settings: Settings) -> AgentName:
@@ -51,6 +51,11 @@ def choose_agent(settings: Settings) -> AgentName:
     agent = automatic(settings) if settings.agent == "auto" else agent_name(settings.agent)
     settings.check("agent", agent)
     return agent
+
+
+def agent_in_use(settings: Settings) -> AgentName:
+    """Return the agent that is meant where a setting of its model is changed; nothing is raised."""
+    return next((name for name in AGENTS if name == settings.agent), None) or automatic(settings)
 
 
 def automatic(settings: Settings) -> AgentName:

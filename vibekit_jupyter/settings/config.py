@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import ConfigurationError
@@ -29,7 +29,6 @@ __all__ = [
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
-    "ON_EXIT",
     "UNUSED_KEY",
     "VENDORS",
     "AgentName",
@@ -53,7 +52,6 @@ __all__ = [
 ]
 
 OnExit = Literal["pause", "keep"]
-ON_EXIT: tuple[OnExit, ...] = get_args(OnExit)
 QUEUE: float = TABLE["queue"].default
 MAX_STEPS: int = TABLE["max_steps"].default
 SILENCE: float = TABLE["silence"].default

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.workbench.data.known_types import is_exactly, loaded
-from vibekit_jupyter.workbench.data.parcel import Parcel
+from vibekit_jupyter.workbench.data.parcel import PIECE, Parcel
 from vibekit_jupyter.workbench.data.refusals import cannot_send
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SPARSE", "is_array", "pack_array", "pack_arrays", "pack_sparse"]
 
-PIECE: Final = 4 * 1024**2
 SPARSE: Final = tuple(
     f"{form}_{kind}" for form in ("csr", "csc", "coo", "bsr", "dia") for kind in ("matrix", "array")
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.places import HOME
-from vibekit_jupyter.errors import DataError, SandboxUnreachableError
+from vibekit_jupyter.errors import DataError, SandboxUnreachableError, printable
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
 from vibekit_jupyter.workbench.data.refusals import size_text, too_large
 from vibekit_jupyter.workbench.data.unpacking import KNOWN, PICKLES, check_suffix, unpack
@@ -159,7 +159,7 @@ async def _find(
             check_suffix(path.rpartition("/")[2], path)
             return path, size, None
     names = sorted(stamp.name for stamp in stamps)
-    listed = ", ".join(_printable(each) for each in names[:MOST_NAMED]) or "nothing"
+    listed = ", ".join(printable(each[:60]) for each in names[:MOST_NAMED]) or "nothing"
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     raise DataError(
         f"{name!r} did not come back: {who} left no file of that name. In out/: {listed}{more}."
@@ -168,10 +168,6 @@ async def _find(
 
 def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
-
-
-def _printable(name: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in name[:60])
 
 
 async def _elsewhere(sandbox: Sandbox, name: str) -> Sequence[tuple[str, int]]:

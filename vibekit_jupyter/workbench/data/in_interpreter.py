@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter.errors import DataError
 from vibekit_jupyter.workbench.data.known_types import no_variable
 from vibekit_jupyter.workbench.data.needs import here, import_for, pack_variable
-from vibekit_jupyter.workbench.data.parcel import MOST_HASHED, SandboxHas
+from vibekit_jupyter.workbench.data.parcel import MOST_HASHED, PIECE, SandboxHas
 from vibekit_jupyter.workbench.data.refusals import cannot_send, too_large
 from vibekit_jupyter.workbench.data.unpacking import unpack
 
@@ -36,7 +36,6 @@ __all__ = ["Variables", "actions"]
 
 FOLDER: Final = "data"
 OUT: Final = "out"
-PIECE: Final = 4 * 1024**2
 # From here on the way is the other one than that of which the sentences speak.
 SEND: Final = re.compile(r"(^cannot |: |, or )send ")
 

@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from vibekit_jupyter.errors import DataError
+from vibekit_jupyter.errors import DataError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ def name_of_class(cls: type) -> str:
     """Return a class's name, cut and printable."""
     # A name may be text of a class of its own, too.
     name = str.__str__(cast("Any", type.__dict__["__name__"]).__get__(cls))
-    return "".join(char if char.isprintable() else "\ufffd" for char in name)[:LONGEST_NAME]
+    return printable(name)[:LONGEST_NAME]
 
 
 def check_name(name: str) -> str:

@@ -14,7 +14,7 @@ import zipfile
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.errors import DataError
+from vibekit_jupyter.errors import DataError, printable
 from vibekit_jupyter.workbench.data.known_types import class_of, has
 from vibekit_jupyter.workbench.data.parcel import whole
 from vibekit_jupyter.workbench.data.refusals import cannot_send, missing_package
@@ -128,7 +128,7 @@ def model_of(path: Path, shown: str) -> tuple[Any, str, str]:
     import skops.io
 
     if untrusted := sorted(map(str, skops.io.get_untrusted_types(data=data))):
-        raise _left(shown, f"it holds {_printable(untrusted[0])}, which skops does not trust")
+        raise _left(shown, f"it holds {printable(untrusted[0][:80])}, which skops does not trust")
     model = skops.io.loads(data, trusted=[])
     if not is_model(model):
         raise _left(shown, "it is no model of scikit-learn's")
@@ -137,10 +137,6 @@ def model_of(path: Path, shown: str) -> tuple[Any, str, str]:
 
 def _left(shown: str, why: str) -> DataError:
     return DataError(f"{shown!r} is not loaded: {why}.", hint=PULL)
-
-
-def _printable(name: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in name[:80])
 
 
 def _versions(schema: Any) -> Iterator[str]:
@@ -154,4 +150,4 @@ def _versions(schema: Any) -> Iterator[str]:
             waiting += part.values()
             told = part.get("_sklearn_version")
             if isinstance(told, dict):
-                yield _printable(str(told.get("content")).strip('"'))
+                yield printable(str(told.get("content")).strip('"')[:80])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["MOST_HASHED", "Parcel", "SandboxHas", "whole"]
+__all__ = ["MOST_HASHED", "PIECE", "Parcel", "SandboxHas", "whole"]
 
 MOST_HASHED: Final = 64_000_000
 """Bytes up to which all of a variable is looked at for whether it is as it was."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.workbench.data.known_types import loaded
-from vibekit_jupyter.workbench.data.parcel import Parcel
+from vibekit_jupyter.workbench.data.parcel import PIECE, Parcel
 from vibekit_jupyter.workbench.data.refusals import cannot_send
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["pack_polars"]
 
-PIECE: Final = 4 * 1024**2
 PROBED: Final = 50
 
 

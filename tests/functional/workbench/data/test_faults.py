@@ -31,14 +31,6 @@ MIB = 2**20
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def proxy(other_server: SandboxServer) -> Iterator[CuttingProxy]:
     with cutting_proxy(other_server.url) as proxy:
         yield proxy

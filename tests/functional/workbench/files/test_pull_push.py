@@ -45,15 +45,6 @@ async def local_client(new_client: NewClient) -> AsyncIterator[VibeKit]:
     await client.kill()
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the notebook is in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def tree(folder: Path) -> dict[str, bytes | None]:
     """Return all that is in a folder; folders are None."""
     return {

@@ -18,8 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from vibekit_jupyter.errors import DataError
-from vibekit_jupyter.workbench.data.fetching import _printable
+from vibekit_jupyter.errors import DataError, printable
 from vibekit_jupyter.workbench.data.memory import room
 from vibekit_jupyter.workbench.data.unpacking import KNOWN, check_suffix, unpack
 
@@ -246,4 +245,4 @@ def test_an_empty_file_is_a_sentence_or_empty(tmp_path: Path, suffix: str) -> No
 
 
 def test_a_name_of_a_stranger_is_printable() -> None:
-    assert _printable("a\n\x1b[31m\u202eb" + "x" * 100).isprintable()
+    assert printable("a\n\x1b[31m\u202eb" + "x" * 100).isprintable()
