@@ -29,6 +29,7 @@
     │   ├── ModelRateLimitError       429
     │   ├── ModelUnavailableError     5xx, no connection, silence
     │   └── ModelStreamError          the answer broke off
+    ├── AgentError                    the program in the sandbox that is the agent failed
     ├── FilesError                    files that cannot be brought in or out
     ├── RunLimitError                 a bound on steps, tokens or costs was reached
     └── RunInterruptedError           the person stopped it
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import CommandResult, Result
 
 __all__ = [
+    "AgentError",
     "AgentNotInitializedError",
     "AuditError",
     "CodeError",
@@ -322,6 +324,10 @@ class ModelUnavailableError(ModelError):
 
 class ModelStreamError(ModelError):
     """The model's answer broke off, or ended in an error."""
+
+
+class AgentError(VibeKitError):
+    """The program in the sandbox that is the agent failed."""
 
 
 class FilesError(VibeKitError):

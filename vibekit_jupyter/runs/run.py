@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation, UserMessage
 from vibekit_jupyter.agents.instructions import OF_CELLS
-from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
 from vibekit_jupyter.errors import AuditError, ModelError, RunLimitError, VibeKitError
@@ -34,20 +33,21 @@ from vibekit_jupyter.events import (
 from vibekit_jupyter.results import CommandResult, Result
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
+from vibekit_jupyter.runs.said import AgentMemory, conversation_of, knows_of_cells
 from vibekit_jupyter.runs.turn_record import TurnRecord
 from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.queue import telling_of_waits
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
+from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from typing import Any
 
-    from vibekit_jupyter.agents.conversation import Message
-    from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.results import Status
+    from vibekit_jupyter.runs.agents import Agent
     from vibekit_jupyter.runs.audit import Audit
     from vibekit_jupyter.runs.redact import Redactor
     from vibekit_jupyter.runs.spending import Spending
@@ -67,7 +67,7 @@ class Ready:
 
     session: Session
     sandbox: Sandbox
-    vendor: Vendor
+    agent: Agent
     created: bool
 
 
@@ -231,7 +231,7 @@ class Run:
             () if self._fresh else registry.messages(session.service_id, session.id, before=number)
         )
         earlier = registry.changed_files(session.service_id, session.id)
-        conversation = _conversation(session.id, said)
+        conversation = conversation_of(session.id, said)
         self._record = TurnRecord(registry, number, self._events, conversation, self._redactor)
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
@@ -241,7 +241,7 @@ class Run:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
                 data = await luggage.bring(ready.sandbox, self._say, internet=internet)
-        if not _knows_of_cells(conversation) and registry.interpreter(
+        if not knows_of_cells(conversation) and registry.interpreter(
             session.service_id, session.id
         ):
             data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
@@ -249,10 +249,12 @@ class Run:
             around = await surroundings(ready.sandbox, internet=internet)
             if around.read:
                 self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
-            events = run_agent(
-                ready.vendor,
+            events = ready.agent(
                 conversation,
                 self._prompt.prompt,
+                memory=AgentMemory(
+                    registry, session.service_id, session.id, turns=said, number=number
+                ),
                 sandbox=ready.sandbox,
                 mode=self._prompt.mode,
                 limits=limits,
@@ -309,7 +311,9 @@ class Run:
                     yield event
             except (ModelError, RunLimitError) as error:
                 ended = error
-        if self._commands or self._changes.files:
+        # A program in the sandbox does not say of everything what it does to files.
+        in_sandbox = using_tools and self._prompt.agent not in AGENTS
+        if self._commands or self._changes.files or in_sandbox:
             async for event in artifacts(sandbox, self._changes, before_tools, earlier=earlier):
                 yield event
         if ended is not None:
@@ -367,14 +371,6 @@ class Run:
         )
 
 
-def _knows_of_cells(conversation: Conversation) -> bool:
-    return any(
-        OF_CELLS in message.data
-        for message in conversation.messages
-        if isinstance(message, UserMessage)
-    )
-
-
 def _internet(ready: Ready) -> bool | None:
     """Return whether commands reach the internet, None where nobody here decides it."""
     decided = ready.sandbox.service.is_local and ready.session.confinement != "none"
@@ -386,15 +382,3 @@ def _status(error: BaseException) -> Status:
     if isinstance(error, asyncio.CancelledError):
         return "interrupted"
     return "limit" if isinstance(error, RunLimitError) else "failed"
-
-
-def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
-    """Put a session's conversation together from its turns.
-
-    Each turn is closed by itself: one of another notebook may still be going on.
-    """
-    messages: list[Message] = []
-    for turn in turns:
-        part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
-        messages.extend(part.messages)
-    return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)

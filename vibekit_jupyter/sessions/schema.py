@@ -110,6 +110,17 @@ MIGRATIONS: Sequence[Migration] = (
     ALTER TABLE turn ADD COLUMN cost REAL;
     CREATE INDEX turn_cost ON turn (started, model, user, cost);
     """,
+    """
+    CREATE TABLE agent_session (
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        own_id TEXT NOT NULL,
+        prompts INTEGER NOT NULL,
+        turn INTEGER NOT NULL,
+        PRIMARY KEY (service, session, agent)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

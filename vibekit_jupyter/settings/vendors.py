@@ -5,11 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["AGENTS", "EFFORTS", "MODES", "VENDORS", "AgentName", "Mode", "Vendor"]
+__all__ = [
+    "ACP_AGENTS",
+    "AGENTS",
+    "ALL_AGENTS",
+    "EFFORTS",
+    "MODES",
+    "OWN_AGENT",
+    "VENDORS",
+    "AgentName",
+    "Mode",
+    "Vendor",
+]
 
 AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
+OWN_AGENT = "own"
+# Programs that run in the sandbox and speak ACP, and whose vendor's models they ask; None asks
+# whichever is configured.
+ACP_AGENTS: dict[str, AgentName | None] = {
+    "claude-code": "claude",
+    "codex-cli": "codex",
+    "goose": "codex",
+    "opencode": "codex",
+    "gemini": "codex",
+    "demo-acp": "codex",
+    OWN_AGENT: None,
+}
+ALL_AGENTS: tuple[str, ...] = (*AGENTS, *ACP_AGENTS)
 MODES: tuple[Mode, ...] = get_args(Mode)
 # The words for it that both vendors have.
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
