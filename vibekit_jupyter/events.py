@@ -250,12 +250,15 @@ class ApprovalAnswered(Event):
         ``nobody``, where nobody could be asked.
     note
         A sentence on it, where there is more to say.
+    at
+        When, in seconds since the epoch.
     """
 
     request_id: str
     answer: Literal["once", "session", "refused", "stopped"]
     by: str
     note: str = ""
+    at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,16 @@ from vibekit_jupyter.agents.instructions import OF_CELLS
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
-from vibekit_jupyter.errors import AuditError, ModelError, RunLimitError, VibeKitError
+from vibekit_jupyter.errors import (
+    AuditError,
+    ModelError,
+    RunInterruptedError,
+    RunLimitError,
+    VibeKitError,
+)
 from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     Event,
     Notice,
     RunFinished,
@@ -31,10 +39,12 @@ from vibekit_jupyter.events import (
     ToolCallStarted,
 )
 from vibekit_jupyter.results import CommandResult, Result
+from vibekit_jupyter.runs.agent_memory import AgentMemory
+from vibekit_jupyter.runs.approvals import Approvals, Asking, approvals_of
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
-from vibekit_jupyter.runs.said import AgentMemory, conversation_of, knows_of_cells
 from vibekit_jupyter.runs.turn_record import TurnRecord
+from vibekit_jupyter.runs.turn_start import conversation_of, internet_of, knows_of_cells
 from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.queue import telling_of_waits
@@ -103,6 +113,8 @@ class Run:
         Writes it down for whoever runs the site.
     fresh
         Leave out what was said before.
+    asking
+        Who is asked before a tool changes something.
     """
 
     def __init__(
@@ -116,11 +128,14 @@ class Run:
         audit: Audit,
         notebook: str = "",
         fresh: bool = False,
+        asking: Asking | None = None,
     ) -> None:
         self._prompt = started
         self._registry = registry
         self._notebook = notebook
         self._fresh = fresh
+        self._asking = asking or Asking()
+        self._approvals: list[Event] = []
         self._number: int | None = None
         self._run = new_run()
         self._tell = tell
@@ -137,6 +152,7 @@ class Run:
         self._changes = Changes()
         self._steps = 0
         self._outputs: Mapping[str, Any] = {}
+        self._is_ours = started.agent in AGENTS
 
     def claim(self, service_id: str, session_id: str) -> None:
         """Begin the turn in a session, so that others see that a run goes on in it."""
@@ -236,7 +252,7 @@ class Run:
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
-        data, internet = "", _internet(ready)
+        data, internet = "", internet_of(session, ready.sandbox)
         if luggage is not None:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
@@ -247,7 +263,7 @@ class Run:
             data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
         async with kept_alive(ready.sandbox), looking as before_tools:
             around = await surroundings(ready.sandbox, internet=internet)
-            if around.read:
+            if around.read and self._is_ours:
                 self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
             events = ready.agent(
                 conversation,
@@ -265,6 +281,8 @@ class Run:
                 run=self._run,
                 place=around.text,
                 data=data,
+                approver=Approvals(self._asking, session.id, self._note, self._redactor),
+                approve=self._asking.approve,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:
@@ -312,8 +330,7 @@ class Run:
             except (ModelError, RunLimitError) as error:
                 ended = error
         # A program in the sandbox does not say of everything what it does to files.
-        in_sandbox = using_tools and self._prompt.agent not in AGENTS
-        if self._commands or self._changes.files or in_sandbox:
+        if self._commands or self._changes.files or (using_tools and not self._is_ours):
             async for event in artifacts(sandbox, self._changes, before_tools, earlier=earlier):
                 yield event
         if ended is not None:
@@ -335,6 +352,8 @@ class Run:
                 self._words.append(event.text)
             case ToolCallFinished() if event.command is not None:
                 self._commands.append(event.command)
+            case ApprovalAsked() | ApprovalAnswered():
+                self._approvals.append(event)
             case StepFinished():
                 if self._words and self._words[-1] != PARAGRAPH:
                     self._words.append(PARAGRAPH)
@@ -368,17 +387,12 @@ class Run:
             duration=self._elapsed(),
             cost=self._spending.cost,
             outputs=self._outputs,
+            approvals=approvals_of(self._approvals),
         )
-
-
-def _internet(ready: Ready) -> bool | None:
-    """Return whether commands reach the internet, None where nobody here decides it."""
-    decided = ready.sandbox.service.is_local and ready.session.confinement != "none"
-    return ready.session.internet if decided else None
 
 
 def _status(error: BaseException) -> Status:
     """Return how a run ended that this error ended."""
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, asyncio.CancelledError | RunInterruptedError):
         return "interrupted"
     return "limit" if isinstance(error, RunLimitError) else "failed"

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.vendors import ALL_AGENTS, EFFORTS, MODES, Mode
+from vibekit_jupyter.settings.vendors import (
+    ALL_AGENTS,
+    APPROVALS,
+    EFFORTS,
+    MODES,
+    Mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "AGENT",
+    "APPROVE",
     "ARGV",
     "BOUND",
     "COMMAND",
@@ -236,6 +243,7 @@ def _parse_number(text: str) -> Any:
 
 AGENT = one_of(ALL_AGENTS, "agent")
 MODE = one_of(MODES, "mode")
+APPROVE = one_of(APPROVALS, "way")
 EFFORT = one_of(EFFORTS, "effort")
 ENVIRONMENT = one_of(("e2b", "local"), "environment")
 TEXT = Kind("a text", _text, metavar="NAME")

@@ -9,17 +9,20 @@ __all__ = [
     "ACP_AGENTS",
     "AGENTS",
     "ALL_AGENTS",
+    "APPROVALS",
     "EFFORTS",
     "MODES",
     "OWN_AGENT",
     "VENDORS",
     "AgentName",
+    "Approve",
     "Mode",
     "Vendor",
 ]
 
 AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
+Approve = Literal["always", "risky", "never"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 OWN_AGENT = "own"
 # Programs that run in the sandbox and speak ACP, and whose vendor's models they ask; None asks
@@ -35,6 +38,7 @@ ACP_AGENTS: dict[str, AgentName | None] = {
 }
 ALL_AGENTS: tuple[str, ...] = (*AGENTS, *ACP_AGENTS)
 MODES: tuple[Mode, ...] = get_args(Mode)
+APPROVALS: tuple[Approve, ...] = get_args(Approve)
 # The words for it that both vendors have.
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 

@@ -7,11 +7,14 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.acp.fields import items_in, mapping_in, text_in
+from vibekit_jupyter.agents.approvals import needs_asking, stopped
 from vibekit_jupyter.events import ApprovalAsked
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.acp.news import News
     from vibekit_jupyter.agents.acp.translator import Translator
+    from vibekit_jupyter.agents.approvals import Approver
+    from vibekit_jupyter.settings.vendors import Approve
 
 __all__ = ["Permissions"]
 
@@ -31,16 +34,19 @@ class Permissions:
 
     Parameters
     ----------
-    approver
-        Asks the person; None allows everything.
+    approver, approve
+        Who is asked, and of what; without anybody everything is allowed.
     news
         What was told before a question is to be seen before it.
     translator
         Knows the tool calls that are asked about.
     """
 
-    def __init__(self, approver: Any, news: News, translator: Translator) -> None:
+    def __init__(
+        self, approver: Approver | None, approve: Approve, news: News, translator: Translator
+    ) -> None:
         self._approver = approver
+        self._approve = approve
         self._news = news
         self._translator = translator
         self._open: set[asyncio.Task[Any]] = set()
@@ -84,22 +90,20 @@ class Permissions:
             text_in(option, "kind"): text_in(option, "optionId")
             for option in items_in(params, "options")
         }
+        asked = ApprovalAsked(
+            secrets.token_hex(16),
+            call.call_id,
+            call.tool,
+            call.title or f"Use {call.tool}?",
+            command=call.command,
+            path=call.path,
+            diff=call.diff,
+        )
         answer = "once"
-        if self._approver is not None:
+        if self._approver is not None and needs_asking(asked, self._approve):
             await self._news.all_taken()
-            asked = ApprovalAsked(
-                secrets.token_hex(8),
-                call.call_id,
-                call.tool,
-                call.title,
-                command=call.command,
-                path=call.path,
-                diff=call.diff,
-            )
             answer = (await self._approver.ask(asked)).answer
         if answer == "stopped" and not self._stopped.done():
-            from vibekit_jupyter.agents.approvals import stopped
-
             self._stopped.set_exception(stopped())
         chosen = next((options[kind] for kind in WANTED[answer] if options.get(kind)), "")
         if not chosen:

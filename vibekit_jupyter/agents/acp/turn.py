@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from vibekit_jupyter.agents.acp.program import Launch, Program
+    from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import Conversation
     from vibekit_jupyter.agents.loop import Meter
     from vibekit_jupyter.agents.memory import Memory
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.vendors import Approve
 
 __all__ = ["run_acp_agent"]
 
@@ -67,7 +69,8 @@ async def run_acp_agent(
     meter: Meter | None = None,
     run: int | None = None,
     data: str = "",
-    approver: Any = None,
+    approver: Approver | None = None,
+    approve: Approve = "never",
     **_: Any,
 ) -> AsyncGenerator[Event, None]:
     """Have an agent do a prompt to its end, and yield what happens as it happens.
@@ -96,7 +99,7 @@ async def run_acp_agent(
         limits=limits or Limits(),
         news=news,
         translator=translator,
-        permissions=Permissions(approver, news, translator),
+        permissions=Permissions(approver, approve, news, translator),
         before_tools=before_tools,
         run=run,
     )
