@@ -83,13 +83,15 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
         return Program(
             name, title, model, lambda url, token: Launch(argv, _usual(url, token, model))
         )
-    return Program(name, "The demo agent", model, lambda url, token: _demo(url, token, model))
+    mode = "auto" if settings.approve == "never" else "ask"
+    return Program(name, "The demo agent", model, lambda url, token: _demo(url, token, model, mode))
 
 
-def _demo(url: str, token: str, model: Model) -> Launch:
+def _demo(url: str, token: str, model: Model, mode: str) -> Launch:
     source = importlib.resources.files("vibekit_jupyter.agents.acp").joinpath("demo_agent.py")
     argv = ("python3", "-I", DEMO_PATH)
-    return Launch(argv, _usual(url, token, model), {DEMO_PATH: source.read_text(encoding="utf-8")})
+    files = {DEMO_PATH: source.read_text(encoding="utf-8")}
+    return Launch(argv, _usual(url, token, model), files, mode)
 
 
 def _usual(url: str, token: str, model: Model) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from vibekit_jupyter.agents.acp.fields import (
     text_in,
 )
 from vibekit_jupyter.agents.diff import file_change
+from vibekit_jupyter.agents.tool_specs import READING, WRITING
 from vibekit_jupyter.agents.wire_text import tool_name
 from vibekit_jupyter.events import CommandOutput, ToolCallFinished, ToolCallStarted
 from vibekit_jupyter.results import CommandResult, FileChange
@@ -36,6 +37,7 @@ TOOLS: Final = {
     "edit": "edit_file",
     "search": "search",
 }
+OURS: Final = ("run_command", *READING, *WRITING)
 COMMANDS: Final = ("command", "cmd", "script")
 PATHS: Final = ("path", "file_path", "filePath", "abs_path", "file")
 _EXIT: Final = re.compile(r"^Exit code (\d{1,3})\b")
@@ -66,8 +68,10 @@ class ToolCallTold:
     @property
     def tool(self) -> str:
         """What it is called here."""
-        kind = text_in(self._known, "kind")
-        return TOOLS.get(kind) or tool_name(text_in(self._known, "name") or kind or "tool")
+        kind, name = text_in(self._known, "kind"), text_in(self._known, "name")
+        if name in OURS:
+            return name
+        return TOOLS.get(kind) or tool_name(name or kind or "tool")
 
     @property
     def title(self) -> str:

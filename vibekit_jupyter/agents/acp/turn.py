@@ -28,7 +28,13 @@ from vibekit_jupyter.errors import (
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.events import Notice, StepFinished
+from vibekit_jupyter.events import (
+    Notice,
+    StepFinished,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallStarted,
+)
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
@@ -136,6 +142,8 @@ class _Turn:
     before_tools: asyncio.Future[None] | None
     run: int | None
     steps: int = 0
+    step: StepFinished | None = None
+    has_called: bool = False
     is_live: bool = False
     heard_at: float = 0.0
     replayed: int = 0
@@ -279,6 +287,7 @@ class _Turn:
     def _end_calls(self) -> None:
         for event in self.translator.end():
             self.news.put(event)
+        self._end_step()
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         if method != "session/update":
@@ -287,7 +296,7 @@ class _Turn:
         update = mapping_in(params, "update")
         if self.is_live:
             for event in self.translator.events(update):
-                self.news.put(event)
+                self._tell(event)
             return
         # A load tells all that was said: a prompt may come in several pieces.
         kind = text_in(update, "sessionUpdate")
@@ -298,8 +307,21 @@ class _Turn:
 
     def _count(self, usage: Usage) -> None:
         self.heard_at = asyncio.get_running_loop().time()
+        self._end_step()
         self.steps += 1
-        self.news.put(StepFinished(self.steps, usage))
+        self.step = StepFinished(self.steps, usage)
+
+    def _end_step(self) -> None:
+        """Tell that an answer is complete: the agent tells of it when the relay has seen its end."""
+        if self.step is not None:
+            self.news.put(self.step)
+        self.step, self.has_called = None, False
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, TextDelta | ThinkingDelta) and self.has_called:
+            self._end_step()
+        self.has_called = self.has_called or isinstance(event, ToolCallStarted)
+        self.news.put(event)
 
     def _count_told(self, result: dict[str, Any]) -> None:
         """Tell the step of an agent that asked no model through the kernel."""
