@@ -30,6 +30,7 @@
     │   ├── ModelUnavailableError     5xx, no connection, silence
     │   └── ModelStreamError          the answer broke off
     ├── AgentError                    the program in the sandbox that is the agent failed
+    │   └── AgentInstallError         such a program cannot be installed here
     ├── FilesError                    files that cannot be brought in or out
     ├── RunLimitError                 a bound on steps, tokens or costs was reached
     └── RunInterruptedError           the person stopped it
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentError",
+    "AgentInstallError",
     "AgentNotInitializedError",
     "AuditError",
     "CodeError",
@@ -328,6 +330,10 @@ class ModelStreamError(ModelError):
 
 class AgentError(VibeKitError):
     """The program in the sandbox that is the agent failed."""
+
+
+class AgentInstallError(AgentError):
+    """An agent that runs in sandboxes cannot be installed on this machine."""
 
 
 class FilesError(VibeKitError):
