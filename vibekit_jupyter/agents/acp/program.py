@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -11,8 +12,10 @@ from vibekit_jupyter.errors import printable
 from vibekit_jupyter.settings.vendors import OWN_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from vibekit_jupyter.agents.acp.known import AcpAgent
+    from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Model, Settings
 
 __all__ = ["DEMO_AGENT", "Launch", "Program", "program_of"]
@@ -57,7 +60,7 @@ class Program:
     model
         The model that the kernel asks for it.
     launch
-        Says how it is started, by the relay's URL and its token.
+        Says how it is started in a sandbox, by the relay's URL and its token.
     servers
         The MCP servers that it is told of, as the protocol spells them.
     """
@@ -65,7 +68,7 @@ class Program:
     name: str
     title: str
     model: Model
-    launch: Callable[[str, str], Launch]
+    launch: Callable[[Sandbox, str, str], Awaitable[Launch]]
     servers: Sequence[Mapping[str, Any]] = ()
 
 
@@ -77,17 +80,34 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
     AgentNotInitializedError
         It cannot be used.
     """
+    from vibekit_jupyter.agents.acp.known import acp_agent
+
     if name == OWN_AGENT:
         argv = settings.agent_command
         title = printable(well_formed(argv[0].rpartition("/")[2])) or "the agent"
-        return Program(
-            name, title, model, lambda url, token: Launch(argv, _usual(url, token, model))
-        )
-    mode = "auto" if settings.approve == "never" else "ask"
-    return Program(name, "The demo agent", model, lambda url, token: _demo(url, token, model, mode))
+        return Program(name, title, model, functools.partial(_own, argv, model))
+    asks = settings.approve != "never"
+    if (agent := acp_agent(name)) is not None:
+        start = functools.partial(agent.launch, model=model.name, approve=asks)
+        return Program(name, agent.title, model, functools.partial(_known, agent, start))
+    mode = "ask" if asks else "auto"
+    return Program(name, "The demo agent", model, functools.partial(_demo, model, mode))
 
 
-def _demo(url: str, token: str, model: Model, mode: str) -> Launch:
+async def _own(argv: Sequence[str], model: Model, _: Sandbox, url: str, token: str) -> Launch:
+    return Launch(argv, _usual(url, token, model))
+
+
+async def _known(
+    agent: AcpAgent, start: Callable[..., Launch], sandbox: Sandbox, url: str, token: str
+) -> Launch:
+    from vibekit_jupyter.agents.acp.installed import folder_in
+
+    folder = await folder_in(sandbox, agent)
+    return start(folder=folder, url=url, token=token)
+
+
+async def _demo(model: Model, mode: str, _: Sandbox, url: str, token: str) -> Launch:
     source = importlib.resources.files("vibekit_jupyter.agents.acp").joinpath("demo_agent.py")
     argv = ("python3", "-I", DEMO_PATH)
     files = {DEMO_PATH: source.read_text(encoding="utf-8")}

@@ -163,7 +163,7 @@ class _Turn:
             on_answer=self._count,
         )
         async with relay:
-            launch = self.program.launch(relay.url, relay.token)
+            launch = await self.program.launch(self.sandbox, relay.url, relay.token)
             for path, text in launch.files.items():
                 await self.sandbox.write_file(path, text.encode())
             connection = await Connection.open(
