@@ -312,7 +312,7 @@ class _Turn:
         self.step = StepFinished(self.steps, usage)
 
     def _end_step(self) -> None:
-        """Tell that an answer is complete: the agent tells of it when the relay has seen its end."""
+        """Tell that an answer is complete: the relay sees its end before its words are told."""
         if self.step is not None:
             self.news.put(self.step)
         self.step, self.has_called = None, False
