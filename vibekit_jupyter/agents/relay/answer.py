@@ -131,7 +131,9 @@ class PassingAnswer:
             return
         if self._protocol == "messages":
             # The later ones count the same tokens anew.
-            self._counts |= {str(name): count(number) for name, number in usage.items()}
+            self._counts |= {
+                str(name): count(number) for name, number in usage.items() if number is not None
+            }
         else:
             chat = self._protocol == "chat"
             self._usage = usage_of_chat(usage) if chat else usage_of_responses(usage)

@@ -127,7 +127,7 @@ async def exchange(door: Door, way: Way, asked: Asked) -> bool:
             f"The agent's request has more than {MOST_BODY // MIB} MiB.",
             hint="Start anew with --fresh.",
         )
-        door.verdict.failed(error, {"tools": True})
+        door.verdict.failed(error, {"tools": [{}]})
         await _refuse(door, way, asked, 413, error.message)
         return True
     body, asked.body = b"".join(asked.body), None

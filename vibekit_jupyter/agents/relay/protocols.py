@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from vibekit_jupyter.settings.vendors import AgentName
 
-__all__ = ["Route", "UnfitError", "checked", "error_body", "models_body", "route_of"]
+__all__ = ["Route", "UnfitError", "checked", "error_body", "models_body", "route_of", "tools_of"]
 
 Protocol = Literal["responses", "chat", "messages"]
 # Where a bound of output tokens stands; the first one is put in where none is.
@@ -99,8 +99,7 @@ def checked(
         )
     if asked.get("background"):
         raise UnfitError("Answers in the background are not allowed here.", asked)
-    tools = asked.get("tools")
-    kinds = [tool.get("type") for tool in tools or () if isinstance(tool, dict)]
+    kinds = [tool.get("type") for tool in tools_of(asked)]
     hosted = [kind for kind in kinds if isinstance(kind, str) and kind.startswith(HOSTED)]
     if hosted or asked.get("mcp_servers"):
         kind = hosted[0] if hosted else "mcp"
@@ -115,6 +114,21 @@ def checked(
         given = options if isinstance(options, dict) else {}
         asked["stream_options"] = {**given, "include_usage": True}
     return asked
+
+
+def tools_of(asked: Any, deep: int = 3) -> Iterator[dict[str, Any]]:
+    """Yield the tools that a request offers, wherever it does: some come as a part of its input."""
+    if not isinstance(asked, dict) or not deep:
+        return
+    tools = asked.get("tools")
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, dict):
+            yield tool
+            yield from tools_of(tool, deep - 1)
+    given = asked.get("input")
+    for item in given if isinstance(given, list) else ():
+        if isinstance(item, dict) and "tools" in item:
+            yield from tools_of(item, deep - 1)
 
 
 def _bound(asked: dict[str, Any], names: tuple[str, ...], most: int | None) -> None:

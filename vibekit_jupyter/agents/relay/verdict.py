@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from vibekit_jupyter.agents.relay.protocols import tools_of
 from vibekit_jupyter.errors import (
     ModelAuthenticationError,
     ModelError,
@@ -137,7 +138,7 @@ class Verdict:
 
     def _decides(self, asked: dict[str, Any]) -> bool:
         """Whether a request is the turn's own: titles and summaries are asked for without tools."""
-        with_tools = bool(asked.get("tools"))
+        with_tools = next(tools_of(asked), None) is not None
         if with_tools and not self._tools_seen:
             self._tools_seen, self._failed = True, None
         return with_tools or not self._tools_seen
