@@ -278,7 +278,7 @@ class RichDisplay:
         if waited := self._waiting.words(self.transcript, now):
             growing.append(waiting_html(waited))
         size = self._outputs.draw("".join(growing))
-        self._draw_card(self._outputs.count + 1 + bool("".join(growing)))
+        self._draw_card(self._outputs.count + 2)  # below what grows, also where nothing does
         return size
 
     def _draw_card(self, number: int) -> None:
