@@ -32,6 +32,7 @@ from vibekit_jupyter.settings.checks import (
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.mappings import asked, given
+from vibekit_jupyter.settings.mcp import servers_of
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
@@ -365,6 +366,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, asked, created)
 
+        # Before the redactor is made: it is to know their keys.
+        servers = await asyncio.to_thread(servers_of, settings)
         book, redactor = workspace.book, Redactor(secrets_of(settings))
         spending = Spending.of(settings, book.registry, book.user, started)
         audit = Audit(
@@ -390,6 +393,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             notebook=workspace.book.notebook,
             fresh=fresh,
             asking=Asking(approver, settings.approve, self._allowed),
+            servers=servers,
         )
         return await run.go(
             prepare,

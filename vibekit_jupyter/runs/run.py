@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
     from vibekit_jupyter.sessions.session import Session
+    from vibekit_jupyter.settings.mcp import McpServer
 
 __all__ = ["Luggage", "Ready", "Run"]
 
@@ -115,6 +116,8 @@ class Run:
         Leave out what was said before.
     asking
         Who is asked before a tool changes something.
+    servers
+        Whose tools are offered, too.
     """
 
     def __init__(
@@ -129,12 +132,14 @@ class Run:
         notebook: str = "",
         fresh: bool = False,
         asking: Asking | None = None,
+        servers: Sequence[McpServer] = (),
     ) -> None:
         self._prompt = started
         self._registry = registry
         self._notebook = notebook
         self._fresh = fresh
         self._asking = asking or Asking()
+        self._servers = servers
         self._approvals: list[Event] = []
         self._number: int | None = None
         self._run = new_run()
@@ -283,6 +288,8 @@ class Run:
                 data=data,
                 approver=Approvals(self._asking, session.id, self._note, self._redactor),
                 approve=self._asking.approve,
+                servers=self._servers,
+                redact=self._redactor.text,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:

@@ -196,8 +196,9 @@ class _Merged:
         if any(name in self.values for name in AUDIT):
             # What a site writes down is not for anybody else to say.
             values = {name: value for name, value in values.items() if name not in AUDIT}
-        if self.values.get("prices") and values.get("prices"):
-            values["prices"] = {**self.values["prices"], **values["prices"]}
+        for name in ("prices", "mcp"):
+            if self.values.get(name) and values.get(name):
+                values[name] = {**self.values[name], **values[name]}
         for name, value in values.items():
             origin = layer.origin(name)
             if not layer.is_project or name not in BOUNDS or self._lowers(name, value, origin):
