@@ -11,7 +11,7 @@ import dataclasses
 import time
 from contextlib import aclosing, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.instructions import OF_CELLS
@@ -57,41 +57,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vibekit_jupyter.results import Status
-    from vibekit_jupyter.runs.agents import Agent
     from vibekit_jupyter.runs.audit import Audit
     from vibekit_jupyter.runs.redact import Redactor
     from vibekit_jupyter.runs.spending import Spending
+    from vibekit_jupyter.runs.turn_start import Luggage, Ready
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
-    from vibekit_jupyter.sessions.session import Session
     from vibekit_jupyter.settings.mcp import McpServer
 
-__all__ = ["Luggage", "Ready", "Run"]
+__all__ = ["Run"]
 
 # Between the words of one answer and of the next.
 PARAGRAPH = "\n\n"
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """What a run needs before its first step."""
-
-    session: Session
-    sandbox: Sandbox
-    agent: Agent
-    created: bool
-
-
-class Luggage(Protocol):
-    """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
-
-    async def bring(
-        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
-    ) -> str:
-        """Send what goes, and return what the model is told of it."""
-
-    async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
-        """Return what came back: all of it, or none."""
 
 
 class Run:

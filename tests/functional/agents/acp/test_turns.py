@@ -65,7 +65,7 @@ async def test_the_conversation_holds_what_was_done(peers: Peers) -> None:
     assert isinstance(last, AssistantMessage)
     assert last.text == "Done."
     (asked,) = peers.server.requests[0].messages
-    assert asked.texts == ("You have a file.\n\nLook",)
+    assert asked.texts == ("You have a file.", "Look")
 
 
 async def test_nothing_of_a_turn_is_left_but_what_was_to_stay(peers: Peers) -> None:
@@ -181,10 +181,10 @@ async def test_what_was_said_with_others_is_told_as_text(peers: Peers) -> None:
     kept = Kept(memory.written[0][0], 1, missed)
     peers.replies(Answer("Four."))
     await peers.turn(memory=Remembering(kept), prompt="Go on")
-    (asked,) = peers.server.requests[-1].messages[-1].texts
-    assert asked.endswith("\n\nGo on")
-    assert "Count to three" in asked
-    assert "Begin" not in asked
+    record, prompt = peers.server.requests[-1].messages[-1].texts
+    assert prompt == "Go on"
+    assert "Count to three" in record
+    assert "Begin" not in record
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,9 @@ async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:
     (finished,) = (event for event in events if isinstance(event, ToolCallFinished))
     assert "OPENAI_BASE_URL" in finished.output
     assert KEY not in str(events)
-    found = await peers.sandbox.run(f"grep -rlF {KEY[:12]} /home/user /tmp/vibekit", timeout=DEADLINE)
+    found = await peers.sandbox.run(
+        f"grep -rlF {KEY[:12]} /home/user /tmp/vibekit", timeout=DEADLINE
+    )
     assert (found.stdout, found.timed_out) == ("", False)
     assert {request.headers["authorization"] for request in peers.server.requests} == {
         f"Bearer {KEY}"
