@@ -15,7 +15,6 @@ from vibekit_jupyter.errors import (
     SessionOwnerError,
 )
 from vibekit_jupyter.sandbox import service as sandbox_service
-from vibekit_jupyter.services.process import was_running
 from vibekit_jupyter.sessions import listing
 from vibekit_jupyter.sessions.book import elsewhere
 from vibekit_jupyter.sessions.names import name_taken
@@ -372,7 +371,7 @@ class SessionVerbs:
         """Return a session in which no run is going on, of this kernel's or of another's."""
         found = await self._meant(session, verb, force=force)
         owners = self._registry.owners_of_runs(found.service_id, found.id)
-        if not force and any(map(was_running, owners)):
+        if not force and any(map(self._registry.is_there, owners)):
             raise SessionBusyError(
                 f"A run is going on in the session {found.name}.",
                 hint=f"Wait for its end, or use %vibekit_session {verb} {found.name} --force.",

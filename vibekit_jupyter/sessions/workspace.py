@@ -392,6 +392,7 @@ class Workspace:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
         self.leave()
+        self._used.close()
         self.book.registry.close()
 
 
