@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
 from vibekit_jupyter.settings.config import DEMO_MODEL, seconds
+from vibekit_jupyter.settings.kinds import said
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings
@@ -95,6 +96,6 @@ def lifetime(value: Any) -> float | None:
     given = seconds("timeout", value)
     if given is not None and not 1 <= given <= LONGEST_LIFETIME:
         raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
+            f"timeout is {said(value)}.", hint="It is from 1 second to 30 days (2592000)."
         )
     return given

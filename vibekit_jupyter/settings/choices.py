@@ -25,6 +25,7 @@ from vibekit_jupyter.settings.config import (
     service_id,
 )
 from vibekit_jupyter.settings.headers import secrets_in
+from vibekit_jupyter.settings.kinds import is_http
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,14 +236,7 @@ def _check_key(key: object, title: str, source: str) -> None:
 
 
 def _check_url(url: object, title: str, source: str) -> None:
-    parts = None
-    if isinstance(url, str) and all("!" <= char <= "~" and char != "\\" for char in url):
-        try:
-            parts = urlsplit(url)
-            _ = parts.port  # raises for a port that is no number
-        except ValueError:
-            parts = None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_http(url):
         raise AgentNotInitializedError(
             f"the URL for {title} ({source}) is not an http(s) URL.",
             hint="It looks like http://localhost:11434/v1.",

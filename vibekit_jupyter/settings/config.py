@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.home import host_name
-from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
+from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, label, mode_name, seconds
 from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy
 from vibekit_jupyter.settings.table import TABLE
@@ -322,19 +321,6 @@ def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
     own = _of_group(agent, values)
     return {("name" if key == "model" else key): value for key, value in own.items()}
-
-
-def label(what: str, text: object) -> str:
-    """Return a name that a person gave, or raise ``ConfigurationError``.
-
-    It can be typed, seen and told apart; an empty one is checked by who needs it.
-    """
-    if isinstance(text, str) and len(text) <= 100 and text == text.strip() and text.isprintable():
-        return text
-    raise ConfigurationError(
-        f"{str(text)[:40]!a} cannot be {what}.",
-        hint="A name has up to 100 printable characters, and no space at its ends.",
-    )
 
 
 def service_id(api_url: str) -> str:

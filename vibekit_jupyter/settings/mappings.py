@@ -62,7 +62,8 @@ def asked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(name: str, value: Any) -> Any:
     kind = TABLE[name].kind
-    if kind in (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.SECRET):
+    # Looked at where they are used, and told there where they come from.
+    if kind in (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.SECRET, kinds.PATH):
         return value
     if kind is kinds.MODE:
         return kinds.mode_name(value)

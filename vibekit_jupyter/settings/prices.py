@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.errors import ConfigurationError, printable
+from vibekit_jupyter.settings.kinds import said
 
 if TYPE_CHECKING:
     from vibekit_jupyter.results import Usage
@@ -82,7 +83,7 @@ def price_of(
 
 
 def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, float]]:
-    """Return a table of prices as it is, or raise ``ConfigurationError`` for what is none.
+    """Return a copy of a table of prices, or raise ``ConfigurationError`` for what is none.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, f
         raise ConfigurationError(f"{where} is no table of prices.", hint=TABLE_HINT)
     for name, entry in prices.items():
         _price(name, entry, where, TABLE_HINT)
-    return prices
+    return {name: dict(entry) for name, entry in prices.items()}
 
 
 def money(name: str, value: Any) -> float | None:
@@ -102,7 +103,7 @@ def money(name: str, value: Any) -> float | None:
         return None
     if not _is_amount(value) or value == 0:
         raise ConfigurationError(
-            f"{name} is {str(value)[:40]}.", hint="It is in dollars, and more than none: 0.50."
+            f"{name} is {said(value)}.", hint="It is in dollars, and more than none: 0.50."
         )
     return float(value)
 
@@ -154,15 +155,19 @@ def _matches(model: str, name: str) -> bool:
 
 def _price(model: str, entry: Any, where: str, hint: str) -> Price:
     keys = set(entry) if isinstance(entry, Mapping) else set()
+    what = f"{where} has no valid price for {printable(model[:80])}"
     if not {"input", "output"} <= keys <= {"input", "cached", "output"}:
-        raise ConfigurationError(f"{where} has no valid price for {model[:80]}.", hint=hint)
+        raise _wrong(f"{what}.", hint, model, *sorted(keys - {"input", "cached", "output"})[:1])
     for key, value in entry.items():
         if not _is_amount(value):
-            raise ConfigurationError(
-                f"{where} has no valid price for {model[:80]}: {key} is {str(value)[:40]!r}.",
-                hint=hint,
-            )
+            raise _wrong(f"{what}: {key} is {said(value)}.", hint, model, key)
     return Price(entry["input"], entry.get("cached", entry["input"]), entry["output"])
+
+
+def _wrong(sentence: str, hint: str, *entry: str) -> ConfigurationError:
+    error = ConfigurationError(sentence, hint=hint)
+    error.entry = entry
+    return error
 
 
 def _is_amount(value: Any) -> bool:
