@@ -232,6 +232,8 @@ class Settings:
         Seconds to wait while the sandbox service makes no more sandboxes.
     project
         What new sessions are filed under.
+    more
+        Settings of the table that have no attribute here, by their names.
     origins
         Where each value comes from, as the end of a sentence: ``from OPENAI_BASE_URL``.
     policy
@@ -259,9 +261,14 @@ class Settings:
     on_exit: OnExit = "pause"
     queue: float = QUEUE
     project: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     policy: Policy = field(default=NO_POLICY, repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def value(self, name: str) -> Any:
+        """Return what holds for a setting that has no attribute here, by its name."""
+        return self.more.get(name, TABLE[name].default)
 
     def origin(self, name: str) -> str:
         """Return where a value comes from, as the end of a sentence."""
@@ -273,6 +280,7 @@ class Settings:
 
 
 _FIELDS = {each.name for each in dataclasses.fields(Settings)}
+_MODEL_FIELDS = {each.name for each in dataclasses.fields(ModelSettings)} | {"model"}
 
 
 def read_settings(agent: Any = None, environment: Any = None) -> Settings:
@@ -295,7 +303,11 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         for agent in AGENTS
         if any(name.startswith(f"{agent}.") for name in values)
     }
-    budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
+    budgets = {
+        f"budget_{key}": amount
+        for key, amount in _of_group("budget", values).items()
+        if f"budget_{key}" in _FIELDS
+    }
     audit = None
     if said := _of_group("audit", values):
         from vibekit_jupyter.settings.audit import AuditSettings
@@ -307,7 +319,14 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         models=models,
         e2b=_of_group("e2b", values),
         audit=audit,
+        more={name: value for name, value in values.items() if not _has_field(name)},
     )
+
+
+def _has_field(name: str) -> bool:
+    group, _, key = name.rpartition(".")
+    fields = {"": _FIELDS, "budget": {each.removeprefix("budget_") for each in _FIELDS}}
+    return key in fields.get(group, _MODEL_FIELDS) or group in {"audit", "e2b"}
 
 
 def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -319,7 +338,7 @@ def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    own = _of_group(agent, values)
+    own = {key: value for key, value in _of_group(agent, values).items() if key in _MODEL_FIELDS}
     return {("name" if key == "model" else key): value for key, value in own.items()}
 
 

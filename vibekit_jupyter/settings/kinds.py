@@ -6,6 +6,7 @@ The readers take what a file or a mapping holds, and raise for what is no such v
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,11 +24,13 @@ __all__ = [
     "ARGV",
     "BOUND",
     "DOLLARS",
+    "DOMAIN",
     "EFFORT",
     "ENVIRONMENT",
     "FIELDS",
     "HEADERS",
     "LABEL",
+    "LIFETIME",
     "MODE",
     "ON_EXIT",
     "PATH",
@@ -41,9 +44,11 @@ __all__ = [
     "agent_name",
     "bound",
     "effort_name",
+    "is_host",
     "is_http",
     "known",
     "label",
+    "lifetime",
     "mode_name",
     "one_of",
     "said",
@@ -51,6 +56,7 @@ __all__ = [
 ]
 
 Narrowed = Literal["list", "most", "switch", "never"]
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?")
 MOST_STEPS = 1_000_000_000
 # 30 days: more is a slip of the hand, and what waits for it may not take the number.
 MOST_SECONDS = 2_592_000.0
@@ -146,10 +152,15 @@ def seconds(name: str, value: Any) -> float | None:
     return _amount(name, value, "It is in seconds, and more than none; up to 30 days.")
 
 
-def _amount(name: str, value: Any, hint: str) -> float | None:
+def lifetime(name: str, value: Any) -> float | None:
+    """Return how long a sandbox runs, or raise ``ConfigurationError``; None is not set."""
+    return _amount(name, value, "It is from 1 second to 30 days (2592000).", least=1.0)
+
+
+def _amount(name: str, value: Any, hint: str, *, least: float = 0.0) -> float | None:
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 < value <= MOST_SECONDS:
+    if type(value) not in (int, float) or not max(least, 1e-9) <= value <= MOST_SECONDS:
         raise ConfigurationError(f"{name} is {said(value)}.", hint=hint)
     return float(value)
 
@@ -196,6 +207,19 @@ def _url(name: str, value: Any) -> str:
         # It may hold a password: it is not repeated.
         raise ConfigurationError(
             f"{name} is no http(s) URL.", hint="It looks like http://localhost:11434/v1."
+        )
+    return str(value)
+
+
+def is_host(text: object) -> bool:
+    """Whether a text is the name of a host, with a port or without."""
+    return isinstance(text, str) and _HOST.fullmatch(text) is not None
+
+
+def _domain(name: str, value: Any) -> str:
+    if not is_host(_text(name, value)):
+        raise ConfigurationError(
+            f"{name} is no host's name.", hint="It looks like sandboxes.example.org."
         )
     return str(value)
 
@@ -297,11 +321,13 @@ EFFORT = one_of(EFFORTS, "effort")
 ENVIRONMENT = one_of(("e2b", "local"), "environment")
 TEXT = Kind("a text", _text, metavar="NAME")
 LABEL = Kind("a name", _label, metavar="NAME")
+DOMAIN = Kind("a host's name", _domain, metavar="NAME")
 URL = Kind("a URL", _url, metavar="URL")
 PATH = Kind("a whole path", _path, metavar="PATH")
 SECRET = Kind("a key", _secret, policy="never", metavar="KEY")
 BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N", number=int)
 SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS", number=float)
+LIFETIME = Kind("seconds", lifetime, _parse_number, "most", metavar="SECONDS", number=float)
 DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _command, policy="never", metavar="WORDS")

@@ -146,7 +146,7 @@ def _variables(
         if variable is None:
             continue
         text = environ[variable]
-        if each.kind in (kinds.SECRET, kinds.URL):  # looked at where they are used
+        if each.kind in (kinds.SECRET, kinds.URL, kinds.DOMAIN):  # looked at where they are used
             found[name] = (text, variable)
             continue
         try:

@@ -218,6 +218,13 @@ TABLE: Final[Mapping[str, Setting]] = {
             120.0,
             PERSON,
         ),
+        Setting(
+            "timeout",
+            kinds.LIFETIME,
+            "how long a session's sandbox runs before it pauses",
+            3600.0,
+            PERSON,
+        ),
         Setting("project", kinds.LABEL, "what new sessions are filed under"),
         *(each for agent in AGENTS for each in _of_agent(agent)),
         Setting(
@@ -230,7 +237,7 @@ TABLE: Final[Mapping[str, Setting]] = {
         *_key_sources("e2b", "E2B"),
         Setting(
             "e2b.domain",
-            kinds.TEXT,
+            kinds.DOMAIN,
             "the domain of an E2B cluster",
             layers=PERSON,
             variables=("E2B_DOMAIN",),
