@@ -213,6 +213,8 @@ class Settings:
         Where a run stops, in dollars; None is no bound.
     prices
         The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
+    has_fixed_prices
+        They are a site's that bounds what runs cost: ``VIBEKIT_PRICES`` says nothing.
     budget_day, budget_month
         What a user's runs may cost in a day and in a month (UTC), in dollars.
     audit
@@ -251,6 +253,7 @@ class Settings:
     max_output_tokens: int | None = None
     max_cost: float | None = None
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    has_fixed_prices: bool = False
     budget_day: float | None = None
     budget_month: float | None = None
     audit: AuditSettings | None = None

@@ -16,8 +16,9 @@ from vibekit_jupyter.settings.kinds import said
 
 if TYPE_CHECKING:
     from vibekit_jupyter.results import Usage
+    from vibekit_jupyter.settings.config import Settings
 
-__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_of"]
+__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_in", "price_of"]
 
 VARIABLE = "VIBEKIT_PRICES"
 HINT = 'It is JSON, or a file of it: {"MODEL": {"input": 1.25, "cached": 0.125, "output": 10}}.'
@@ -48,8 +49,10 @@ class Price:
 
     def cost(self, usage: Usage) -> float:
         """Return what these tokens cost, in dollars."""
-        fresh = usage.input - usage.cached
-        dollars = fresh * self.input + usage.cached * self.cached + usage.output * self.output
+        # A service may count wrongly, and no answer gives money back.
+        cached = min(max(usage.cached, 0), max(usage.input, 0))
+        fresh = max(usage.input, 0) - cached
+        dollars = fresh * self.input + cached * self.cached + max(usage.output, 0) * self.output
         return dollars / 1e6
 
 
@@ -82,6 +85,12 @@ def price_of(
     return None
 
 
+def price_in(settings: Settings, model: str) -> Price | None:
+    """Return a model's price by settings and, where those let it, by ``VIBEKIT_PRICES``."""
+    environ = {} if settings.has_fixed_prices else os.environ
+    return price_of(model, environ, prices=settings.prices)
+
+
 def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, float]]:
     """Return a copy of a table of prices, or raise ``ConfigurationError`` for what is none.
 
@@ -108,11 +117,19 @@ def money(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def no_price(model: str, bound: str) -> ConfigurationError:
-    """Return the error of a model whose price is not known, under a bound that needs it."""
+def no_price(model: str, bound: str, *, is_fixed: bool = False) -> ConfigurationError:
+    """Return the error of a model whose price is not known, under a bound that needs it.
+
+    Parameters
+    ----------
+    is_fixed
+        Only the site says prices.
+    """
     return ConfigurationError(
         f"The price of {model} is not known here, and {bound} is set, which needs it.",
-        hint=f'Give it in dollars for a million tokens: [prices."{model}"] with input and output '
+        hint="Ask your administrator for its price, or choose a model that has one."
+        if is_fixed
+        else f'Give it in dollars for a million tokens: [prices."{model}"] with input and output '
         f'in vibekit.toml, or {VARIABLE}=\'{{"{model}": {{"input": 1.25, "output": 10}}}}\'.',
     )
 
