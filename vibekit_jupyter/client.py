@@ -28,7 +28,7 @@ from vibekit_jupyter.settings.checks import (
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
-from vibekit_jupyter.settings.mappings import asked, given
+from vibekit_jupyter.settings.mappings import asked, check_options, given
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
@@ -150,6 +150,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
     async def generate_code(
         self,
+        /,
         prompt: str,
         *,
         agent: str | None = None,
@@ -171,6 +172,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
+        **more: Any,
     ) -> Result:
         """Run the agent on a prompt (seed: generateCode).
 
@@ -213,6 +215,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         on_update, on_error
             As in VibeKit for TypeScript: called with each event as JSON, and with the
             sentence of the error that ended the run.
+        more
+            Other settings of a run, as the settings' table calls them.
 
         Raises
         ------
@@ -226,7 +230,9 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
+        check_options("generate_code", more)
         wanted = {
+            **more,
             "agent": agent or None,
             "model": model or None,
             "mode": mode or None,
@@ -285,7 +291,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVING):
                 await self._interpreters.aclose()
-                if self.layers.resolve().settings.on_exit == "pause":
+                settings = self.layers.resolve().settings
+                if settings.on_exit == "pause" or not settings.policy.has("on_exit", "keep"):
                     await self._workspace.pause_used()
         await self.aclose()
 
@@ -311,6 +318,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         workspace = self._workspace
         check_prompt(prompt)
         name = choices.choose_agent(settings)
+        self._check_rerun(prompt, settings, agent=name, model=model, session=session)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name, unlock=False)

@@ -20,7 +20,8 @@ from vibekit_jupyter.sessions.book import elsewhere
 from vibekit_jupyter.sessions.names import name_taken
 from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.settings import config
-from vibekit_jupyter.settings.checks import check_session_id, lifetime
+from vibekit_jupyter.settings.checks import check_session_id
+from vibekit_jupyter.settings.kinds import lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +99,7 @@ class SessionVerbs:
         internet
             Whether the commands of a sandbox on this machine reach the internet.
         timeout
-            Seconds until it pauses; an hour by default.
+            Seconds until it pauses; else what is set, an hour by default.
         template
             What its sandbox is made from; else what is set, or the service's default.
         setup
@@ -120,7 +121,7 @@ class SessionVerbs:
             service="",
             project=config.label("a project's name", project or ""),
             internet=internet,
-            timeout=lifetime(timeout),
+            timeout=lifetime("timeout", timeout),
             template=template,
             setup=setup,
         )

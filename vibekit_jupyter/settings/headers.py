@@ -43,7 +43,11 @@ def headers_of(given: Any) -> Mapping[str, str]:
         )
     known: set[str] = set()
     for name, value in given.items():
-        _check(name, value)
+        try:
+            _check(name, value)
+        except ConfigurationError as error:
+            error.entry = (str(name),)
+            raise
         if name.lower() in known:
             raise ConfigurationError(
                 f"The header {name!r} is there twice.", hint="Leave one of them out."
