@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.approvals import Allowed, Asking
 from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
@@ -39,10 +40,12 @@ from vibekit_jupyter.workbench.files.verbs import FileVerbs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.vendors import Approve
     from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
@@ -100,6 +103,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         self._workspace.book.current = session_id
         self._interpreters = Interpreters(self._workspace.book.registry)
         self._sender = Sender()
+        self._allowed = Allowed()
 
     def __repr__(self) -> str:
         agent = self._workspace.layers.resolve().settings.agent
@@ -163,9 +167,11 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         max_tokens: int | None = None,
         max_output_tokens: int | None = None,
         max_cost: float | None = None,
+        approve: Approve | None = None,
         without: str | Sequence[str] | None = None,
         cell: str = "",
         sent: str = "",
+        approver: Approver | None = None,
         inputs: Mapping[str, object] | None = None,
         outputs: Sequence[str] = (),
         schema_only: bool = False,
@@ -199,6 +205,9 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         max_cost
             Stop, as above, before a call of the model would bring the run over so many dollars.
             The model's price has to be known.
+        approve
+            Ask ``approver`` before a tool changes something: ``always``, ``never``, or where it is
+            ``risky``. Without an approver there is nobody to ask, and it is refused.
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
@@ -241,6 +250,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             "max_tokens": max_tokens,
             "max_output_tokens": max_output_tokens,
             "max_cost": max_cost,
+            "approve": approve,
         }
         try:
             settings = self.layers.resolve(asked(wanted)).checked()
@@ -254,6 +264,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
                     cell=cell,
                     without=without,
                     sent=sent,
+                    approver=approver,
                     tell=tell,
                     luggage=luggage,
                     settings=settings,
@@ -311,6 +322,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         cell: str,
         without: str | Sequence[str] | None,
         sent: str,
+        approver: Approver | None,
         tell: Callable[[Event], None],
         luggage: Luggage | None,
         settings: Settings,
@@ -381,16 +393,12 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             audit=audit,
             notebook=workspace.book.notebook,
             fresh=fresh,
+            asking=Asking(approver, settings.approve, self._allowed),
         )
         return await run.go(
             prepare,
             explain=workspace.explain,
-            limits=Limits(
-                max_steps=settings.max_steps,
-                max_tokens=settings.max_tokens,
-                max_output_tokens=settings.max_output_tokens,
-                silence=settings.silence,
-            ),
+            limits=Limits.of(settings),
             effort=settings.effort,
             luggage=luggage,
         )

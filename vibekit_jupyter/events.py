@@ -22,11 +22,14 @@ from vibekit_jupyter.results import (  # noqa: TC001 - the hints are read when a
 )
 
 __all__ = [
+    "ApprovalAnswered",
+    "ApprovalAsked",
     "CommandOutput",
     "Event",
     "FileChanged",
     "FileShown",
     "Notice",
+    "PlanUpdated",
     "RawEvent",
     "RetryScheduled",
     "RunFinished",
@@ -155,11 +158,18 @@ class ToolCallDelta(Event):
 
 @dataclass(frozen=True)
 class ToolCallStarted(Event):
-    """The model called a tool; it runs now."""
+    """The model called a tool; it runs now.
+
+    Attributes
+    ----------
+    title
+        What the agent calls it, where it has a name for it.
+    """
 
     call_id: str
     tool: str
     arguments: dict[str, Any]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,73 @@ class ToolCallFinished(Event):
     command: CommandResult | None = None
     change: FileChange | None = None
     duration: float = 0.0
+
+
+@dataclass(frozen=True)
+class ApprovalAsked(Event):
+    """A tool call waits until a person allows it.
+
+    Attributes
+    ----------
+    request_id
+        Which question it is; its answer bears the same.
+    call_id, tool
+        The call that waits.
+    title
+        What it would do, in a few words.
+    command, path, diff
+        The whole command, or the file and what would change in it.
+    reason
+        Why, in the agent's words.
+    """
+
+    request_id: str
+    call_id: str
+    tool: str
+    title: str
+    command: str = ""
+    path: str = ""
+    diff: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ApprovalAnswered(Event):
+    """A tool call that waited was decided.
+
+    Attributes
+    ----------
+    answer
+        Whether it is allowed this ``once`` or for this ``session``; it was ``refused``, or the run
+        ``stopped``.
+    by
+        Who decided: ``you``, ``session`` (an earlier answer for this session), ``settings``, or
+        ``nobody``, where nobody could be asked.
+    note
+        A sentence on it, where there is more to say.
+    at
+        When, in seconds since the epoch.
+    """
+
+    request_id: str
+    answer: Literal["once", "session", "refused", "stopped"]
+    by: str
+    note: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class PlanUpdated(Event):
+    """The agent's plan, as it is now: the whole of it, each time.
+
+    Attributes
+    ----------
+    entries
+        What it means to do, in order: each has a ``content`` and a ``status``, which is
+        ``pending``, ``in_progress`` or ``completed``.
+    """
+
+    entries: list[dict[str, str]]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 __all__ = [
+    "Approval",
     "ChangeKind",
     "CodeResult",
     "CommandResult",
@@ -156,6 +157,33 @@ class FileChange:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """What became of a tool call that somebody was to allow.
+
+    Attributes
+    ----------
+    what
+        The command, the file, or what else the call was about.
+    answer
+        It was allowed this ``once`` or for the ``session``, it was ``refused``, or the run was
+        ``stopped``.
+    by
+        Who decided: ``you``, ``session`` (an earlier answer), or ``nobody``, where nobody could be
+        asked.
+    note
+        A sentence on it, where there is more to say.
+    at
+        When, in seconds since the epoch.
+    """
+
+    what: str
+    answer: str
+    by: str
+    note: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class Result:
     """What a run leaves behind.
 
@@ -189,6 +217,8 @@ class Result:
         Dollars, where the model's price is known (``VIBEKIT_PRICES``).
     outputs
         The variables that came back, by name; a run of the record has none.
+    approvals
+        What was asked before it was done (``--approve``), and who allowed it.
     """
 
     session_id: str | None
@@ -205,6 +235,7 @@ class Result:
     duration: float = 0.0
     cost: float | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    approvals: tuple[Approval, ...] = ()
 
     @property
     def exit_code(self) -> int | None:

@@ -12,10 +12,12 @@ from vibekit_jupyter import events
 from vibekit_jupyter.events import (
     CommandOutput,
     Event,
+    PlanUpdated,
     RawEvent,
     RunFinished,
     StepFinished,
     TextDelta,
+    ToolCallStarted,
     event_from_dict,
 )
 from vibekit_jupyter.results import CommandResult, FileChange, Result, Usage
@@ -64,6 +66,19 @@ def test_deltas_are_recorded_as_one_event() -> None:
     log.add(CommandOutput("1", "stderr", "z"))
     log.add(StepFinished(1, Usage()))
     assert [event.to_dict().get("text") for event in log.events()] == ["ab", "x", "yz", None]
+
+
+def test_of_plans_in_a_row_the_last_one_is_recorded() -> None:
+    log = MergedEvents()
+    plans = [PlanUpdated([{"content": "look", "status": status}]) for status in ("a", "b", "c")]
+    for event in (plans[0], plans[1], TextDelta("x"), plans[2]):
+        log.add(event)
+    assert log.events() == [plans[1], TextDelta("x"), plans[2]]
+
+
+def test_a_call_that_an_older_version_wrote_down_is_read() -> None:
+    written = {"type": "tool_call_started", "call_id": "1", "tool": "look", "arguments": {}}
+    assert event_from_dict(written) == ToolCallStarted("1", "look", {}, title="")
 
 
 def test_a_long_stretch_is_recorded_head_and_tail() -> None:

@@ -16,6 +16,7 @@ from vibekit_jupyter.events import CommandOutput, Event, ToolCallFinished, ToolC
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
 
+    from vibekit_jupyter.agents.approvals import Gate
     from vibekit_jupyter.agents.tools import Toolbox
 
 __all__ = ["run_calls"]
@@ -27,20 +28,26 @@ GAP = "\n[… output came faster than it could be shown …]\n"
 
 
 async def run_calls(
-    toolbox: Toolbox, calls: Sequence[ToolCall], results: dict[str, ToolResult]
+    toolbox: Toolbox,
+    calls: Sequence[ToolCall],
+    results: dict[str, ToolResult],
+    gate: Gate | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Run calls, and yield what happens; ``results`` holds the results of those that ended.
 
     Neighbours of the same kind run at the same time (writes to one file in their order); a
     call of another kind waits for them: what is written first is there when it is run next.
+    Where there is a ``gate``, each waits there first until it is allowed.
 
     Raises
     ------
     SandboxError, SessionNotFoundError
         The sandbox service failed; the calls that still ran were ended.
+    RunInterruptedError
+        A person who was asked stopped the run.
     """
     events = _Events()
-    work = asyncio.create_task(_run_all(toolbox, calls, results, events))
+    work = asyncio.create_task(_run_all(toolbox, calls, results, events, gate))
     work.add_done_callback(lambda _: events.end())
     try:
         while (event := await events.take()) is not None:
@@ -52,14 +59,22 @@ async def run_calls(
 
 
 async def _run_all(
-    toolbox: Toolbox, calls: Sequence[ToolCall], results: dict[str, ToolResult], events: _Events
+    toolbox: Toolbox,
+    calls: Sequence[ToolCall],
+    results: dict[str, ToolResult],
+    events: _Events,
+    gate: Gate | None,
 ) -> None:
     free = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def run_in_order(lane: Iterable[ToolCall]) -> None:
         for call in lane:
             async with free:
-                await _run(toolbox, call, results, events)
+                refusal = await gate.refusal(call, toolbox) if gate is not None else ""
+                if refusal:
+                    results[call.call_id] = ToolResult(call.call_id, refusal, ok=False)
+                else:
+                    await _run(toolbox, call, results, events)
 
     for _, neighbours in itertools.groupby(calls, toolbox.group):
         lanes: dict[str, list[ToolCall]] = {}

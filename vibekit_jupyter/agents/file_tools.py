@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.sandbox.connection import Sandbox
 
-__all__ = ["edit_file", "read_file", "write_file"]
+__all__ = ["edit_file", "proposed", "read_file", "write_file"]
 
 MOST_READ = 50_000  # characters
 MOST_FILE = 8 * 1024**2  # bytes: larger files are for commands
@@ -80,6 +80,32 @@ async def edit_file(
     edits: Sequence[dict[str, Any]] | None = None,
 ) -> Outcome:
     """Replace pieces of a text file, one after the other; all of them or none."""
+    before, after = await _after_edits(sandbox, path, old=old, new=new, all=all, edits=edits)
+    return await _changed(sandbox, changes, path, before, after)
+
+
+async def proposed(
+    sandbox: Sandbox, tool: str, path: str, *, content: str = "", **edit: Any
+) -> tuple[bytes | None, bytes]:
+    """Return what a file holds, None where it is not there, and what it would hold after a call."""
+    if tool == "edit_file":
+        return await _after_edits(sandbox, path, **edit)
+    try:
+        before = await sandbox.read_file(absolute(path), most=MOST_FILE + 1)
+    except FileNotFoundError:
+        return None, content.encode()
+    return before, content.encode()
+
+
+async def _after_edits(
+    sandbox: Sandbox,
+    path: str,
+    *,
+    old: str | None = None,
+    new: str | None = None,
+    all: bool = False,  # noqa: A002 - the argument's name
+    edits: Sequence[dict[str, Any]] | None = None,
+) -> tuple[bytes, bytes]:
     if (old is None or new is None) == (edits is None):
         raise ValueError("give either old and new, or edits")
     if edits is None:
@@ -92,7 +118,7 @@ async def edit_file(
             if len(edits) == 1:
                 raise
             raise ValueError(f"edit {number}: {error}; nothing is changed") from error
-    return await _changed(sandbox, changes, path, before, after)
+    return before, after
 
 
 def _edited(before: bytes, path: str, old: str, new: str, *, all: bool = False) -> bytes:  # noqa: A002

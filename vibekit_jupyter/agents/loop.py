@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from vibekit_jupyter.agents.approvals import Gate
 from vibekit_jupyter.agents.calls import run_calls
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.compaction import compact
@@ -26,6 +27,7 @@ from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
 from vibekit_jupyter.errors import (
     ContextTooLongError,
     ModelRequestError,
+    RunInterruptedError,
     RunLimitError,
     VibeKitError,
 )
@@ -35,8 +37,10 @@ from vibekit_jupyter.results import Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.sandbox.connection import Sandbox
-    from vibekit_jupyter.settings.config import Mode
+    from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.vendors import Approve, Mode
 
 __all__ = ["Limits", "Meter", "run_agent"]
 
@@ -74,6 +78,16 @@ class Limits:
     compact_at: int | None = 150_000
     silence: float = 600.0
 
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the bounds that are set."""
+        return cls(
+            settings.max_steps,
+            settings.max_tokens,
+            settings.max_output_tokens,
+            silence=settings.silence,
+        )
+
 
 class Meter(Protocol):
     """What counts the answers of a run, and ends it where the next one would be too many."""
@@ -100,6 +114,8 @@ async def run_agent(
     run: int | None = None,
     place: str = "",
     data: str = "",
+    approver: Approver | None = None,
+    approve: Approve = "never",
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
@@ -108,7 +124,8 @@ async def run_agent(
     in ``changes``; the first one waits for ``before_tools``; commands bear the number ``run``.
     ``meter`` is asked before each call of the model, and told what it took.
     ``place`` is what the model is told of the sandbox at hand (``surroundings``), ``data`` what it
-    is told of the variables that came with the prompt.
+    is told of the variables that came with the prompt. ``approver`` is asked before tools change
+    something, as ``approve`` has it.
 
     Raises
     ------
@@ -118,11 +135,24 @@ async def run_agent(
         The sandbox service failed, or the sandbox is gone.
     RunLimitError
         A bound was reached; the next prompt can go on.
+    RunInterruptedError
+        The person who was asked stopped it.
     """
     toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
     told = instructions(mode, place)
     bounds = limits or Limits()
-    work = _Work(vendor, conversation, toolbox, told, bounds, effort, before_tools, meter)
+    work = _Work(
+        vendor,
+        conversation,
+        toolbox,
+        told,
+        bounds,
+        effort,
+        before_tools,
+        meter,
+        approver,
+        approve,
+    )
     conversation.append(UserMessage(prompt, data))
     try:
         async with aclosing(work.steps()) as events:
@@ -145,6 +175,8 @@ class _Work:
     effort: str | None
     before_tools: asyncio.Future[None] | None
     meter: Meter | None
+    approver: Approver | None
+    approve: Approve
     spent: Usage = field(default_factory=Usage)
     words: list[str] = field(default_factory=list)
     answered: bool = False
@@ -180,7 +212,7 @@ class _Work:
 
     def close(self, error: BaseException) -> None:
         """Leave the conversation as one that both vendors accept, whatever the turn met."""
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        if isinstance(error, asyncio.CancelledError | GeneratorExit | RunInterruptedError):
             reason = "interrupted by the user"
         elif not self.answered and not self.words:
             # It failed before anything came of it, so it can be tried again as it was.
@@ -263,7 +295,10 @@ class _Work:
         if self.before_tools is not None:
             await asyncio.shield(self.before_tools)
         calls = answer.message.tool_calls
-        async with aclosing(run_calls(self.toolbox, calls, self.results)) as events:
+        gate = None
+        if self.approver is not None and self.approve != "never":
+            gate = Gate(self.approver, self.approve, answer.message.text)
+        async with aclosing(run_calls(self.toolbox, calls, self.results, gate)) as events:
             async for event in events:
                 yield event
         results = tuple(self.results[call.call_id] for call in calls)

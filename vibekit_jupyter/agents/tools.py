@@ -75,7 +75,7 @@ class Toolbox:
     def __init__(
         self, sandbox: Sandbox, mode: Mode, changes: Changes, *, run: int | None = None
     ) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._run = run
         self._changes = changes
         self._pictures = 0
@@ -110,7 +110,7 @@ class Toolbox:
             return Outcome(f"Error: {error}", ok=False)
 
     def _tools(self, on_output: OnOutput) -> Mapping[str, Callable[..., Awaitable[Outcome]]]:
-        sandbox, changes = self._sandbox, self._changes
+        sandbox, changes = self.sandbox, self._changes
         return {
             "run_command": partial(self._run_command, on_output),
             "read_file": partial(read_file, sandbox),
@@ -138,7 +138,7 @@ class Toolbox:
                     whole.write(text.encode(errors="replace"))
                 on_output(stream, text)
 
-            result = await self._sandbox.run(
+            result = await self.sandbox.run(
                 command, timeout=timeout, on_output=collect, keep=MOST_KEPT, run=self._run
             )
             for screen in screens.values():
@@ -148,7 +148,7 @@ class Toolbox:
                 path = f"{OUTPUT_FOLDER}/output-{uuid.uuid4().hex[:8]}.txt"
                 whole.seek(0)
                 try:
-                    await self._sandbox.write_file(path, whole)
+                    await self.sandbox.write_file(path, whole)
                     lines.append(
                         f"[{told.length} characters in all; the whole output is in {path}]"
                     )
@@ -163,7 +163,7 @@ class Toolbox:
     async def _view_image(self, path: str) -> Outcome:
         if self._pictures >= MOST_PICTURES:
             raise ValueError(f"this run has looked at {MOST_PICTURES} pictures, which is the most")
-        data = await self._sandbox.read_file(absolute(path), most=MOST_PICTURE + 1)
+        data = await self.sandbox.read_file(absolute(path), most=MOST_PICTURE + 1)
         if len(data) > MOST_PICTURE:
             raise ValueError(f"{path} has more than {MOST_PICTURE} bytes")
         picture = await picture_of(path, data)

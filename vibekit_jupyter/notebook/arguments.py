@@ -53,6 +53,10 @@ class Argument:
         """The word after it belongs to it."""
         return self.options.get("action") != "store_true"
 
+    def takes(self, word: str) -> bool:
+        """Return whether the word after it belongs to it, where it may stand alone."""
+        return self.options.get("nargs") != "?" or word in self.options["choices"]
+
 
 def argument(*names: str, completes: str = "", **options: Any) -> Argument:
     """Describe an argument; see :meth:`argparse.ArgumentParser.add_argument`."""
@@ -157,7 +161,11 @@ class Command:
                 break
             words.append(word)
             option = self.option(word)
+            place = stream.tell()
             if option and option.takes_value and (value := _next_word(lexer)) is not None:
+                if not option.takes(value):
+                    stream.seek(place)
+                    continue
                 words.append(value)
         rest = line[stream.tell() :].strip()
         options = self.parse(words, namespace)

@@ -39,6 +39,8 @@ def _option(each: Setting, *, run: bool) -> Argument:
     rest: dict[str, Any] = {"choices": words} if words else {"metavar": kind.metavar}
     if kind.number is not None:
         rest["type"] = kind.number
+    if each.alone:
+        rest |= {"nargs": "?", "const": each.alone}
     return argument(each.option, help=text, **rest)
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.events import CommandOutput, Event, TextDelta, ThinkingDelta
+from vibekit_jupyter.events import (
+    CommandOutput,
+    Event,
+    PlanUpdated,
+    TextDelta,
+    ThinkingDelta,
+)
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
 
 if TYPE_CHECKING:
@@ -34,7 +40,9 @@ class MergedEvents:
         return len(self._entries)
 
     def add(self, event: Event) -> None:
-        """Append an event, in constant time."""
+        """Append an event, in constant time; of plans in a row the last one stays."""
+        if isinstance(event, PlanUpdated) and self._entries and _is_plan(self._entries[-1]):
+            self._entries.pop()
         if not isinstance(event, TextDelta | ThinkingDelta | CommandOutput):
             self._entries.append((event, None))
             return
@@ -54,6 +62,10 @@ class MergedEvents:
     def to_dicts(self, first: int = 0) -> Sequence[dict[str, Any]]:
         """Return the events as JSON-safe dictionaries, merged, from this number on."""
         return [event.to_dict() for event in self.events(first)]
+
+
+def _is_plan(entry: tuple[Event, BoundedText | None]) -> bool:
+    return isinstance(entry[0], PlanUpdated)
 
 
 def _continues(event: Event, last: Event | None) -> bool:

@@ -13,6 +13,7 @@ from vibekit_jupyter.events import (
     event_from_dict,
 )
 from vibekit_jupyter.results import FileChange, Result, Usage
+from vibekit_jupyter.runs.approvals import approvals_of
 from vibekit_jupyter.runs.lesson import find_in_lessons
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.sessions.asked import NOBODY
@@ -183,4 +184,5 @@ def result_of(turn: Turn) -> Result:
         steps=finished.steps,
         duration=finished.duration,
         cost=finished.cost,
+        approvals=approvals_of(events),
     )

@@ -14,13 +14,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.changes import Changes
-from vibekit_jupyter.agents.conversation import Conversation, UserMessage
 from vibekit_jupyter.agents.instructions import OF_CELLS
 from vibekit_jupyter.agents.loop import Limits, run_agent
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
-from vibekit_jupyter.errors import AuditError, ModelError, RunLimitError, VibeKitError
+from vibekit_jupyter.errors import (
+    AuditError,
+    ModelError,
+    RunInterruptedError,
+    RunLimitError,
+    VibeKitError,
+)
 from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     Event,
     Notice,
     RunFinished,
@@ -32,9 +39,11 @@ from vibekit_jupyter.events import (
     ToolCallStarted,
 )
 from vibekit_jupyter.results import CommandResult, Result
+from vibekit_jupyter.runs.approvals import Approvals, Asking, approvals_of
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
 from vibekit_jupyter.runs.turn_record import TurnRecord
+from vibekit_jupyter.runs.turn_start import conversation_of, internet_of, knows_of_cells
 from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.queue import telling_of_waits
@@ -45,7 +54,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from typing import Any
 
-    from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.results import Status
     from vibekit_jupyter.runs.audit import Audit
@@ -103,6 +111,8 @@ class Run:
         Writes it down for whoever runs the site.
     fresh
         Leave out what was said before.
+    asking
+        Who is asked before a tool changes something.
     """
 
     def __init__(
@@ -116,11 +126,14 @@ class Run:
         audit: Audit,
         notebook: str = "",
         fresh: bool = False,
+        asking: Asking | None = None,
     ) -> None:
         self._prompt = started
         self._registry = registry
         self._notebook = notebook
         self._fresh = fresh
+        self._asking = asking or Asking()
+        self._approvals: list[Event] = []
         self._number: int | None = None
         self._run = new_run()
         self._tell = tell
@@ -231,17 +244,17 @@ class Run:
             () if self._fresh else registry.messages(session.service_id, session.id, before=number)
         )
         earlier = registry.changed_files(session.service_id, session.id)
-        conversation = _conversation(session.id, said)
+        conversation = conversation_of(session.id, said)
         self._record = TurnRecord(registry, number, self._events, conversation, self._redactor)
         # What cannot change anything needs no look at what there was.
         writes = self._prompt.mode == "code"
         looking = looking_before(ready.sandbox, self._changes) if writes else nullcontext()
-        data, internet = "", _internet(ready)
+        data, internet = "", internet_of(session, ready.sandbox)
         if luggage is not None:
             # Before the look: what was sent is not what the run made.
             async with kept_alive(ready.sandbox):
                 data = await luggage.bring(ready.sandbox, self._say, internet=internet)
-        if not _knows_of_cells(conversation) and registry.interpreter(
+        if not knows_of_cells(conversation) and registry.interpreter(
             session.service_id, session.id
         ):
             data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
@@ -263,6 +276,8 @@ class Run:
                 run=self._run,
                 place=around.text,
                 data=data,
+                approver=Approvals(self._asking, session.id, self._note, self._redactor),
+                approve=self._asking.approve,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:
@@ -331,6 +346,8 @@ class Run:
                 self._words.append(event.text)
             case ToolCallFinished() if event.command is not None:
                 self._commands.append(event.command)
+            case ApprovalAsked() | ApprovalAnswered():
+                self._approvals.append(event)
             case StepFinished():
                 if self._words and self._words[-1] != PARAGRAPH:
                     self._words.append(PARAGRAPH)
@@ -364,37 +381,12 @@ class Run:
             duration=self._elapsed(),
             cost=self._spending.cost,
             outputs=self._outputs,
+            approvals=approvals_of(self._approvals),
         )
-
-
-def _knows_of_cells(conversation: Conversation) -> bool:
-    return any(
-        OF_CELLS in message.data
-        for message in conversation.messages
-        if isinstance(message, UserMessage)
-    )
-
-
-def _internet(ready: Ready) -> bool | None:
-    """Return whether commands reach the internet, None where nobody here decides it."""
-    decided = ready.sandbox.service.is_local and ready.session.confinement != "none"
-    return ready.session.internet if decided else None
 
 
 def _status(error: BaseException) -> Status:
     """Return how a run ended that this error ended."""
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, asyncio.CancelledError | RunInterruptedError):
         return "interrupted"
     return "limit" if isinstance(error, RunLimitError) else "failed"
-
-
-def _conversation(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
-    """Put a session's conversation together from its turns.
-
-    Each turn is closed by itself: one of another notebook may still be going on.
-    """
-    messages: list[Message] = []
-    for turn in turns:
-        part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
-        messages.extend(part.messages)
-    return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)

@@ -15,7 +15,15 @@ from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, label
 from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy
 from vibekit_jupyter.settings.table import TABLE
-from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, VENDORS, AgentName, Mode
+from vibekit_jupyter.settings.vendors import (
+    AGENTS,
+    EFFORTS,
+    MODES,
+    VENDORS,
+    AgentName,
+    Approve,
+    Mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -202,6 +210,9 @@ class Settings:
         The settings of each agent's model.
     mode
         ``code``, or ``ask`` for runs that cannot change anything.
+    approve
+        Whether a person is asked before a tool changes something: ``always``, ``never``, or where
+        it is ``risky``.
     effort
         How hard the model thinks, one of ``EFFORTS``; None leaves it to the model.
     max_steps, max_tokens
@@ -247,6 +258,7 @@ class Settings:
     agent: str | None = None
     models: Mapping[AgentName, ModelSettings] = field(default_factory=dict)
     mode: Mode = "code"
+    approve: Approve = "never"
     effort: str | None = None
     max_steps: int = MAX_STEPS
     max_tokens: int | None = None

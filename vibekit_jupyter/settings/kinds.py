@@ -14,13 +14,21 @@ from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.optional_fields import fields
-from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, AgentName, Mode
+from vibekit_jupyter.settings.vendors import (
+    AGENTS,
+    APPROVALS,
+    EFFORTS,
+    MODES,
+    AgentName,
+    Mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "AGENT",
+    "APPROVE",
     "ARGV",
     "BOUND",
     "DOLLARS",
@@ -317,6 +325,7 @@ def _parse_number(text: str) -> Any:
 
 AGENT = one_of(AGENTS, "agent")
 MODE = one_of(MODES, "mode")
+APPROVE = one_of(APPROVALS, "way")
 EFFORT = one_of(EFFORTS, "effort")
 ENVIRONMENT = one_of(("e2b", "local"), "environment")
 TEXT = Kind("a text", _text, metavar="NAME")

@@ -42,6 +42,8 @@ class Setting:
         ``%config VibekitMagics`` has it, too.
     open
         What an option leaves it to where it is ``default`` or 0, empty where it cannot.
+    alone
+        What its option means without a value, empty where it needs one.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Setting:
     option: str = ""
     trait: bool = False
     open: str = ""
+    alone: str = ""
 
     @property
     def group(self) -> str:

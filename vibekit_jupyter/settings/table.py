@@ -133,6 +133,18 @@ TABLE: Final[Mapping[str, Setting]] = {
             trait=True,
         ),
         Setting(
+            "approve",
+            kinds.APPROVE,
+            "ask before a tool changes something: always, or where it is risky",
+            "never",
+            PERSON,
+            ("VIBEKIT_APPROVE",),
+            run=True,
+            option="--approve",
+            trait=True,
+            alone="always",
+        ),
+        Setting(
             "effort",
             kinds.EFFORT,
             "how hard the model thinks",

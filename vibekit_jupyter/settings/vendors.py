@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["AGENTS", "EFFORTS", "MODES", "VENDORS", "AgentName", "Mode", "Vendor"]
+__all__ = [
+    "AGENTS",
+    "APPROVALS",
+    "EFFORTS",
+    "MODES",
+    "VENDORS",
+    "AgentName",
+    "Approve",
+    "Mode",
+    "Vendor",
+]
 
 AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
+Approve = Literal["always", "risky", "never"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 MODES: tuple[Mode, ...] = get_args(Mode)
+APPROVALS: tuple[Approve, ...] = get_args(Approve)
 # The words for it that both vendors have.
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 

@@ -1,0 +1,45 @@
+"""What a run's turn begins with: what was said in its session, and what its sandbox reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vibekit_jupyter.agents.conversation import Conversation, UserMessage
+from vibekit_jupyter.agents.instructions import OF_CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.sessions.session import Session
+
+__all__ = ["conversation_of", "internet_of", "knows_of_cells"]
+
+
+def knows_of_cells(conversation: Conversation) -> bool:
+    """Return whether the model was told that a person runs code beside it."""
+    return any(
+        OF_CELLS in message.data
+        for message in conversation.messages
+        if isinstance(message, UserMessage)
+    )
+
+
+def internet_of(session: Session, sandbox: Sandbox) -> bool | None:
+    """Return whether commands reach the internet, None where nobody here decides it."""
+    decided = sandbox.service.is_local and session.confinement != "none"
+    return session.internet if decided else None
+
+
+def conversation_of(session_id: str, turns: Sequence[Mapping[str, Any]]) -> Conversation:
+    """Put a session's conversation together from its turns.
+
+    Each turn is closed by itself: one of another notebook may still be going on.
+    """
+    messages: list[Message] = []
+    for turn in turns:
+        part = Conversation.from_dict({"id": "", "tokens": 0, "messages": turn["messages"]})
+        messages.extend(part.messages)
+    return Conversation(messages, id=session_id, tokens=turns[-1]["tokens"] if turns else 0)
