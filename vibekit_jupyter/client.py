@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.agents import agent_of
 from vibekit_jupyter.runs.approvals import Allowed, Asking
 from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
@@ -25,6 +26,7 @@ from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
+    check_mode,
     check_prompt,
     check_session_id,
 )
@@ -60,7 +62,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     Parameters
     ----------
     agent
-        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without",
+        ``{"type": "codex" | "claude" | ..., "model": {"api_key", "base_url", "name", "without",
         "headers", "key_file", "key_command"}, "mode": "code" | "ask", "effort", "max_steps",
         "max_tokens", "max_output_tokens", "max_cost", "silence", ...}``, all but the type as
         wanted: the names are those of the settings' table. Without a type, here or in another
@@ -77,8 +79,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     Raises
     ------
     ConfigurationError
-        A key of these mappings is not known, or a name cannot be one. Credentials are looked at
-        when they are used.
+        A key of these mappings is not known, or a name cannot be one.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         agent: str | None = None,
         model: str | None = None,
         mode: Literal["code", "ask"] | None = None,
+        agent_command: str | Sequence[str] | None = None,
         session: str | None = None,
         fresh: bool = False,
         effort: str | None = None,
@@ -188,8 +190,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         ----------
         prompt
             What to do, taken byte for byte.
-        agent, model, mode
-            Instead of what is set, for this run.
+        agent, model, mode, agent_command
+            Instead of what is set, for this run; a command alone is that of the agent ``own``.
         session
             Run in this session (id, name or unique prefix); the current one stays current.
         fresh
@@ -245,6 +247,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             "agent": agent or None,
             "model": model or None,
             "mode": mode or None,
+            "agent_command": agent_command or None,
             "effort": effort,
             "max_steps": max_steps,
             "max_tokens": max_tokens,
@@ -330,6 +333,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         workspace = self._workspace
         check_prompt(prompt)
         name = choices.choose_agent(settings)
+        check_mode(name, settings.mode)
         self._check_rerun(prompt, settings, agent=name, model=model, session=session)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
@@ -337,7 +341,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         e2b = choices.choose_e2b(settings, unlock=False)
         if chosen is None:
             check_demo(settings, e2b)
-            own = settings.models.get(name)
+            own = settings.models.get(choices.vendor_of(settings, name))
             check_demo_model(model or (own.name if own and not settings.demo else None))
         session_id = workspace.book.current if session is None else (await self.find(session)).id
         service_id = e2b.id if e2b else config.local_service_id()
@@ -364,10 +368,10 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             return sandbox, created
 
         async def prepare() -> Ready:
-            vendor, (sandbox, created) = await asyncio.gather(
-                workspace.connections.vendor(settings, name), ready_session()
+            asked, (sandbox, created) = await asyncio.gather(
+                agent_of(workspace, settings, name), ready_session()
             )
-            return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
+            return Ready(workspace.book.session_of(sandbox), sandbox, asked, created)
 
         book, redactor = workspace.book, Redactor(secrets_of(settings))
         spending = Spending.of(settings, book.registry, book.user, started)

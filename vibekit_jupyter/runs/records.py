@@ -19,6 +19,7 @@ from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.sessions.asked import NOBODY
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.places import folder_of
+from vibekit_jupyter.settings.vendors import ALL_AGENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ class RunRecords:
     ) -> tuple[Turn | None, Session | None, str]:
         """Return a recorded run, the session that was looked in, and the service it is at."""
         settings, book = self._workspace.settings, self._workspace.book
-        asked = agent or (settings.agent if settings.agent in config.AGENTS else None)
+        asked = agent or (settings.agent if settings.agent in ALL_AGENTS else None)
         options = {"agent": asked, "model": model, "mode": mode or settings.mode}
         wanted = {option: value for option, value in options.items() if value}
         redacted = Redactor(secrets_of(settings)).text(prompt)

@@ -117,6 +117,17 @@ MIGRATIONS: Sequence[Migration] = (
         SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM commander
         UNION SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM turn WHERE status = 'running';
     """,
+    """
+    CREATE TABLE agent_session (
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        own_id TEXT NOT NULL,
+        prompts INTEGER NOT NULL,
+        turn INTEGER NOT NULL,
+        PRIMARY KEY (service, session, agent)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

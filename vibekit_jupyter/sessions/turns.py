@@ -87,13 +87,13 @@ class TurnRecords(Database):
     ) -> Sequence[Mapping[str, Any]]:
         """Return what each turn of a session added to its conversation, in order.
 
-        Each has ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
+        Each has ``id``, ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
         ``before`` is a turn: only what was said in earlier ones.
         """
         last = 2**62 if before is None else before
         with self.reading() as database:
             rows = database.execute(
-                "SELECT messages, tokens, fresh FROM turn"
+                "SELECT id, messages, tokens, fresh FROM turn"
                 " WHERE service = ? AND session = ? AND id < ? AND id >= coalesce("
                 "   (SELECT max(id) FROM turn"
                 "    WHERE service = ? AND session = ? AND id < ? AND fresh), 0) ORDER BY id",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
 from vibekit_jupyter.settings.config import DEMO_MODEL
+from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings
@@ -15,6 +16,7 @@ __all__ = [
     "check_confined",
     "check_demo",
     "check_demo_model",
+    "check_mode",
     "check_model_name",
     "check_prompt",
     "check_session_id",
@@ -85,3 +87,13 @@ def check_prompt(prompt: object) -> None:
     """Raise ``ConfigurationError`` for what is no text, or an empty one."""
     if not isinstance(prompt, str) or not prompt.strip():
         raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
+
+
+def check_mode(agent: str, mode: str) -> None:
+    """Raise where nothing would keep an agent from changing what it is only to look at."""
+    if mode == "ask" and agent in ACP_AGENTS:
+        raise ConfigurationError(
+            f"{agent} is a program in the sandbox, which nothing keeps from changing files there: "
+            "it has no mode ask.",
+            hint="Ask codex or claude, or leave the mode out.",
+        )

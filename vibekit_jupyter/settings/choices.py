@@ -27,6 +27,7 @@ from vibekit_jupyter.settings.config import (
 )
 from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.kinds import is_host, is_http
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ __all__ = [
     "choose_agent",
     "choose_e2b",
     "choose_model",
+    "vendor_of",
     "with_model",
 ]
 
@@ -50,7 +52,7 @@ DOMAIN: Final = "e2b.app"
 TEMPLATE: Final = "base"
 
 
-def choose_agent(settings: Settings) -> AgentName:
+def choose_agent(settings: Settings) -> str:
     """Return the agent to use when an operation names none.
 
     Raises
@@ -64,14 +66,25 @@ def choose_agent(settings: Settings) -> AgentName:
         raise AgentNotInitializedError(
             "no agent was given.", hint='Use VibeKit(agent={"type": "codex"}) or "claude".'
         )
-    agent = automatic(settings) if settings.agent == "auto" else agent_name(settings.agent)
+    agent = agent_name(settings.agent) if settings.agent != "auto" else automatic(settings)
     settings.check("agent", agent)
+    if agent == OWN_AGENT and not settings.agent_command:
+        raise AgentNotInitializedError(
+            "nothing says how your own agent is started.",
+            hint='Give its command: %vibekit_config --agent-command "my-agent --acp"',
+        )
     return agent
 
 
+def vendor_of(settings: Settings, agent: str) -> AgentName:
+    """Return the vendor whose models an agent asks, and whose settings hold for it."""
+    vendor = next((name for name in AGENTS if name == agent), None) or ACP_AGENTS.get(agent)
+    return vendor or automatic(settings)
+
+
 def agent_in_use(settings: Settings) -> AgentName:
-    """Return the agent that is meant where a setting of its model is changed; nothing is raised."""
-    return next((name for name in AGENTS if name == settings.agent), None) or automatic(settings)
+    """Return the vendor that is meant where a setting of its model is changed; never raises."""
+    return vendor_of(settings, settings.agent or "")
 
 
 def automatic(settings: Settings) -> AgentName:
@@ -80,11 +93,13 @@ def automatic(settings: Settings) -> AgentName:
     return next((name for name in allowed if _is_configured(settings, name)), allowed[0])
 
 
-def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -> Model | None:
+def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model | None:
     """Return the model service to ask, or None for the demo model.
 
     Parameters
     ----------
+    name
+        The agent's.
     unlock
         Read the key's file, or run the program that prints it. Without, such a key is empty.
 
@@ -96,19 +111,20 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
     ConfigurationError
         The model's name can be none, the policy does not allow it, or a key cannot be read.
     """
-    if settings.demo or not any(_is_configured(settings, name) for name in AGENTS):
+    if settings.demo or not any(_is_configured(settings, each) for each in AGENTS):
         settings.policy.check_use("demo", "The demo model would answer")
         return None
+    agent = vendor_of(settings, name)
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
     if own.name:
         check_model_name(own.name)
-    name = own.name or vendor.default_model
-    settings.check(f"{agent}.model", name)
-    settings.policy.check("model", name, settings.origin(f"{agent}.model"))
+    model = own.name or vendor.default_model
+    settings.check(f"{agent}.model", model)
+    settings.policy.check("model", model, settings.origin(f"{agent}.model"))
     if not own.names_a_service:
         raise AgentNotInitializedError(
-            f"there is no key for {vendor.title}, which {agent} needs.",
+            f"there is no key for {vendor.title}, which {name} needs.",
             hint=f"Set {vendor.key_variables[0]}, or use the other agent.",
         )
     if own.base_url is not None:
@@ -128,7 +144,7 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
         keys.remember(secret)
     return Model(
         agent=agent,
-        name=name,
+        name=model,
         base_url=url or vendor.default_url,
         api_key=UNUSED_KEY if key is None else key,
         source=reason
@@ -156,7 +172,7 @@ def _key(
     return None, ""
 
 
-def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
+def with_model(settings: Settings, name: str, **changes: Any) -> Settings:
     """Return the settings with changes to what is set for an agent's model.
 
     Raises
@@ -166,6 +182,7 @@ def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings
     """
     if changes.get("name"):
         check_model_name(changes["name"])
+    agent = vendor_of(settings, name)
     model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
     return dataclasses.replace(settings, models={**settings.models, agent: model})
 

@@ -204,8 +204,10 @@ class Settings:
     Attributes
     ----------
     agent
-        ``codex`` or ``claude``; ``auto`` is codex, or claude where only Anthropic is
-        configured; None makes every operation raise ``AgentNotInitializedError``.
+        One of ``ALL_AGENTS``; ``auto`` is codex, or claude where only Anthropic is configured;
+        None makes every operation raise ``AgentNotInitializedError``.
+    agent_command
+        What the agent ``own`` is started with.
     models
         The settings of each agent's model.
     mode
@@ -256,6 +258,7 @@ class Settings:
     """
 
     agent: str | None = None
+    agent_command: tuple[str, ...] = ()
     models: Mapping[AgentName, ModelSettings] = field(default_factory=dict)
     mode: Mode = "code"
     approve: Approve = "never"

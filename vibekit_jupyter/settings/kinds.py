@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.vendors import (
-    AGENTS,
+    ALL_AGENTS,
     APPROVALS,
     EFFORTS,
     MODES,
-    AgentName,
     Mode,
 )
 
@@ -31,6 +30,7 @@ __all__ = [
     "APPROVE",
     "ARGV",
     "BOUND",
+    "COMMAND",
     "DOLLARS",
     "DOMAIN",
     "EFFORT",
@@ -137,11 +137,11 @@ def effort_name(text: str | None) -> str | None:
     return text
 
 
-def agent_name(text: str) -> AgentName:
+def agent_name(text: str) -> str:
     """Return the agent of this name, or raise ``AgentNotInitializedError``."""
-    if text not in AGENTS:
+    if text not in ALL_AGENTS:
         raise AgentNotInitializedError(
-            f"there is no agent {str(text)[:40]!r}.", hint=known(str(text), AGENTS)
+            f"there is no agent {str(text)[:40]!r}.", hint=known(str(text), ALL_AGENTS)
         )
     return text
 
@@ -198,6 +198,19 @@ def _argv(name: str, value: Any) -> tuple[str, ...]:
             hint='Write the program and its arguments: ["/usr/local/bin/key", "--for", "e2b"].',
         )
     return tuple(value)
+
+
+def _command_line(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        return _argv(name, value)
+    import shlex
+
+    try:
+        return _argv(name, shlex.split(value))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{name} cannot be split into words: {error}.", hint="Look at its quotation marks."
+        ) from error
 
 
 def _is_word(word: object) -> bool:
@@ -323,7 +336,7 @@ def _parse_number(text: str) -> Any:
         return text
 
 
-AGENT = one_of(AGENTS, "agent")
+AGENT = one_of(ALL_AGENTS, "agent")
 MODE = one_of(MODES, "mode")
 APPROVE = one_of(APPROVALS, "way")
 EFFORT = one_of(EFFORTS, "effort")
@@ -340,6 +353,7 @@ LIFETIME = Kind("seconds", lifetime, _parse_number, "most", metavar="SECONDS", n
 DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
 ARGV = Kind("a list of words", _command, policy="never", metavar="WORDS")
+COMMAND = Kind("a program and its arguments", _command_line, policy="never", metavar="COMMAND")
 PRICES = Kind("a table of prices", _prices, policy="never")
 ON_EXIT = one_of(("pause", "keep"), "way")
 HEADERS = Kind("a table of headers", _headers, policy="never")

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import ConfigurationError, VibeKitError
 from vibekit_jupyter.settings import files, kinds
-from vibekit_jupyter.settings.choices import automatic
+from vibekit_jupyter.settings.choices import vendor_of
 from vibekit_jupyter.settings.config import BUILT_IN, Settings, settings_of
 from vibekit_jupyter.settings.places import NOWHERE, Places
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy, combined
 from vibekit_jupyter.settings.table import TABLE
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -200,16 +201,18 @@ class _Merged:
     def _named_models(self, layer: _Layer) -> dict[str, Any]:
         """Take who answers, and with which model, from what a layer says; return the rest."""
         values = dict(layer.values)
-        agent = values.pop("agent", None)
+        agent, said = values.pop("agent", None), "agent"
+        if agent is None and values.get("agent_command"):
+            agent, said = OWN_AGENT, "agent_command"
         if agent == "auto":  # the weaker layers decide
             self._is_automatic = True
         elif agent is not None:
             self._agent = agent
-            self._set("agent", agent, layer.origin("agent"))
+            self._set("agent", agent, layer.origin(said))
         if (model := values.pop("model", None)) is not None:
             # It is the model of the agent that this layer or a weaker one names.
-            if self._agent is not None:
-                self._set(f"{self._agent}.model", model, layer.origin("model"))
+            if (vendor := ACP_AGENTS.get(self._agent or "", self._agent)) is not None:
+                self._set(f"{vendor}.model", model, layer.origin("model"))
             else:
                 self._model = (model, layer.origin("model"))
                 self._named.clear()
@@ -267,7 +270,7 @@ class _Merged:
             self.values["agent"] = "auto"
         self._check_audit()
         if self._model is not None:
-            agent = self._agent or automatic(self._held())
+            agent = vendor_of(self._held(), self._agent or "")
             if f"{agent}.model" not in self._named:
                 self._set(f"{agent}.model", *self._model)
         self._clamp()

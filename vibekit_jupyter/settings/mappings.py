@@ -9,7 +9,7 @@ from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.kinds import known
 from vibekit_jupyter.settings.table import TABLE
-from vibekit_jupyter.settings.vendors import AGENTS
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, AGENTS
 
 __all__ = ["asked", "check_options", "given"]
 
@@ -43,8 +43,9 @@ def given(agent: Any = None, environment: Any = None) -> dict[str, Any]:
         **{name: agent.get(name) for name in _agent_keys() if name in TABLE and name != "model"},
         **{f"e2b.{key}": value for key, value in e2b.items()},
     }
-    if agent.get(_TYPE) in AGENTS:  # another one has no model; using it says that it is unknown
-        of = agent[_TYPE]
+    of = agent.get(_TYPE)
+    of = of if of in AGENTS else ACP_AGENTS.get(str(of))
+    if of is not None:  # another one has no model; using it says that it is unknown
         said |= {f"{of}.{'model' if key == _NAME else key}": model[key] for key in model}
     return asked(said)
 

@@ -115,6 +115,14 @@ TABLE: Final[Mapping[str, Setting]] = {
             trait=True,
         ),
         Setting(
+            "agent_command",
+            kinds.COMMAND,
+            "starts an ACP agent of your own in the sandbox: the agent own",
+            layers=PERSON,
+            run=True,
+            option="--agent-command",
+        ),
+        Setting(
             "model",
             kinds.TEXT,
             "the model's name at the vendor",
