@@ -32,7 +32,7 @@ from vibekit_jupyter.settings.checks import (
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
-from vibekit_jupyter.settings.mappings import asked, given
+from vibekit_jupyter.settings.mappings import asked, check_options, given
 from vibekit_jupyter.settings.mcp import servers_of
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
@@ -155,12 +155,12 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
     async def generate_code(
         self,
+        /,
         prompt: str,
         *,
         agent: str | None = None,
         model: str | None = None,
         mode: Literal["code", "ask"] | None = None,
-        agent_command: str | Sequence[str] | None = None,
         session: str | None = None,
         fresh: bool = False,
         effort: str | None = None,
@@ -179,6 +179,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
+        **more: Any,
     ) -> Result:
         """Run the agent on a prompt (seed: generateCode).
 
@@ -188,15 +189,14 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         ----------
         prompt
             What to do, taken byte for byte.
-        agent, model, mode, agent_command
-            Instead of what is set, for this run; a command alone is that of the agent ``own``.
+        agent, model, mode
+            Instead of what is set, for this run.
         session
             Run in this session (id, name or unique prefix); the current one stays current.
         fresh
-            Leave out what was said before.
+            Leave out what was said.
         effort
-            How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``, as
-            far as the model knows it. Instead of what is set, as the bounds are.
+            How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``.
         max_steps, max_tokens, max_output_tokens
             Stop after so many answers of the model, or tokens in and out, with a
             ``RunLimitError``; the next prompt can go on. How long one answer may be.
@@ -208,19 +208,18 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
-            Which cell of a notebook asks, and in a few words what of the notebook is in the
-            prompt, for the record.
+            For the record: which cell asks, and what of the notebook is in the prompt.
         inputs, outputs
             Variables that go into the sandbox as files first, and names of those that the agent
             is to leave there: they are the result's ``outputs``. See ``send`` and ``fetch``.
         schema_only
             Tell the model of the inputs' columns and types alone, not of what stands in them.
         on_event
-            Called with every event; the last one is ``RunFinished``, also when the run fails
-            or is cancelled.
+            Called with every event; the last one is ``RunFinished``, however the run ends.
         on_update, on_error
-            As in VibeKit for TypeScript: called with each event as JSON, and with the
-            sentence of the error that ended the run.
+            As in VibeKit for TypeScript: called with each event as JSON, and the error's sentence.
+        more
+            Other settings of a run, as the settings' table calls them: ``agent_command``.
 
         Raises
         ------
@@ -234,11 +233,12 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
+        check_options("generate_code", more)
         wanted = {
+            **more,
             "agent": agent or None,
             "model": model or None,
             "mode": mode or None,
-            "agent_command": agent_command or None,
             "effort": effort,
             "max_steps": max_steps,
             "max_tokens": max_tokens,
@@ -271,8 +271,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
         """Run the agent on a prompt, as events; ``options`` are those of ``generate_code``.
 
-        The error that ends a run is raised after its ``RunFinished``. Leaving the loop early
-        and closing the iterator cancels the run.
+        The error of a run is raised after its ``RunFinished``. Closing the iterator cancels it.
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         run = asyncio.ensure_future(
@@ -296,7 +295,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVING):
                 await self._interpreters.aclose()
-                if self.layers.resolve().settings.on_exit == "pause":
+                settings = self.layers.resolve().settings
+                if settings.on_exit == "pause" or not settings.policy.has("on_exit", "keep"):
                     await self._workspace.pause_used()
         await self.aclose()
 
@@ -324,6 +324,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         check_prompt(prompt)
         name = choices.choose_agent(settings)
         check_mode(name, settings.mode)
+        self._check_rerun(prompt, settings, agent=name, model=model, session=session)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name, unlock=False)

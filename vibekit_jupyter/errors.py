@@ -165,7 +165,15 @@ class AgentNotInitializedError(VibeKitError):
 
 
 class ConfigurationError(VibeKitError, ValueError):
-    """An option, a name or a value that cannot be used."""
+    """An option, a name or a value that cannot be used.
+
+    Attributes
+    ----------
+    entry
+        Which entry of a table it is, by its keys; empty where that is not told.
+    """
+
+    entry: tuple[str, ...] = ()
 
 
 class DataError(VibeKitError):

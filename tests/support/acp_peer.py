@@ -86,6 +86,7 @@ class Peer(Agent):
             params["toolCall"] = {"toolCallId": "c%d" % number, **call}
             ask = {**params, "options": options}
             self.client.send(id="q%d" % number, method="session/request_permission", params=ask)
+        return True
 
     def long_line(self, _):
         sys.stdout.write('{"text": "' + "x" * 30_000_000 + '"}\\n')

@@ -110,6 +110,13 @@ MIGRATIONS: Sequence[Migration] = (
     ALTER TABLE turn ADD COLUMN cost REAL;
     CREATE INDEX turn_cost ON turn (started, model, user, cost);
     """,
+    # Whoever is recorded already has as long as anybody to renew it.
+    """
+    CREATE TABLE process (mark TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID;
+    INSERT INTO process
+        SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM commander
+        UNION SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM turn WHERE status = 'running';
+    """,
     """
     CREATE TABLE agent_session (
         service TEXT NOT NULL,

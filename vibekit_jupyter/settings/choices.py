@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError
@@ -25,6 +26,7 @@ from vibekit_jupyter.settings.config import (
     service_id,
 )
 from vibekit_jupyter.settings.headers import secrets_in
+from vibekit_jupyter.settings.kinds import is_host, is_http
 from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import AgentName, Settings
 
 __all__ = [
+    "DOMAIN",
     "agent_in_use",
     "automatic",
     "choose_agent",
@@ -41,6 +44,12 @@ __all__ = [
     "vendor_of",
     "with_model",
 ]
+
+
+PLACES: Final = ("domain", "api_url", "sandbox_url")
+# What E2B and its SDK take where nothing is said.
+DOMAIN: Final = "e2b.app"
+TEMPLATE: Final = "base"
 
 
 def choose_agent(settings: Settings) -> str:
@@ -154,6 +163,7 @@ def _key(
     if (key := own.get("api_key")) is not None:
         return key, settings.origin(f"{group}.api_key")
     if path := own.get("key_file"):
+        settings.check(f"{group}.key_file", path)
         key = keys.from_file(f"{group}.key_file", path) if unlock else ""
         return key, f"from {path} ({settings.origin(f'{group}.key_file')})"
     if argv := own.get("key_command"):
@@ -201,34 +211,59 @@ def choose_e2b(settings: Settings, *, unlock: bool = True) -> Service | None:
             "there is no key for E2B.",
             hint="Set E2B_API_KEY, or use the local sandbox: %vibekit_config --environment local",
         )
-    for name in ("domain", "api_url", "sandbox_url", "template"):
-        if given.get(name):
-            settings.check(f"e2b.{name}", given[name])
-    for name in ("api_url", "sandbox_url"):
-        if url := given.get(name):
-            _check_url(url, "E2B", f"e2b.{name} {settings.origin(f'e2b.{name}')}")
-    domain = given.get("domain") or "e2b.app"
-    api_url = given.get("api_url") or f"https://api.{domain}"
-    if not given.get("api_url"):
-        settings.check("e2b.domain", domain)
-        settings.check("e2b.api_url", api_url)
+    settings.check("e2b.template", given.get("template") or TEMPLATE)
+    domain = given.get("domain") or DOMAIN
+    places = {name: given[name] for name in PLACES if given.get(name)}
+    if url := os.environ.get("E2B_SANDBOX_URL"):  # the SDK takes it where nothing is set
+        places.setdefault("sandbox_url", url)
+    if "api_url" not in places:
+        places |= {"domain": domain, "api_url": f"https://api.{domain}"}
+    _check_places(settings, places)
+    api_url = places["api_url"]
     key, source = _key(settings, "e2b", given, unlock=unlock)
     if key or unlock or given.get("api_key") is not None:
         _check_key(key, "E2B", source)
     return Service(
         id=service_id(api_url),
         title="E2B"
-        if domain == "e2b.app" and not given.get("api_url")
+        if domain == DOMAIN and not given.get("api_url")
         else urlsplit(api_url).netloc.rpartition("@")[2],
         api_key=key,
         api_url=api_url,
-        sandbox_url=given.get("sandbox_url") or None,
+        sandbox_url=places.get("sandbox_url"),
         domain=given.get("domain") or None,
         template=given.get("template") or None,
         request_timeout=float(given.get("request_timeout", Service.request_timeout)),
         source=f"with the key {source}",
         key_mark=hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12],
     )
+
+
+def _check_places(settings: Settings, places: Mapping[str, str]) -> None:
+    """Raise where sandboxes would be elsewhere than is allowed.
+
+    A cluster is said by its domain, or by URLs: what a policy says of one way holds for the others
+    that it says nothing of.
+    """
+    policy = settings.policy
+    for name, place in places.items():
+        origin = settings.origin(f"e2b.{name}")
+        if name == "domain" and not is_host(place):
+            raise AgentNotInitializedError(
+                f"the domain for E2B ({origin}) is not a host's name.",
+                hint="It looks like sandboxes.example.org.",
+            )
+        if name != "domain":
+            _check_url(place, "E2B", f"e2b.{name} {origin}")
+        settings.check(f"e2b.{name}", place)
+        if policy.says(f"e2b.{name}"):
+            continue
+        host = place if name == "domain" else urlsplit(place).netloc.rpartition("@")[2].lower()
+        hosts = [host.split(".", count)[-1] for count in range(host.count(".") + 1)]
+        urls = [place, *(f"https://api.{each}" for each in hosts)]
+        for other, forms in (("e2b.domain", hosts), ("e2b.api_url", urls)):
+            if policy.says(other) and not any(policy.has(other, form) for form in forms):
+                policy.check(other, forms[0], origin)
 
 
 def _environment(settings: Settings, *, has_key: bool) -> str:
@@ -259,14 +294,7 @@ def _check_key(key: object, title: str, source: str) -> None:
 
 
 def _check_url(url: object, title: str, source: str) -> None:
-    parts = None
-    if isinstance(url, str) and all("!" <= char <= "~" and char != "\\" for char in url):
-        try:
-            parts = urlsplit(url)
-            _ = parts.port  # raises for a port that is no number
-        except ValueError:
-            parts = None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_http(url):
         raise AgentNotInitializedError(
             f"the URL for {title} ({source}) is not an http(s) URL.",
             hint="It looks like http://localhost:11434/v1.",

@@ -11,7 +11,7 @@ from vibekit_jupyter.settings.kinds import known
 from vibekit_jupyter.settings.table import TABLE
 from vibekit_jupyter.settings.vendors import ACP_AGENTS, AGENTS
 
-__all__ = ["asked", "given"]
+__all__ = ["asked", "check_options", "given"]
 
 # What the constructor's mappings call some settings.
 _TYPE: Final = "type"
@@ -61,9 +61,18 @@ def asked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _read(name, value) for name, value in options.items() if value is not None}
 
 
+def check_options(function: str, options: Mapping[str, Any]) -> None:
+    """Raise ``TypeError``, as Python does, for what is no setting of a run."""
+    for name in options:
+        if name not in TABLE or not TABLE[name].run:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
 def _read(name: str, value: Any) -> Any:
     kind = TABLE[name].kind
-    if kind in (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.SECRET):
+    # Looked at where they are used, and told there where they come from.
+    used = (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.DOMAIN, kinds.SECRET, kinds.PATH)
+    if kind in used:
         return value
     if kind is kinds.MODE:
         return kinds.mode_name(value)

@@ -21,6 +21,7 @@ from vibekit_jupyter.agents.conversation import UserMessage
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.agents.relay import Relay
+from vibekit_jupyter.agents.tool_specs import MOST_COMMAND_TIMEOUT
 from vibekit_jupyter.agents.wire_text import count
 from vibekit_jupyter.errors import (
     RunLimitError,
@@ -243,10 +244,10 @@ class _Turn:
                     failed_at = None
                 elif now() - (failed_at := failed_at or now()) > GIVING_UP:
                     raise failure
-                if self.translator.is_working or self.permissions.are_open:
+                if self.permissions.are_open:
                     self.heard_at = now()
-                elif now() - self.heard_at > self.limits.silence:
-                    raise failure or self.failures.quiet(self.limits.silence)
+                if now() - self.heard_at > self._patience:
+                    raise failure or self.failures.quiet(self._patience)
         finally:
             stopped.cancel()
         try:
@@ -260,6 +261,12 @@ class _Turn:
         if (failure := relay.failure()) is not None:
             raise failure
         return result
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that it may be silent: while a tool works there may be nothing to say."""
+        silence = self.limits.silence
+        return max(silence, MOST_COMMAND_TIMEOUT) if self.translator.is_working else silence
 
     async def _cancel(
         self, connection: Connection, session_id: str, asking: asyncio.Future[Any]
@@ -278,9 +285,7 @@ class _Turn:
     async def _end_all(self, connection: Connection) -> None:
         """End the agent and all that was started in this turn, however it has detached itself."""
         self._end_calls()
-        await asyncio.gather(connection.kill(), self._sweep())
-
-    async def _sweep(self) -> None:
+        await connection.kill()
         if self.run is not None:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await self.sandbox.end_run(self.run)

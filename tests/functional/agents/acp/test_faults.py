@@ -9,7 +9,7 @@ import pytest
 from tests.support.replies import HttpError
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import AgentError, ModelError, VibeKitError
-from vibekit_jupyter.events import Notice, TextDelta
+from vibekit_jupyter.events import Notice, TextDelta, ToolCallFinished
 
 if TYPE_CHECKING:
     from tests.functional.agents.acp.conftest import Peers
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.anyio
 
 FAULTS = {
     ("initialize", "crash"): "The peer ended before it was done (exit code 3): no such model.",
-    ("initialize", "silent"): "The peer did not start within 2 s, and was ended.",
+    ("initialize", "silent"): "The peer did not start within 5 s, and was ended.",
     ("initialize", "version"): "The peer speaks another version of ACP (2) than 1.",
     ("initialize", "nonsense"): "The peer speaks another version of ACP (none that is known)",
     ("initialize", "long_line"): "The peer wrote a line of more than 16 MiB, and was ended.",
     ("session/new", "refuse"): "The peer could not begin a session: Authentication required.",
     ("session/new", "nonsense"): "The peer began a session without a name for it.",
     ("session/new", "half"): "The peer ended before it was done (exit code 0)",
-    ("session/prompt", "silent"): "The peer said nothing for 2 s, and was ended.",
+    ("session/prompt", "silent"): "The peer said nothing for 5 s, and was ended.",
     ("session/prompt", "killed"): "The peer ended before it was done (",
     ("session/prompt", "flood"): "The peer said more than 128 MiB in one turn, and was ended.",
     ("session/prompt", "forks"): "The peer ended before it was done (exit code 0)",
@@ -38,7 +38,7 @@ async def test_a_fault_is_one_sentence_and_leaves_nothing(
     peers: Peers, at: str, fault: str
 ) -> None:
     with pytest.raises(AgentError) as raised:
-        await peers.turn(at, fault, limits=Limits(silence=2))
+        await peers.turn(at, fault, limits=Limits(silence=5 if fault == "silent" else 30))
     assert raised.value.message.startswith(FAULTS[at, fault])
     assert raised.value.hint
     assert await peers.left() == []
@@ -70,9 +70,8 @@ async def test_calls_that_we_do_not_serve_are_refused_at_once(peers: Peers) -> N
 
 
 async def test_a_hundred_questions_at_once_are_all_answered(peers: Peers) -> None:
-    """By nobody: all are allowed, and the turn waits for its end in vain."""
-    with pytest.raises(AgentError, match="said nothing"):
-        await peers.turn("session/prompt", "questions", limits=Limits(silence=2))
+    events = await peers.turn("session/prompt", "questions")
+    assert sum(isinstance(event, ToolCallFinished) for event in events) == 100
     assert await peers.left() == []
 
 
