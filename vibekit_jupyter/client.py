@@ -15,8 +15,9 @@ from vibekit_jupyter.runs.approvals import Allowed, Asking
 from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
-from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.runs.run import Run
 from vibekit_jupyter.runs.spending import Spending
+from vibekit_jupyter.runs.turn_start import Ready
 from vibekit_jupyter.runs.usage import UsageRecords
 from vibekit_jupyter.sessions.configured import Configured
 from vibekit_jupyter.sessions.ports import PortVerbs
@@ -32,6 +33,7 @@ from vibekit_jupyter.settings.checks import (
 )
 from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.mappings import asked, given
+from vibekit_jupyter.settings.mcp import servers_of
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
@@ -137,10 +139,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
         Raises
         ------
-        AgentNotInitializedError
-            Credentials are missing or wrong in form.
-        ConfigurationError
-            It is no text, or empty.
+        AgentNotInitializedError, ConfigurationError
+            Credentials are missing or wrong in form; it is no text, or empty.
         SessionNotFoundError
             With ``check``: it is gone. The current session stays as it was.
         """
@@ -197,14 +197,11 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         effort
             How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``, as
             far as the model knows it. Instead of what is set, as the bounds are.
-        max_steps, max_tokens
+        max_steps, max_tokens, max_output_tokens
             Stop after so many answers of the model, or tokens in and out, with a
-            ``RunLimitError``; the next prompt can go on.
-        max_output_tokens
-            How long one answer may be.
+            ``RunLimitError``; the next prompt can go on. How long one answer may be.
         max_cost
-            Stop, as above, before a call of the model would bring the run over so many dollars.
-            The model's price has to be known.
+            Stop, as above, before a call would bring the run over so many dollars.
         approve
             Ask ``approver`` before a tool changes something: ``always``, ``never``, or where it is
             ``risky``. Without an approver there is nobody to ask, and it is refused.
@@ -365,6 +362,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             )
             return Ready(workspace.book.session_of(sandbox), sandbox, asked, created)
 
+        # Before the redactor is made: it is to know their keys.
+        servers = await asyncio.to_thread(servers_of, settings)
         book, redactor = workspace.book, Redactor(secrets_of(settings))
         spending = Spending.of(settings, book.registry, book.user, started)
         audit = Audit(
@@ -376,9 +375,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if ended and (sentence := workspace.book.switched_from(ended)):
                 tell(Notice(sentence))
             tell(event)
-            if isinstance(event, RunStarted):
-                for note in settings.notes:
-                    tell(Notice(note))
+            for note in settings.notes if isinstance(event, RunStarted) else ():
+                tell(Notice(note))
 
         run = Run(
             started,
@@ -390,6 +388,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             notebook=workspace.book.notebook,
             fresh=fresh,
             asking=Asking(approver, settings.approve, self._allowed),
+            servers=servers,
         )
         return await run.go(
             prepare,

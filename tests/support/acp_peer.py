@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PEER", "Forgetful", "Remembering", "peer", "peer_source", "program"]
 
-PEER: Final = "/tmp/peer/peer.py"
+PEER: Final = "/tmp/peer/peer.py"  # noqa: S108  (a file of the sandbox)
 _FAULTS: Final = '''
 
 class Peer(Agent):
@@ -26,7 +26,7 @@ class Peer(Agent):
 
     def handle(self, message):
         method = message.get("method")
-        if method != AT:
+        if AT is None or method != AT:
             super().handle(message)
         elif getattr(self, FAULT)(message):
             super().handle(message)
@@ -134,7 +134,11 @@ def program(model: Model, *words: str, mode: str | None = None) -> Program:
     """Return an agent that is started with these words, and asks this model."""
 
     async def launch(_: Sandbox, url: str, token: str) -> Launch:
-        environment = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": token}
+        environment = {
+            "OPENAI_BASE_URL": f"{url}/v1",
+            "OPENAI_API_KEY": token,
+            "VIBEKIT_MODEL": model.name,
+        }
         return Launch(words or peer(), environment, {PEER: peer_source()}, mode)
 
     return Program("peer", "The peer", model, launch)

@@ -96,13 +96,25 @@ class Kernel:
             self._manager.shutdown_kernel()
             self._manager.context.destroy()
 
-    def begin(self, code: str, *, stop_on_error: bool = True, stored: bool = True) -> str:
-        """Send a cell; return its message's id. One that is not stored is not in the history."""
+    def begin(
+        self, code: str, *, stop_on_error: bool = True, stored: bool = True, asks: bool = False
+    ) -> str:
+        """Send a cell; return its message's id. One that is not stored is not in the history.
+
+        One that ``asks`` may ask for lines; see :meth:`asked`.
+        """
         return str(
             self._client.execute(
-                code, stop_on_error=stop_on_error, allow_stdin=False, store_history=stored
+                code, stop_on_error=stop_on_error, allow_stdin=asks, store_history=stored
             )
         )
+
+    def asked(self, answer: str | None) -> str:
+        """Wait until a cell asks for a line, and give it, unless it is None; return its prompt."""
+        message = self._client.get_stdin_msg(timeout=DEADLINE)
+        if answer is not None:
+            self._client.input(answer)
+        return str(message["content"]["prompt"])
 
     def end(self, message: str) -> Cell:
         """Wait until a cell has ended."""

@@ -15,6 +15,7 @@ from vibekit_jupyter.agents.file_tools import proposed
 from vibekit_jupyter.agents.places import absolute
 from vibekit_jupyter.agents.risks import command_risks, path_risks
 from vibekit_jupyter.agents.tool_specs import READING, WRITING, checked_arguments
+from vibekit_jupyter.agents.wire_text import json_object
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.events import ApprovalAsked
 
@@ -140,18 +141,20 @@ class Gate:
         return REFUSED if answered.by == "you" else UNASKED.format(note=answered.note)
 
     async def _question(self, call: ToolCall, toolbox: Toolbox) -> ApprovalAsked:
-        given = checked_arguments(call, toolbox.specs)
         command = path = diff = ""
-        title = f"Use {call.name}?"
-        if call.name == "run_command":
-            title, command = "Run this command?", str(given["command"])
-        elif call.name in WRITING:
+        if title := toolbox.title(call):
+            arguments = json.dumps(json_object(call.arguments), ensure_ascii=False, indent=1)
+            return self._asked(call, f"Use {title}?", command=arguments)
+        given = checked_arguments(call, toolbox.specs)
+        if call.name in WRITING:
             path = absolute(str(given["path"]))
             before, after = await proposed(toolbox.sandbox, call.name, **given)
             title = f"Change {path}?" if before is not None else f"Create {path}?"
             diff = await asyncio.to_thread(_difference, path, before, after)
         else:
-            command = json.dumps(given, ensure_ascii=False, indent=1)
-        return ApprovalAsked(
-            uuid.uuid4().hex, call.call_id, call.name, title, command, path, diff, self._reason
-        )
+            title, command = "Run this command?", str(given["command"])
+        return self._asked(call, title, command=command, path=path, diff=diff)
+
+    def _asked(self, call: ToolCall, title: str, **what: str) -> ApprovalAsked:
+        number = uuid.uuid4().hex
+        return ApprovalAsked(number, call.call_id, call.name, title, **what, reason=self._reason)

@@ -95,7 +95,7 @@ async def _run_all(
 async def _run(
     toolbox: Toolbox, call: ToolCall, results: dict[str, ToolResult], events: _Events
 ) -> None:
-    events.put(ToolCallStarted(call.call_id, call.name, arguments_of(call)))
+    events.put(ToolCallStarted(call.call_id, call.name, arguments_of(call), toolbox.title(call)))
     started = time.monotonic()
     outcome = await toolbox.run(call, partial(events.put_output, call.call_id))
     results[call.call_id] = ToolResult(call.call_id, outcome.output, outcome.ok, outcome.picture)

@@ -35,11 +35,14 @@ from vibekit_jupyter.events import Event, Notice, StepFinished, TextDelta
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from vibekit_jupyter.agents.approvals import Approver
+    from vibekit_jupyter.agents.mcp.tools import McpTools
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.mcp import McpServer
     from vibekit_jupyter.settings.vendors import Approve, Mode
 
 __all__ = ["Limits", "Meter", "run_agent"]
@@ -116,6 +119,8 @@ async def run_agent(
     data: str = "",
     approver: Approver | None = None,
     approve: Approve = "never",
+    servers: Sequence[McpServer] = (),
+    redact: Callable[[str], str] = str,
 ) -> AsyncGenerator[Event, None]:
     """Run a prompt to its end, and yield what happens as it happens.
 
@@ -125,7 +130,8 @@ async def run_agent(
     ``meter`` is asked before each call of the model, and told what it took.
     ``place`` is what the model is told of the sandbox at hand (``surroundings``), ``data`` what it
     is told of the variables that came with the prompt. ``approver`` is asked before tools change
-    something, as ``approve`` has it.
+    something, as ``approve`` has it. The tools of ``servers`` are offered, too; ``redact`` takes
+    secrets out of what they say.
 
     Raises
     ------
@@ -138,29 +144,39 @@ async def run_agent(
     RunInterruptedError
         The person who was asked stopped it.
     """
-    toolbox = Toolbox(sandbox, mode, changes or Changes(), run=run)
-    told = instructions(mode, place)
-    bounds = limits or Limits()
-    work = _Work(
-        vendor,
-        conversation,
-        toolbox,
-        told,
-        bounds,
-        effort,
-        before_tools,
-        meter,
-        approver,
-        approve,
-    )
-    conversation.append(UserMessage(prompt, data))
-    try:
-        async with aclosing(work.steps()) as events:
-            async for event in events:
-                yield event
-    except BaseException as error:
-        work.close(error)
-        raise
+    async with _opened(servers if mode == "code" else (), redact) as mcp:
+        for note in mcp.notes if mcp else ():
+            yield Notice(note)
+        work = _Work(
+            vendor,
+            conversation,
+            Toolbox(sandbox, mode, changes or Changes(), run=run, mcp=mcp),
+            instructions(mode, place),
+            limits or Limits(),
+            effort,
+            before_tools,
+            meter,
+            approver,
+            approve,
+        )
+        conversation.append(UserMessage(prompt, data))
+        try:
+            async with aclosing(work.steps()) as events:
+                async for event in events:
+                    yield event
+        except BaseException as error:
+            work.close(error)
+            raise
+
+
+def _opened(
+    servers: Sequence[McpServer], redact: Callable[[str], str]
+) -> AbstractAsyncContextManager[McpTools | None]:
+    if not servers:
+        return contextlib.nullcontext()
+    from vibekit_jupyter.agents.mcp.tools import opened  # few runs have servers
+
+    return opened(servers, redact)
 
 
 @dataclass

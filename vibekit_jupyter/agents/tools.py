@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import ToolCall
+    from vibekit_jupyter.agents.mcp.tools import McpTools
     from vibekit_jupyter.agents.vendor import ToolSpec
     from vibekit_jupyter.results import CommandResult
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -70,18 +71,29 @@ class Toolbox:
         What they write is taken down here.
     run
         The run's number, which its commands bear.
+    mcp
+        The tools of other servers. In ``ask`` mode there are none: nobody knows what they change.
     """
 
     def __init__(
-        self, sandbox: Sandbox, mode: Mode, changes: Changes, *, run: int | None = None
+        self,
+        sandbox: Sandbox,
+        mode: Mode,
+        changes: Changes,
+        *,
+        run: int | None = None,
+        mcp: McpTools | None = None,
     ) -> None:
         self.sandbox = sandbox
         self._run = run
         self._changes = changes
         self._pictures = 0
+        self._mcp = mcp
         self.specs: Sequence[ToolSpec] = tuple(
             spec for spec in SPECS if mode == "code" or spec.name in READING
         )
+        if mcp is not None and mode == "code":
+            self.specs = (*self.specs, *mcp.specs)
 
     def group(self, call: ToolCall) -> str:
         """Return what kind of call it is: neighbours of one kind may run at the same time."""
@@ -95,6 +107,11 @@ class Toolbox:
             return posixpath.normpath(absolute(path))
         return call.call_id
 
+    def title(self, call: ToolCall) -> str:
+        """Return what a person calls a tool of another server; empty for our own."""
+        is_offered = any(spec.name == call.name for spec in self.specs)
+        return self._mcp.title(call.name) if self._mcp is not None and is_offered else ""
+
     async def run(self, call: ToolCall, on_output: OnOutput) -> Outcome:
         """Run a call. What the model did wrong comes back as an outcome that is not ok.
 
@@ -104,6 +121,8 @@ class Toolbox:
             The sandbox service failed, or the sandbox is gone.
         """
         try:
+            if self._mcp is not None and self.title(call):
+                return await self._mcp.run(call)
             given = checked_arguments(call, self.specs)
             return await self._tools(on_output)[call.name](**given)
         except (OSError, ValueError) as error:

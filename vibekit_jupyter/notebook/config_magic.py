@@ -46,6 +46,7 @@ CONFIG = Command(
     ),
     usage=(
         "%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]"
+        "\n       %(prog)s mcp add NAME URL | list | remove NAME"
         "\n       %(prog)s usage [--days N]"
     ),
     epilog="--agent says also whose model, URL and fields the other options are. An empty value\n"
@@ -72,11 +73,24 @@ USAGE = Command(
     ),
     refusal=_REFUSAL,
 )
+MCP = Command(
+    f"{NAME} mcp",
+    "Name servers of tools (MCP over HTTP), which the agents of this kernel may use.",
+    (
+        argument("verb", choices=("add", "list", "remove"), help="what to do"),
+        argument("server", nargs="?", metavar="NAME", help="what you call the server"),
+        argument("url", nargs="?", metavar="URL", help="with add: where it is"),
+        argument("--save", action="store_true", help="with add: keep it in your own file"),
+    ),
+    epilog="A key does not belong on the line: in your own file, a server has key_file,\n"
+    "key_command or headers.",
+    refusal=_REFUSAL,
+)
 
 
 def command_of(words: Sequence[str]) -> Command:
     """Return the command that the words of a line are for."""
-    return {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+    return {"key": KEY, "mcp": MCP, "usage": USAGE}.get(words[0] if words else "", CONFIG)
 
 
 # IPython keeps magics by their class's name, and has a ConfigMagics of its own.
@@ -89,7 +103,7 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{USAGE.help()}")
+    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{MCP.help()}\n{USAGE.help()}")
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
@@ -110,6 +124,16 @@ class VibekitConfigMagics(Magics):
                 show(self.shell, usage_card(costs, client.budgets(), days=chosen.days))
                 return
             layers = client.vibekit.layers
+            if command is MCP:
+                from vibekit_jupyter.notebook.mcp_servers import change, table
+
+                layers.given = change(layers, chosen)
+                show(self.shell, table(layers))
+                if chosen.save:
+                    from vibekit_jupyter.notebook.saving import save
+
+                    show(self.shell, message(save(layers.given)))
+                return
             if command is KEY:
                 layers.given = with_key(layers, chosen.agent, e2b=chosen.e2b)
             else:

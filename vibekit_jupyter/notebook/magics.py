@@ -320,6 +320,7 @@ class VibekitMagics(SettingTraits):
         owns_cell: bool,
     ) -> CellRun:
         from vibekit_jupyter.notebook import get_client
+        from vibekit_jupyter.notebook.approvals.person import person_at
         from vibekit_jupyter.notebook.render import run_display
         from vibekit_jupyter.notebook.run import CellRun
 
@@ -328,6 +329,7 @@ class VibekitMagics(SettingTraits):
             question.prompt,
             run_display(self.shell, owns_cell=owns_cell, private=options.private),
             in_page=bool(cell_name(self.shell)),
+            person=person_at(self.shell),
             session=options.session,
             fresh=options.fresh,
             **of_run(options),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.events import SessionReady
+from vibekit_jupyter.notebook.approvals.asking import Asking
 from vibekit_jupyter.notebook.loop import CLEANUP_SECONDS, TICK
 from vibekit_jupyter.notebook.presses import DOUBLE_PRESS, presses
 from vibekit_jupyter.notebook.render.transcript import Transcript
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vibekit_jupyter.events import Event
+    from vibekit_jupyter.notebook.approvals.person import Person
     from vibekit_jupyter.notebook.kernel_client import KernelClient
     from vibekit_jupyter.notebook.render.display import RunDisplay
     from vibekit_jupyter.results import Result
@@ -49,6 +51,8 @@ class CellRun:
         Where it is drawn.
     in_page
         The cell is one of a notebook's page.
+    person
+        Who is asked before a tool changes something, where there is somebody.
     options
         See :meth:`vibekit_jupyter.VibeKit.generate_code`.
     """
@@ -60,6 +64,7 @@ class CellRun:
         display: RunDisplay,
         *,
         in_page: bool = False,
+        person: Person | None = None,
         **options: Any,
     ) -> None:
         self._arriving = _Arriving()
@@ -69,8 +74,11 @@ class CellRun:
         self._in_page = in_page
         self._interrupted_at: float | None = None
         self._given_up = False
+        self._asking = Asking(person, display, self._interrupt) if person is not None else None
         self._work = client.submit(
-            client.vibekit.generate_code(prompt, on_event=self._arriving.put, **options)
+            client.vibekit.generate_code(
+                prompt, on_event=self._arriving.put, approver=person, **options
+            )
         )
 
     async def awaited(self) -> Result:
@@ -91,6 +99,7 @@ class CellRun:
                 except asyncio.CancelledError:
                     self._interrupt()
                 self._draw()
+                self._ask(hears=self._in_page)
         return self._conclude()
 
     def blocking(self, *, in_kernel: bool) -> Result:
@@ -108,6 +117,7 @@ class CellRun:
             while not self._is_over():
                 concurrent.futures.wait([self._work.finished], timeout=self._patience)
                 self._draw()
+                self._ask(hears=False)
         return self._conclude()
 
     @property
@@ -147,6 +157,10 @@ class CellRun:
                 self._client.notify()
         self._display.tick()
 
+    def _ask(self, *, hears: bool) -> None:
+        if self._asking is not None and self._interrupted_at is None:
+            self._asking.look(hears=hears)
+
     @contextlib.contextmanager
     def _never_unseen(self) -> Iterator[None]:
         """End the run where drawing fails: nobody would see it go on, or could stop it."""
@@ -173,6 +187,8 @@ class CellRun:
         return result
 
     def _finish(self, error: BaseException | None = None) -> None:
+        if self._asking is not None:
+            self._asking.end()
         self._display.finish(error)
         transcript = self._display.transcript
         if self._in_page and transcript.finished and transcript.finished.duration >= LONG:

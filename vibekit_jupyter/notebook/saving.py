@@ -56,6 +56,8 @@ def _can_stand(name: str, value: Any) -> bool:
     """Whether a value can be written: no key, no URL with one, nothing that is left open."""
     if name not in TABLE or "user" not in TABLE[name].layers or value is None or value == "auto":
         return False
+    if name == "mcp":
+        return all(set(server) == {"url"} and "?" not in server["url"] for server in value.values())
     parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
     return parts is None or not ("@" in parts.netloc or parts.query)
 
@@ -94,6 +96,9 @@ def _table(lines: list[str], group: str) -> tuple[int | None, int]:
 def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        entries = (f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+        return f"{{ {', '.join(entries)} }}"
     if isinstance(value, str):
         # JSON's escapes are TOML's, but for DEL, which is no character of a name.
         return json.dumps(value, ensure_ascii=False)

@@ -48,6 +48,8 @@ def secrets_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> I
     yield from (model.api_key for model in settings.models.values() if model.api_key)
     for model in settings.models.values():
         yield from secrets_in(model.headers.items())
+    for server in settings.mcp.values():
+        yield from secrets_in((server.get("headers") or {}).items())
     yield from filter(None, [settings.e2b.get("api_key")])
     yield from remembered()
     known = {name for vendor in VENDORS.values() for name in vendor.key_variables}

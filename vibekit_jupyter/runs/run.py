@@ -11,7 +11,7 @@ import dataclasses
 import time
 from contextlib import aclosing, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.instructions import OF_CELLS
@@ -57,40 +57,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vibekit_jupyter.results import Status
-    from vibekit_jupyter.runs.agents import Agent
     from vibekit_jupyter.runs.audit import Audit
     from vibekit_jupyter.runs.redact import Redactor
     from vibekit_jupyter.runs.spending import Spending
+    from vibekit_jupyter.runs.turn_start import Luggage, Ready
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
-    from vibekit_jupyter.sessions.session import Session
+    from vibekit_jupyter.settings.mcp import McpServer
 
-__all__ = ["Luggage", "Ready", "Run"]
+__all__ = ["Run"]
 
 # Between the words of one answer and of the next.
 PARAGRAPH = "\n\n"
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """What a run needs before its first step."""
-
-    session: Session
-    sandbox: Sandbox
-    agent: Agent
-    created: bool
-
-
-class Luggage(Protocol):
-    """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
-
-    async def bring(
-        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
-    ) -> str:
-        """Send what goes, and return what the model is told of it."""
-
-    async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
-        """Return what came back: all of it, or none."""
 
 
 class Run:
@@ -115,6 +93,8 @@ class Run:
         Leave out what was said before.
     asking
         Who is asked before a tool changes something.
+    servers
+        Whose tools are offered, too.
     """
 
     def __init__(
@@ -129,12 +109,14 @@ class Run:
         notebook: str = "",
         fresh: bool = False,
         asking: Asking | None = None,
+        servers: Sequence[McpServer] = (),
     ) -> None:
         self._prompt = started
         self._registry = registry
         self._notebook = notebook
         self._fresh = fresh
         self._asking = asking or Asking()
+        self._servers = servers
         self._approvals: list[Event] = []
         self._number: int | None = None
         self._run = new_run()
@@ -283,6 +265,8 @@ class Run:
                 data=data,
                 approver=Approvals(self._asking, session.id, self._note, self._redactor),
                 approve=self._asking.approve,
+                servers=self._servers,
+                redact=self._redactor.text,
             )
             async with aclosing(self._made(events, ready.sandbox, earlier)) as made:
                 async for event in made:

@@ -225,6 +225,8 @@ class Settings:
         Where an answer stops; None leaves it to the vendor.
     max_cost
         Where a run stops, in dollars; None is no bound.
+    mcp
+        The MCP servers whose tools agents may use, by name; see ``mcp``.
     prices
         The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
     budget_day, budget_month
@@ -265,6 +267,7 @@ class Settings:
     max_output_tokens: int | None = None
     max_cost: float | None = None
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     budget_day: float | None = None
     budget_month: float | None = None
     audit: AuditSettings | None = None

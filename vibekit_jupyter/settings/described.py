@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["describe", "sources"]
 
 Row = tuple[str, str, str]
+_ASKED = {"always": "all but looking", "risky": "what is risky"}
 
 
 def describe(resolution: Resolution) -> Sequence[Row]:
@@ -29,6 +30,7 @@ def describe(resolution: Resolution) -> Sequence[Row]:
         *_run(settings),
         *_sandboxes(settings),
         *_audit(settings),
+        *_mcp(settings),
         *([("project", settings.project, _why(settings, "project"))] if settings.project else []),
         *(("not usable", "", str(error)) for error in resolution.errors),
         *(("note", "", note) for note in settings.notes),
@@ -91,6 +93,8 @@ def _locked(reason: str, settings: Settings) -> str:
 
 def _run(settings: Settings) -> Iterator[Row]:
     yield "mode", settings.mode, _why(settings, "mode")
+    if settings.approve != "never":
+        yield "asked before", _ASKED[settings.approve], _why(settings, "approve")
     if settings.effort is not None:
         yield "effort", settings.effort, _why(settings, "effort")
     bounds = {
@@ -125,7 +129,7 @@ def _sandboxes(settings: Settings) -> Iterator[Row]:
         yield "sandboxes", where, "; ".join(filter(None, [service.source, lock]))
         if service.template:
             yield "template", service.template, _why(settings, "e2b.template")
-    for switch in ("internet", "unconfined", "rerun", "insert", "private", "demo"):
+    for switch in ("internet", "unconfined", "rerun", "insert", "private", "demo", "mcp"):
         if not settings.policy.allows(switch):
             rule = settings.policy.rules[switch][0]
             yield switch, "off", f"from {rule.file}; locked"
@@ -136,6 +140,16 @@ def _audit(settings: Settings) -> Iterator[Row]:
         required = ", and no run takes place without it" if audit.required else ""
         prompts = audit.notice or "Runs are written down here, without prompts"
         yield "audit", audit.places, f"{prompts.rstrip('.')}{required}."
+
+
+def _mcp(settings: Settings) -> Iterator[Row]:
+    if settings.mcp:
+        from vibekit_jupyter.settings.mcp import shown_url
+
+        for name, server in settings.mcp.items():
+            with_key = ", with headers or a key" if len(server) > 1 else ""
+            why = f"{_why(settings, 'mcp')}{with_key}"
+            yield f"tools of {name}", shown_url(server["url"]), why
 
 
 def _bare(url: str) -> str:

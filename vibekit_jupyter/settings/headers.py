@@ -26,8 +26,13 @@ SECRET: Final = re.compile(
 OPAQUE: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_.~-]{20,}")
 
 
-def headers_of(given: Any) -> Mapping[str, str]:
+def headers_of(given: Any, *, may_be_key: bool = False) -> Mapping[str, str]:
     """Return the headers of a mapping; None and an empty one are none.
+
+    Parameters
+    ----------
+    may_be_key
+        One that carries a key is a header like others.
 
     Raises
     ------
@@ -43,7 +48,7 @@ def headers_of(given: Any) -> Mapping[str, str]:
         )
     known: set[str] = set()
     for name, value in given.items():
-        _check(name, value)
+        _check(name, value, may_be_key=may_be_key)
         if name.lower() in known:
             raise ConfigurationError(
                 f"The header {name!r} is there twice.", hint="Leave one of them out."
@@ -52,13 +57,13 @@ def headers_of(given: Any) -> Mapping[str, str]:
     return dict(given)
 
 
-def _check(name: object, value: object) -> None:
+def _check(name: object, value: object, *, may_be_key: bool) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigurationError(
             f"{str(name)[:40]!a} cannot be the name of a header.",
             hint="It has letters, digits and hyphens.",
         )
-    if name.lower() in KEYS:
+    if name.lower() in KEYS and not may_be_key:
         raise ConfigurationError(
             f"The header {name!r} carries the key.",
             hint="Give it as api_key; a bearer token for Anthropic's protocol as "

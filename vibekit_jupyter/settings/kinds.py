@@ -34,6 +34,7 @@ __all__ = [
     "ENVIRONMENT",
     "FIELDS",
     "HEADERS",
+    "MCP",
     "MODE",
     "ON_EXIT",
     "PRICES",
@@ -207,6 +208,12 @@ def _headers(_: str, value: Any) -> Mapping[str, str]:
     return headers_of(value)
 
 
+def _mcp(_: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
+    from vibekit_jupyter.settings.mcp import check_servers
+
+    return check_servers(value)
+
+
 def _fields(_: str, value: Any) -> tuple[str, ...]:
     return fields(value)
 
@@ -258,4 +265,5 @@ COMMAND = Kind("a program and its arguments", _command, policy="never", metavar=
 PRICES = Kind("a table of prices", _prices, policy="never")
 ON_EXIT = one_of(("pause", "keep"), "way")
 HEADERS = Kind("a table of headers", _headers, policy="never")
+MCP = Kind("a table of servers", _mcp, policy="switch")
 FIELDS = Kind("a list of fields", _fields, policy="never", metavar="FIELDS")

@@ -175,14 +175,7 @@ class _Merged:
     def add(self, layer: _Layer) -> None:
         """Put a stronger layer on top."""
         values = dict(layer.values)
-        agent, said = values.pop("agent", None), "agent"
-        if agent is None and values.get("agent_command"):
-            agent, said = OWN_AGENT, "agent_command"
-        if agent == "auto":  # the weaker layers decide
-            self._is_automatic = True
-        elif agent is not None:
-            self._agent = agent
-            self._set("agent", agent, layer.origin(said))
+        self._add_agent(values, layer)
         if (model := values.pop("model", None)) is not None:
             # It is the model of the agent that this layer or a weaker one names.
             if (vendor := ACP_AGENTS.get(self._agent or "", self._agent)) is not None:
@@ -196,12 +189,23 @@ class _Merged:
         if any(name in self.values for name in AUDIT):
             # What a site writes down is not for anybody else to say.
             values = {name: value for name, value in values.items() if name not in AUDIT}
-        if self.values.get("prices") and values.get("prices"):
-            values["prices"] = {**self.values["prices"], **values["prices"]}
+        for name in ("prices", "mcp"):
+            if self.values.get(name) and values.get(name):
+                values[name] = {**self.values[name], **values[name]}
         for name, value in values.items():
             origin = layer.origin(name)
             if not layer.is_project or name not in BOUNDS or self._lowers(name, value, origin):
                 self._set(name, value, origin)
+
+    def _add_agent(self, values: dict[str, Any], layer: _Layer) -> None:
+        agent, said = values.pop("agent", None), "agent"
+        if agent is None and values.get("agent_command"):  # whoever gives it means it
+            agent, said = OWN_AGENT, "agent_command"
+        if agent == "auto":  # the weaker layers decide
+            self._is_automatic = True
+        elif agent is not None:
+            self._agent = agent
+            self._set("agent", agent, layer.origin(said))
 
     def _drop(self, name: str) -> None:
         self.values.pop(name, None)

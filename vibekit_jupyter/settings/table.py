@@ -290,6 +290,12 @@ TABLE: Final[Mapping[str, Setting]] = {
             "what models cost, in dollars for a million tokens: input, output, cached",
             layers=PERSON,
         ),
+        Setting(
+            "mcp",
+            kinds.MCP,
+            "MCP servers whose tools agents may use: url, headers, key_file, key_command",
+            layers=PERSON,
+        ),
         Setting("budget.day", kinds.DOLLARS, "what one's runs may cost in a day", layers=PERSON),
         Setting(
             "budget.month", kinds.DOLLARS, "what one's runs may cost in a month", layers=PERSON

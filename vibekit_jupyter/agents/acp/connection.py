@@ -123,17 +123,21 @@ class Connection:
         if self._answering:
             await asyncio.wait(self._answering, timeout=patience)
 
-    async def close(self, patience: float = ENDING) -> None:
+    async def close(self, patience: float) -> None:
         """End the agent, which has some seconds to end by itself."""
-        await self.drop()
+        await self._forget()
         await self._process.close(patience)
 
-    async def drop(self) -> None:
-        """Hear the agent no more: whoever drops it ends it, with all that it started."""
-        for task in (self._ending, *self._answering):
+    async def kill(self) -> None:
+        """End the agent at once; what it started may go on."""
+        await self._forget()
+        await self._process.kill()
+
+    async def _forget(self) -> None:
+        tasks = [self._ending, *self._answering]
+        for task in tasks:
             task.cancel()
-        await asyncio.wait([self._ending, *self._answering])
-        await self._process.drop()
+        await asyncio.wait(tasks)
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._failed.done():

@@ -137,20 +137,20 @@ class SpooledProcess:
         return await self._asked(SAID) or str(self._said)
 
     async def close(self, patience: float) -> None:
-        """Let it end by itself for some seconds, end it, and remove what was kept of it."""
+        """Let it end by itself for some seconds, then end it."""
         with contextlib.suppress(SandboxError, SessionNotFoundError):
             await self._process.close_input()
             await asyncio.wait([self._ending], timeout=patience)
-            if not self._ending.done():
-                await self._process.kill()
-        await self.drop()
-        await self._asked(REMOVE)
+        await self.kill()
 
-    async def drop(self) -> None:
-        """Hear it no more."""
+    async def kill(self) -> None:
+        """End it, and remove what was kept of it."""
+        if not self._ending.done():
+            await _ended(self._process)
         self._ending.cancel()
         await asyncio.wait([self._ending])
         await self._process.leave()
+        await self._asked(REMOVE)
 
     async def _follow(self) -> ProcessEnd:
         listening = asyncio.create_task(self._listen())
@@ -211,6 +211,7 @@ class SpooledProcess:
             except SandboxError:
                 await asyncio.sleep(PAUSE)
             finally:
+                await _ended(listener)
                 await listener.leave()
         raise SandboxError(
             "The agent's output could not be heard any more.", hint="Run the prompt again."
@@ -223,3 +224,9 @@ class SpooledProcess:
         with contextlib.suppress(SandboxError, SessionNotFoundError):
             return (await self._sandbox.run(command, envs=envs, timeout=ASKING, keep=keep)).stdout
         return ""
+
+
+async def _ended(process: Process) -> None:
+    """End a process, as far as it can be reached."""
+    with contextlib.suppress(SandboxError, SessionNotFoundError):
+        await process.kill()

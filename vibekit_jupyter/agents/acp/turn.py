@@ -277,12 +277,13 @@ class _Turn:
 
     async def _end_all(self, connection: Connection) -> None:
         """End the agent and all that was started in this turn, however it has detached itself."""
-        await connection.drop()
         self._end_calls()
+        await asyncio.gather(connection.kill(), self._sweep())
+
+    async def _sweep(self) -> None:
         if self.run is not None:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await self.sandbox.end_run(self.run)
-        await connection.close(0)
 
     def _end_calls(self) -> None:
         for event in self.translator.end():

@@ -17,15 +17,21 @@ __all__ = ["change_html", "change_sums"]
 SHOWN: Final = 12
 
 
-def change_html(change: FileChange, limit: int) -> str:
-    """Return a change: its first lines, and ``limit`` characters more to be unfolded."""
+def change_html(change: FileChange, limit: int, note: str = "") -> str:
+    """Return a change: its first lines, and ``limit`` characters more to be unfolded.
+
+    ``note`` says more of it, at the end of its first line.
+    """
     from vibekit_jupyter.notebook.render.code import diff_lines
 
+    sums = change_sums(change)
+    if note:
+        sums += style.span(style.DIM, f" · {escape(note)}")
     head = (
         f'<div style="display:flex;gap:8px;justify-content:space-between;padding:3px 8px;'
         f'background-color:{style.SOFT};{style.MONO};line-height:1.5">'
         f"{style.span(style.LABEL, escape(short_path(change.path)))} "
-        f"{style.span('white-space:nowrap', change_sums(change))}</div>"
+        f"{style.span('white-space:nowrap', sums)}</div>"
     )
     end = change.diff.find("\n", limit)
     diff = change.diff if end < 0 else change.diff[: end + 1]

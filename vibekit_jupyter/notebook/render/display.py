@@ -13,8 +13,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import uuid4
 
-from vibekit_jupyter.errors import ConfigurationError, RunInterruptedError
-from vibekit_jupyter.events import RunFinished, TextDelta, ToolCallStarted
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.events import TextDelta, ToolCallStarted
 from vibekit_jupyter.notebook.render.growing import GrowingText
 from vibekit_jupyter.notebook.render.html import (
     block_html,
@@ -27,12 +27,8 @@ from vibekit_jupyter.notebook.render.html import (
 )
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
 from vibekit_jupyter.notebook.render.live import LiveOutputs
-from vibekit_jupyter.notebook.render.plain import (
-    block_plain,
-    foot_plain,
-    head_plain,
-    to_plain,
-)
+from vibekit_jupyter.notebook.render.plain import to_plain
+from vibekit_jupyter.notebook.render.plain_display import PlainDisplay, close
 from vibekit_jupyter.notebook.render.record import output_record
 from vibekit_jupyter.notebook.render.rendered import Rendered
 from vibekit_jupyter.notebook.render.transcript import Text, Transcript
@@ -63,6 +59,8 @@ EMPTY: Final = {"text/html": "", "text/plain": ""}
 MOST_PLAIN: Final = 500_000
 MOST_FULL: Final = 20_000_000
 METADATA_KEY: Final = "vibekit"
+# Stands for the hash of what is shown where a card is; no text has this one.
+CARD_MARK: Final = -1
 # A saved output cannot know that its run goes on no more. While the run lives the clock beside this
 # is drawn anew each second, and it stays hidden; where styles are taken out it is always seen.
 SAVED: Final = (
@@ -164,64 +162,6 @@ def rendered(
     )
 
 
-class PlainDisplay:
-    """Prints a run as it happens; what is printed never changes again."""
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.transcript = Transcript()
-        self._clock = clock
-        self._began = clock()
-        self._due_at = self._began
-        self._number = -1
-        self._printed = 0
-
-    def feed(self, event: Event) -> None:
-        """Take an event in."""
-        self.transcript.add(event)
-
-    def tick(self) -> None:
-        """Print what is due."""
-        now = self._clock()
-        if now >= self._due_at:
-            self._due_at = now + INTERVAL
-            self._draw()
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """Print the rest, but no error: it is about to be raised."""
-        _close(self.transcript, self._clock() - self._began, error)
-        self._draw()
-        if self.transcript.started:
-            print(foot_plain(self.transcript), end="", flush=True)  # noqa: T201  # its purpose
-
-    def _draw(self) -> None:
-        """Print the head and the blocks in order; the first that is not closed grows."""
-        new = []
-        if self._number < 0 and self.transcript.started:
-            new.append(self._grown(head_plain(self.transcript)))
-            self._advance(closed=new[-1].endswith("\n"))
-        if self._number >= 0:
-            for block in self.transcript.since(self._number):
-                self._number = max(self._number, block.number)
-                new.append(self._grown(block_plain(block)))
-                if not block.closed:
-                    break
-                self._advance(closed=True)
-        text = "".join(new)
-        if text:
-            print(text, end="", flush=True)  # noqa: T201  # its purpose
-
-    def _grown(self, text: str) -> str:
-        """Return what of a part was not printed yet."""
-        new = text[self._printed :]
-        self._printed = max(self._printed, len(text))
-        return new
-
-    def _advance(self, *, closed: bool) -> None:
-        if closed:
-            self._number += 1
-            self._printed = 0
-
-
 class RichDisplay:
     """Draws a run in a notebook's cell.
 
@@ -266,6 +206,24 @@ class RichDisplay:
         self._shown: dict[int, tuple[str, int]] = {}
         self._outputs = LiveOutputs(lambda number, body: self._show(number + 1, body))
         self._number = 0
+        self._card: dict[str, Any] = {}
+        self._drawn_card: tuple[int, dict[str, Any]] = (0, self._card)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether what is shown now is seen by somebody."""
+        return self._live
+
+    def ask(self, card: dict[str, Any]) -> None:
+        """Show a question's card below the run from the next drawing on; an empty one ends it.
+
+        Parameters
+        ----------
+        card
+            A widget's bundle.
+        """
+        self._card = card
+        self._due_at = self._clock()
 
     def feed(self, event: Event) -> None:
         """Take an event in."""
@@ -294,7 +252,7 @@ class RichDisplay:
         """Put the static card in the place of the live one."""
         if self.transcript.started is None:
             return
-        _close(self.transcript, self._clock() - self._began, error)
+        close(self.transcript, self._clock() - self._began, error)
         # What ended it is raised, and said below.
         final = rendered(self.transcript, private=self._private, failure=error is None)
         if self._owns_cell:
@@ -319,7 +277,23 @@ class RichDisplay:
                 growing.append(html)
         if waited := self._waiting.words(self.transcript, now):
             growing.append(waiting_html(waited))
-        return self._outputs.draw("".join(growing))
+        size = self._outputs.draw("".join(growing))
+        self._draw_card(self._outputs.count + 2)  # below what grows, also where nothing does
+        return size
+
+    def _draw_card(self, number: int) -> None:
+        """Show the card that asks as the last output, or take it away."""
+        at, drawn = self._drawn_card
+        number = number if self._card else 0
+        moved = at != number or drawn is not self._card
+        if at and moved and self._shown[at][1] == CARD_MARK:
+            self._show(at, "")
+        display_id, mark = self._shown.get(number, ("", 0))
+        if number and mark != CARD_MARK:
+            update, display_id = bool(display_id), display_id or uuid4().hex
+            self._publish(self._card, {}, display_id=display_id, update=update)
+            self._shown[number] = (display_id, CARD_MARK)
+        self._drawn_card = (number, self._card)
 
     def _html(self, block: Block, now: float, *, alone: bool) -> str:
         """Return a block as it is now; of words only what is not finished."""
@@ -363,20 +337,3 @@ def _markdown(source: str) -> str:
     from vibekit_jupyter.notebook.render.markdown import markdown_html
 
     return markdown_html(source) if source.strip() else ""
-
-
-def _close(transcript: Transcript, elapsed: float, error: BaseException | None) -> None:
-    """Give a run that nothing was heard of any more its end."""
-    if transcript.finished is not None:
-        return
-    stopped = error is None or isinstance(error, (RunInterruptedError, KeyboardInterrupt))
-    transcript.add(
-        RunFinished(
-            status="interrupted" if stopped else "failed",
-            session_id=transcript.session_id,
-            steps=transcript.steps,
-            usage=transcript.usage,
-            duration=elapsed,
-            error="" if stopped else str(error),
-        )
-    )

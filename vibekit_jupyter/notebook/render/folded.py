@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.change import change_sums
+from vibekit_jupyter.notebook.render.decisions import decision_words
 from vibekit_jupyter.notebook.render.output import call_row, details
 from vibekit_jupyter.notebook.render.summary import short_path
 from vibekit_jupyter.notebook.render.text import escape
 from vibekit_jupyter.notebook.render.transcript import (
+    Approval,
     Artifact,
     Block,
     Changed,
@@ -133,6 +135,8 @@ def line_html(block: Block) -> str:
             drawn = _line(style.OK, short_path(change.path), change_sums(change))
         case Artifact(shown=shown):
             drawn = _line(style.GREY, short_path(shown.path), f"{count(shown.size)}B")
+        case Approval() if block.is_denied:
+            drawn = _line(style.GREY, block.label, escape(decision_words(block.answered)))
         case Text():
             drawn = _said(block.text.cut(3 * WORDS).head, "")
         case Warned():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.change import change_html
+from vibekit_jupyter.notebook.render.decisions import decision_html, decision_words, plan_html
 from vibekit_jupyter.notebook.render.downloads import files_html
 from vibekit_jupyter.notebook.render.folded import fold_html, size
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
@@ -21,9 +22,11 @@ from vibekit_jupyter.notebook.render.summary import (
 )
 from vibekit_jupyter.notebook.render.text import escape
 from vibekit_jupyter.notebook.render.transcript import (
+    Approval,
     Artifact,
     Block,
     Changed,
+    Plan,
     Step,
     Text,
     Thinking,
@@ -91,7 +94,12 @@ def to_html(
 def _whole(
     transcript: Transcript, elapsed: float | None, room: int | None, *, failure: bool
 ) -> str:
-    blocks = [block for block in transcript.blocks if not isinstance(block, Step)]
+    plan = next((each for each in reversed(transcript.blocks) if isinstance(each, Plan)), None)
+    blocks = [
+        block
+        for block in transcript.blocks
+        if not isinstance(block, Step) and (block is plan or not isinstance(block, Plan))
+    ]
     shares = sum(isinstance(block, ToolCall | Changed) for block in blocks)
     low, high = OUTPUT_SHARE
     budget = OUTPUT_BUDGET // max(1, shares)
@@ -251,9 +259,13 @@ def _block(block: Block, limit: int, elapsed: float | None) -> str:
         case Thinking():
             drawn = _thinking(block, limit)
         case ToolCall(change=FileChange() as change) if block.fine:
-            drawn = change_html(change, limit)
+            drawn = change_html(change, limit, decision_words(block.approval))
         case ToolCall():
             drawn = call_html(block, limit, elapsed)
+        case Approval() if block.is_denied:
+            drawn = decision_html(block, limit)
+        case Plan():
+            drawn = plan_html(block)
         case Warned():
             drawn = _aside(block.text)
         case Changed() if block.change.diff:

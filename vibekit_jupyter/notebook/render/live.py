@@ -69,6 +69,11 @@ class LiveOutputs:
         self._outputs: list[_Output] = []
         self._changed = 0
 
+    @property
+    def count(self) -> int:
+        """How many there are of what is finished; what grows is the one after."""
+        return len(self._outputs)
+
     def finish(self, html: str, block: Block) -> None:
         """Add a part that never changes again, of this block."""
         if not html:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.decisions import decision_words
 from vibekit_jupyter.notebook.render.text import escape, terminal_html
 from vibekit_jupyter.notebook.render.words import clock, seconds
 
@@ -45,6 +46,7 @@ def call_row(block: ToolCall, elapsed: float | None = None) -> str:
     first, _, rest = block.label.partition("\n")
     label = escape(first[:NAMED] + (" …" if rest or len(first) > NAMED else ""))
     color, aside = _state(block, elapsed)
+    aside = " · ".join(filter(None, [escape(decision_words(block.approval)), aside]))
     css = f"{style.words(style.BAD)};white-space:nowrap" if color == style.BAD else style.ASIDE
     return f"{style.dot(color)} {style.span(style.LABEL, label)} {style.span(css, aside)}"
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.notebook.render.decisions import (
+    decision_plain,
+    decision_words,
+    plan_plain,
+)
 from vibekit_jupyter.notebook.render.summary import (
     facts,
     kept_sentence,
@@ -17,9 +22,11 @@ from vibekit_jupyter.notebook.render.summary import (
 )
 from vibekit_jupyter.notebook.render.text import terminal_text, visible
 from vibekit_jupyter.notebook.render.transcript import (
+    Approval,
     Artifact,
     Block,
     Changed,
+    Plan,
     Text,
     ToolCall,
     Transcript,
@@ -86,19 +93,23 @@ def _guarded(draw: Callable[[], str]) -> str:
 
 
 def _block(block: Block) -> str:
+    text = ""
     match block:
         case Text():
-            return _text(block)
+            text = _text(block)
         case ToolCall():
-            return _call(block)
+            text = _call(block)
+        case Approval():
+            text = decision_plain(block)
+        case Plan() if block.closed:
+            text = plan_plain(block)
         case Warned():
-            return f"\n({visible(block.text)})\n"
+            text = f"\n({visible(block.text)})\n"
         case Changed() if block.change.diff:
-            return f"\n{_change(block.change)}"
+            text = f"\n{_change(block.change)}"
         case Artifact():
-            return f"\n[{visible(short_path(block.shown.path))}]\n"
-        case _:
-            return ""
+            text = f"\n[{visible(short_path(block.shown.path))}]\n"
+    return text
 
 
 def _text(block: Text) -> str:
@@ -117,11 +128,14 @@ def _call(block: ToolCall) -> str:
     title = "\n".join([f"\n{sign}{first}", *(f"> {line}" for line in rest)]) + "\n"
     if not block.closed:
         return title + _output(_whole_lines(block.stdout.head))
+    words = visible(decision_words(block.approval, clock=False))
+    decided = f"  ({words})\n" if words else ""
     if block.fine and block.change:
-        return f"\n{_change(block.change)}"
+        return f"\n{_change(block.change)}{decided}"
     if block.fine and block.started.tool != "run_command":
-        return title
-    return title + _output(str(block.stdout)) + _output(str(block.stderr)) + _ending(block)
+        return title + decided
+    output = _output(str(block.stdout)) + _output(str(block.stderr))
+    return title + output + _ending(block) + decided
 
 
 def _ending(block: ToolCall) -> str:

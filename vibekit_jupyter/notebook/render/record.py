@@ -13,14 +13,17 @@ from vibekit_jupyter.events import (
     Event,
     FileChanged,
     Notice,
+    PlanUpdated,
     TextDelta,
     ThinkingDelta,
     event_from_dict,
 )
 from vibekit_jupyter.notebook.render.transcript import (
+    Approval,
     Artifact,
     Block,
     Changed,
+    Plan,
     Step,
     Text,
     Thinking,
@@ -109,6 +112,8 @@ def _of_block(block: Block) -> Iterator[Event]:
                 yield CommandOutput(call_id, "stderr", str(block.stderr))
             if block.finished:
                 yield block.finished
+        case Approval() | Plan():
+            yield from _agreed(block)
         case Warned():
             yield Notice(block.text)
         case Changed():
@@ -117,6 +122,15 @@ def _of_block(block: Block) -> Iterator[Event]:
             yield dataclasses.replace(block.shown, data="")
         case Step():
             yield block.finished
+
+
+def _agreed(block: Approval | Plan) -> Iterator[Event]:
+    if isinstance(block, Plan):
+        yield PlanUpdated(block.entries)
+        return
+    yield block.asked
+    if block.answered:
+        yield block.answered
 
 
 def _shortened(value: Any, limit: int) -> Any:

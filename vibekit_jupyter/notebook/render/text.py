@@ -12,7 +12,7 @@ from typing import Final
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.sandbox.terminal import SGR, settled
 
-__all__ = ["escape", "terminal_html", "terminal_text", "visible"]
+__all__ = ["escape", "spelled", "terminal_html", "terminal_text", "visible"]
 
 BIDI: Final = (0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 TAGS: Final = range(0xE0000, 0xE0080)
@@ -30,6 +30,14 @@ _VISIBLE: Final[dict[int, str]] = {
     **dict.fromkeys(range(55296, 57344), "�"),
 }
 
+# Beside what Python holds for not printable: marks that change or join others, and letters that
+# are blank.
+_UNSEEN: Final = re.compile(
+    "[^\\S \\n\\t]|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\xa0\\xad\\u034f\\u061c\\u115f\\u1160"
+    "\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff"
+    "\\uffa0\\ufff0-\\ufffb\\ud800-\\udfff\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff]"
+)
+
 # JupyterLab typesets TeX in HTML outputs, also inside words about money ("$5 and $6"); a tag
 # between the delimiters stops it.
 _TEX: Final = re.compile(r"[$\\]")
@@ -38,6 +46,14 @@ _TEX: Final = re.compile(r"[$\\]")
 def visible(text: str) -> str:
     """Return the text with nothing in it that hides, reorders or controls."""
     return text.translate(_VISIBLE)
+
+
+def spelled(text: str) -> str:
+    """Return a text in which every character is seen: what somebody is about to allow.
+
+    Whatever is not printable, or is printed as nothing, is spelled out.
+    """
+    return _UNSEEN.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text)
 
 
 def escape(text: str) -> str:

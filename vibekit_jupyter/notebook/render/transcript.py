@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     CommandOutput,
     Event,
     FileChanged,
     FileShown,
     Notice,
+    PlanUpdated,
     RunFinished,
     RunStarted,
     SessionReady,
@@ -27,6 +30,19 @@ from vibekit_jupyter.events import (
     ThinkingDelta,
     ToolCallFinished,
     ToolCallStarted,
+)
+from vibekit_jupyter.notebook.render.blocks import (
+    Approval,
+    Artifact,
+    Block,
+    Changed,
+    CountedText,
+    Plan,
+    Step,
+    Text,
+    Thinking,
+    ToolCall,
+    Warned,
 )
 from vibekit_jupyter.results import FileChange, Usage
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
@@ -37,10 +53,12 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import Status
 
 __all__ = [
+    "Approval",
     "Artifact",
     "Block",
     "Changed",
     "CountedText",
+    "Plan",
     "Step",
     "Text",
     "Thinking",
@@ -49,7 +67,7 @@ __all__ = [
     "Warned",
 ]
 
-B = TypeVar("B", bound="Block")
+B = TypeVar("B", bound=Block)
 
 KEPT_FIRST, KEPT_LAST = 100, 400
 ARGUMENT_LIMIT = 2_000
@@ -66,109 +84,6 @@ class Limits:
 
 BRIEF = Limits()
 FULL = Limits(text=(1_000_000, 1_000_000), output=(200_000, 200_000))
-
-
-@dataclass
-class Block:
-    """A part of the run, in the order of its beginning; a closed one never changes again."""
-
-    number: int
-    closed: bool = False
-
-
-@dataclass
-class Text(Block):
-    """Words of the model."""
-
-    text: BoundedText = field(kw_only=True)
-
-
-@dataclass
-class Thinking(Block):
-    """Thoughts of the model."""
-
-    text: BoundedText = field(kw_only=True)
-
-
-class CountedText(BoundedText):
-    """Bounded text that knows how many lines it had.
-
-    Attributes
-    ----------
-    newlines
-        How many were appended.
-    """
-
-    __slots__ = ("newlines",)
-
-    def __init__(self, head: int, tail: int) -> None:
-        super().__init__(head, tail)
-        self.newlines = 0
-
-    def append(self, text: str) -> None:
-        """Add some text at the end."""
-        self.newlines += text.count("\n")
-        super().append(text)
-
-
-@dataclass
-class ToolCall(Block):
-    """A tool at work; ``finished`` stays None when the run ended before it did."""
-
-    started: ToolCallStarted = field(kw_only=True)
-    stdout: CountedText = field(kw_only=True)
-    stderr: CountedText = field(kw_only=True)
-    finished: ToolCallFinished | None = None
-
-    @property
-    def fine(self) -> bool:
-        """It ended and did what was asked."""
-        return self.finished is not None and self.finished.ok
-
-    @property
-    def change(self) -> FileChange | None:
-        """What it made of a file."""
-        return self.finished.change if self.finished else None
-
-    @property
-    def label(self) -> str:
-        """What it does, in one phrase: the command, ``read sales.csv``, ``search nan in src``."""
-        arguments = self.started.arguments
-        if self.started.tool == "run_command":
-            return str(arguments.get("command", "")).strip()
-        verb = self.started.tool
-        for what in ("_file", "_files", "_image"):
-            verb = verb.removesuffix(what)
-        where = [str(arguments[name]) for name in ("pattern", "path") if arguments.get(name)]
-        return " ".join([verb, " in ".join(where)]).strip()
-
-
-@dataclass
-class Warned(Block):
-    """A sentence for the person."""
-
-    text: str = field(kw_only=True)
-
-
-@dataclass
-class Artifact(Block):
-    """A file shown in the cell."""
-
-    shown: FileShown = field(kw_only=True)
-
-
-@dataclass
-class Changed(Block):
-    """A file that commands changed; drawn where its difference is known, else only named."""
-
-    change: FileChange = field(kw_only=True)
-
-
-@dataclass
-class Step(Block):
-    """The seam between two answers of the model; nothing is drawn for it."""
-
-    finished: StepFinished = field(kw_only=True)
 
 
 class Transcript:
@@ -208,6 +123,8 @@ class Transcript:
         self._count = 0
         self._last: Block | None = None
         self._calls: dict[str, ToolCall] = {}
+        self._asked: dict[str, Approval] = {}
+        self._decided: dict[str, ApprovalAnswered] = {}
 
     @classmethod
     def of(cls, events: Iterable[Event], *, full: bool = False) -> Transcript:
@@ -260,10 +177,10 @@ class Transcript:
                 self._start_call(event)
             case ToolCallFinished():
                 self._finish_call(event)
-            case Notice():
-                self._append(Warned(self._count, closed=True, text=event.text))
-            case FileChanged() | FileShown():
-                self._append(self._file(event))
+            case ApprovalAsked() | ApprovalAnswered() | PlanUpdated():
+                self._agree(event)
+            case FileChanged() | FileShown() | Notice():
+                self._append(self._told(event))
             case RunStarted() | SessionReady() | StepFinished() | RunFinished():
                 self._frame(event)
 
@@ -286,7 +203,31 @@ class Transcript:
                 for block in self.blocks:
                     block.closed = True
 
-    def _file(self, event: FileChanged | FileShown) -> Block:
+    def _agree(self, event: ApprovalAsked | ApprovalAnswered | PlanUpdated) -> None:
+        if isinstance(event, PlanUpdated):
+            self._plan(event)
+        elif isinstance(event, ApprovalAsked):
+            kept = {"command": event.command[:DIFF_LIMIT], "diff": event.diff[:DIFF_LIMIT]}
+            asked = dataclasses.replace(event, **kept)
+            self._asked[event.request_id] = self._append(Approval(self._count, asked=asked))
+        elif question := self._asked.pop(event.request_id, None):
+            question.answered = event
+            question.closed = True
+            call_id = question.asked.call_id
+            if call := self._calls.get(call_id):
+                call.approval = event
+            else:
+                self._decided[call_id] = event
+
+    def _plan(self, event: PlanUpdated) -> None:
+        if isinstance(self._last, Plan) and not self._last.closed:
+            self._last.entries = event.entries
+        else:
+            self._append(Plan(self._count, entries=event.entries))
+
+    def _told(self, event: FileChanged | FileShown | Notice) -> Block:
+        if isinstance(event, Notice):
+            return Warned(self._count, closed=True, text=event.text)
         if isinstance(event, FileShown):
             return Artifact(self._count, closed=True, shown=event)
         return Changed(self._count, closed=True, change=_bounded(event.change))
@@ -298,6 +239,7 @@ class Transcript:
             started=dataclasses.replace(event, arguments=arguments),
             stdout=CountedText(*self._limits.output),
             stderr=CountedText(*self._limits.output),
+            approval=self._decided.pop(event.call_id, None),
         )
         self._append(call)
         self._calls[event.call_id] = call
@@ -323,7 +265,7 @@ class Transcript:
 
     def _append(self, block: B) -> B:
         """Add a block; the words before it are complete now."""
-        if self._last is not None and not isinstance(self._last, ToolCall):
+        if self._last is not None and not isinstance(self._last, ToolCall | Approval):
             self._last.closed = True
         self._last = block
         self._count += 1

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.events import RetryScheduled, ToolCallDelta
 from vibekit_jupyter.notebook.render.summary import short_path
-from vibekit_jupyter.notebook.render.transcript import Text, Thinking, ToolCall, Transcript
+from vibekit_jupyter.notebook.render.transcript import (
+    Approval,
+    Text,
+    Thinking,
+    ToolCall,
+    Transcript,
+)
 from vibekit_jupyter.notebook.render.words import count
 
 if TYPE_CHECKING:
@@ -49,8 +55,8 @@ class Waiting:
             verb = "connecting to" if started.session_id else "starting"
             return _timed(f"{verb} the sandbox", waited)
         latest = transcript.blocks[-LATEST:]
-        if any(isinstance(block, ToolCall) and not block.closed for block in latest):
-            return ""  # its row says so
+        if any(isinstance(block, ToolCall | Approval) and not block.closed for block in latest):
+            return ""  # its row says so, or the card that asks
         match self._last:
             case RetryScheduled(seconds=seconds, reason=reason) if seconds > waited or not seconds:
                 when = f" in {seconds - waited:.0f} s" if seconds else ""

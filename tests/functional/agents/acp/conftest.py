@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,7 @@ from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.demo_model.wire import Answer
-from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.ending import new_run
-from vibekit_jupyter.sandbox.service import kill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
     from tests.support.model_server import Reply
     from vibekit_jupyter.demo_model.wire import Request
     from vibekit_jupyter.events import Event
-    from vibekit_jupyter.settings.config import Service
+    from vibekit_jupyter.sandbox.connection import Sandbox
 
+DEADLINE = 60.0
 OF_A_TURN = ("peer.py", "sleep 4711", "VIBEKIT_PORT", "relay_script", "/tmp/vibekit/agents")  # noqa: S108
 LOOK = r"for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' < $f; echo; done 2>/dev/null"
 
@@ -80,21 +80,20 @@ class Peers:
             **options,
         )
 
+    async def until(self, kind: type[Event]) -> None:
+        """Wait until something of a kind was told."""
+        async with asyncio.timeout(DEADLINE):
+            while not any(isinstance(event, kind) for event in self.told):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def left(self) -> list[str]:
         """Return what of a turn's processes is still there."""
         said = (await self.sandbox.run(LOOK)).stdout.splitlines()
         return [line for line in said if any(word in line for word in OF_A_TURN)]
 
 
-@pytest.fixture(scope="module")
-async def lasting_sandbox(sandbox_service: Service) -> AsyncIterator[Sandbox]:
-    created = await Sandbox.create(sandbox_service, timeout=600, metadata={}, internet=False)
-    yield created
-    await kill(sandbox_service, created.id)
-
-
 @pytest.fixture
-async def peers(lasting_sandbox: Sandbox) -> AsyncIterator[Peers]:
-    with ModelServer(lambda request: here.script(request)) as server:
-        here = Peers(lasting_sandbox, server)
+async def peers(sandbox: Sandbox) -> AsyncIterator[Peers]:
+    with ModelServer(lambda request: here.script(request)) as server:  # noqa: PLW0108
+        here = Peers(sandbox, server)
         yield here

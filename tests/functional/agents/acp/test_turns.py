@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.functional.agents.acp.conftest import DEADLINE
 from tests.support.acp_peer import Remembering
 from vibekit_jupyter.agents.conversation import AssistantMessage, ToolResults, UserMessage
 from vibekit_jupyter.agents.memory import Kept
@@ -64,7 +65,7 @@ async def test_the_conversation_holds_what_was_done(peers: Peers) -> None:
     assert isinstance(last, AssistantMessage)
     assert last.text == "Done."
     (asked,) = peers.server.requests[0].messages
-    assert asked.texts == ("You have a file.\n\nLook",)
+    assert asked.texts == ("You have a file.", "Look")
 
 
 async def test_nothing_of_a_turn_is_left_but_what_was_to_stay(peers: Peers) -> None:
@@ -82,10 +83,10 @@ async def test_an_interrupt_ends_the_turn_with_all_that_it_started(
 ) -> None:
     peers.replies(run(f"{detached}sleep 4711 & (sleep 4711 &) ; sleep 4711"))
     turn = asyncio.ensure_future(peers.turn())
-    while not any(isinstance(event, ToolCallStarted) for event in peers.told):
-        await asyncio.sleep(0.01)
-    while "sleep 4711" not in " ".join(await peers.left()):
-        await asyncio.sleep(0.01)
+    await peers.until(ToolCallStarted)
+    async with asyncio.timeout(DEADLINE):
+        while "sleep 4711" not in " ".join(await peers.left()):
+            pass
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
@@ -110,9 +111,11 @@ class Answering:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.asked: list[ApprovalAsked] = []
+        self.is_asked = asyncio.Event()
 
     async def ask(self, asked: ApprovalAsked) -> ApprovalAnswered:
         self.asked.append(asked)
+        self.is_asked.set()
         if self.answer is None:
             await asyncio.Event().wait()
         return ApprovalAnswered(asked.request_id, self.answer, "you")
@@ -144,8 +147,7 @@ async def test_an_interrupt_answers_an_open_question(peers: Peers) -> None:
     peers.replies(run("echo yes"))
     person = Answering(None)
     turn = asyncio.ensure_future(peers.turn(approver=person, approve="always", mode="ask"))
-    while not person.asked:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(person.is_asked.wait(), DEADLINE)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
@@ -179,10 +181,10 @@ async def test_what_was_said_with_others_is_told_as_text(peers: Peers) -> None:
     kept = Kept(memory.written[0][0], 1, missed)
     peers.replies(Answer("Four."))
     await peers.turn(memory=Remembering(kept), prompt="Go on")
-    (asked,) = peers.server.requests[-1].messages[-1].texts
-    assert asked.endswith("\n\nGo on")
-    assert "Count to three" in asked
-    assert "Begin" not in asked
+    record, prompt = peers.server.requests[-1].messages[-1].texts
+    assert prompt == "Go on"
+    assert "Count to three" in record
+    assert "Begin" not in record
 
 
 @pytest.mark.parametrize(
@@ -221,8 +223,10 @@ async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:
     (finished,) = (event for event in events if isinstance(event, ToolCallFinished))
     assert "OPENAI_BASE_URL" in finished.output
     assert KEY not in str(events)
-    found = await peers.sandbox.run(f"grep -rl {KEY[:12]} /home/user /tmp 2>/dev/null")
-    assert found.stdout == ""
+    found = await peers.sandbox.run(
+        f"grep -rlF {KEY[:12]} /home/user /tmp/vibekit", timeout=DEADLINE
+    )
+    assert (found.stdout, found.timed_out) == ("", False)
     assert {request.headers["authorization"] for request in peers.server.requests} == {
         f"Bearer {KEY}"
     }
@@ -232,8 +236,7 @@ async def test_a_lost_connection_loses_no_word(peers: Peers) -> None:
     """The listener is ended in the middle of an answer: another one goes on where it was."""
     peers.replies(run("for n in $(seq 200); do echo $n; sleep 0.01; done"), Answer("Done."))
     turn = asyncio.ensure_future(peers.turn())
-    while not any(isinstance(event, CommandOutput) for event in peers.told):
-        await asyncio.sleep(0.01)
+    await peers.until(CommandOutput)
     await peers.sandbox.run("pkill -9 -f 'tail -n' || true")
     events = await turn
     output = "".join(event.text for event in events if isinstance(event, CommandOutput))

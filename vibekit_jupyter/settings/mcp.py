@@ -1,0 +1,196 @@
+"""MCP servers whose tools agents may use: what is set for them, and what of it an agent gets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings import keys
+from vibekit_jupyter.settings.headers import headers_of, secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vibekit_jupyter.settings.config import Settings
+
+__all__ = ["McpServer", "check_servers", "mcp_servers", "servers_of", "shown_url", "withheld"]
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
+FIELDS: Final = ("url", "headers", "key_file", "key_command")
+MOST: Final = 10
+LONGEST: Final = 2000
+
+
+@dataclass(frozen=True)
+class McpServer:
+    """A server of tools.
+
+    Attributes
+    ----------
+    name
+        What a person calls it; its tools' names begin with it.
+    url
+        Where it speaks MCP over HTTP.
+    headers
+        Sent with each request, a key among them. Never shown.
+    """
+
+    name: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What must never be shown."""
+        query = parse_qsl(urlsplit(self.url).query)
+        return [*secrets_in(self.headers), *secrets_in(query)]
+
+
+def check_servers(given: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return a table of servers, by their names.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none. No value of a header is in the message.
+    """
+    if not isinstance(given, dict) or len(given) > MOST:
+        what = f"more than {MOST} servers" if isinstance(given, dict) else "no table of servers"
+        raise ConfigurationError(
+            f"mcp is {what}.", hint='Write [mcp.docs] and url = "https://mcp.example.org/mcp".'
+        )
+    return {name: _checked(name, server) for name, server in given.items()}
+
+
+def _checked(name: Any, server: Any) -> Mapping[str, Any]:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{str(name)[:40]!a} cannot be the name of an MCP server.",
+            hint="It has up to 20 small letters, digits and hyphens.",
+        )
+    server = {"url": server} if isinstance(server, str) else server
+    if not isinstance(server, dict):
+        raise ConfigurationError(f"mcp.{name} is no table.", hint='Write url = "https://…".')
+    if unknown := [key for key in server if key not in FIELDS]:
+        raise ConfigurationError(
+            f"mcp.{name} has no {str(unknown[0])[:40]!r}.", hint=f"Known: {', '.join(FIELDS)}."
+        )
+    _check_url(name, server.get("url"))
+    headers_of(server.get("headers"), may_be_key=True)
+    file, command = server.get("key_file"), server.get("key_command")
+    if file is not None and not isinstance(file, str):
+        raise ConfigurationError(f"mcp.{name}.key_file is no text.", hint="Name the key's file.")
+    is_words = isinstance(command, list | tuple) and all(isinstance(each, str) for each in command)
+    if command is not None and not (command and is_words):
+        raise ConfigurationError(
+            f"mcp.{name}.key_command is no list of words.", hint='Write ["pass", "docs"].'
+        )
+    return server
+
+
+def _check_url(name: str, url: Any) -> None:
+    parts = None
+    if (
+        isinstance(url, str)
+        and len(url) <= LONGEST
+        and all("!" <= c <= "~" and c != "\\" for c in url)
+    ):
+        try:
+            parts = urlsplit(url)
+            _ = parts.port  # raises for a port that is no number
+        except ValueError:
+            parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(
+            f"mcp.{name} has no URL that it could be asked at.",
+            hint="It speaks MCP over HTTP, at a URL like https://mcp.example.org/mcp.",
+        )
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"mcp.{name} has a key in its URL.",
+            hint="Take it out, and name the key's own file: key_file.",
+        )
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without what may be a key in it."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
+
+
+def servers_of(settings: Settings) -> Sequence[McpServer]:
+    """Return the servers with their keys, which are read now.
+
+    Raises
+    ------
+    ConfigurationError
+        A key cannot be read, or the policy does not allow servers.
+    """
+    if not settings.mcp:
+        return ()
+    settings.check("mcp", settings.mcp)
+    servers = [_server(name, server) for name, server in settings.mcp.items()]
+    for server in servers:
+        for secret in server.secrets:
+            keys.remember(secret)
+    return servers
+
+
+def _server(name: str, server: Mapping[str, Any]) -> McpServer:
+    headers = dict(server.get("headers") or {})
+    key = None
+    if path := server.get("key_file"):
+        key = keys.from_file(f"mcp.{name}.key_file", path)
+    elif argv := server.get("key_command"):
+        key = keys.from_command(f"mcp.{name}.key_command", argv)
+    if key is not None:
+        if not all("!" <= char <= "~" for char in key):
+            raise ConfigurationError(
+                f"The key for mcp.{name} is malformed.", hint="It is ASCII without spaces."
+            )
+        headers = {
+            each: value for each, value in headers.items() if each.lower() != "authorization"
+        }
+        headers["Authorization"] = f"Bearer {key}"
+    return McpServer(name, server["url"], tuple(headers.items()))
+
+
+def mcp_servers(settings: Settings) -> list[dict[str, Any]]:
+    """Return the servers as ACP has them, for an agent that runs in a sandbox.
+
+    Those that need a key are not among them: no key reaches a sandbox. See ``withheld``.
+
+    Raises
+    ------
+    ConfigurationError
+        The policy does not allow servers.
+    """
+    if settings.mcp:
+        settings.check("mcp", settings.mcp)
+    left_out = withheld(settings)
+    return [
+        {
+            "type": "http",
+            "name": name,
+            "url": server["url"],
+            "headers": [
+                {"name": each, "value": value}
+                for each, value in (server.get("headers") or {}).items()
+            ],
+        }
+        for name, server in settings.mcp.items()
+        if name not in left_out
+    ]
+
+
+def withheld(settings: Settings) -> Sequence[str]:
+    """Return the names of the servers that an agent in a sandbox does not get, for their keys."""
+    return [name for name, server in settings.mcp.items() if _has_key(server)]
+
+
+def _has_key(server: Mapping[str, Any]) -> bool:
+    headers = tuple((server.get("headers") or {}).items())
+    has_secrets = bool(list(McpServer("", server["url"], headers).secrets))
+    return has_secrets or bool(server.get("key_file") or server.get("key_command"))
