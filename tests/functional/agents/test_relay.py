@@ -40,6 +40,7 @@ from vibekit_jupyter.results import Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.support.model_server import Reply
     from vibekit_jupyter.sandbox.connection import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -175,7 +176,7 @@ async def test_what_is_too_large_decides_where_nothing_better_comes(sandbox: San
             assert isinstance(relay.failure(), ContextTooLongError)
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Reply, int, type[Exception]]] = {
     "401": (HttpError.unauthorized(), 401, ModelAuthenticationError),
     "429": (HttpError.rate_limited(retry_after=3), 429, ModelRateLimitError),
     "500": (HttpError(500, "Broken"), 500, ModelUnavailableError),

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from tests.support import chat_wire
 from vibekit_jupyter.agents.relay.answer import PassingAnswer, Without
-from vibekit_jupyter.demo_model.wire import Answer, ToolCall, messages, responses
+from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Wire, messages, responses
 from vibekit_jupyter.demo_model.wire import Usage as Told
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.relay.protocols import Protocol
 
-WIRES = {"responses": responses, "chat": chat_wire, "messages": messages}
+WIRES: dict[str, Wire] = {"responses": responses, "chat": chat_wire, "messages": messages}
 ANSWER = Answer(
     'It has "usage" in it.', tool_calls=(ToolCall("run", {"a": 1}),), usage=Told(120, 20, 30)
 )
@@ -26,7 +26,7 @@ protocols = pytest.mark.parametrize("protocol", WIRES)
 
 
 def stream(protocol: str) -> bytes:
-    return b"".join(event.encode() for event in WIRES[protocol].events(ANSWER, "m"))  # type: ignore[attr-defined]  # a wire
+    return b"".join(event.encode() for event in WIRES[protocol].events(ANSWER, "m"))
 
 
 @protocols
@@ -59,7 +59,7 @@ def test_a_whole_document_tells_its_usage_too(protocol: Protocol) -> None:
     import json
 
     passing = PassingAnswer(protocol, streams=False)
-    passing.feed(json.dumps(WIRES[protocol].document(ANSWER, "m")).encode())  # type: ignore[attr-defined]  # a wire
+    passing.feed(json.dumps(WIRES[protocol].document(ANSWER, "m")).encode())
     passing.finish()
     assert passing.ended
     assert passing.usage == Usage(120, 20, 30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vibekit_jupyter.agents.loop import Limits
@@ -15,8 +17,8 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.results import Usage
 
-OWN = {"tools": [{"name": "run"}]}
-TITLE = {"messages": []}
+OWN: dict[str, Any] = {"tools": [{"name": "run"}]}
+TITLE: dict[str, Any] = {"messages": []}
 
 
 class Counting:
@@ -34,7 +36,7 @@ class Counting:
 
 
 def verdict(**limits: int) -> Verdict:
-    return Verdict(Limits(**limits), None, lambda _: None)  # type: ignore[arg-type]  # numbers
+    return Verdict(Limits(**limits), None, lambda _: None)
 
 
 def test_a_failure_that_a_later_answer_made_good_decides_nothing() -> None:
