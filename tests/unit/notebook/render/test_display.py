@@ -314,3 +314,36 @@ def test_without_a_kernel_the_display_is_plain(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("VIBEKIT_DISPLAY", "colourful")
     with pytest.raises(ConfigurationError, match="colourful"):
         display_mode(shell)
+
+
+CARD = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/html": "card"}
+
+
+def test_a_card_stands_below_the_run_and_what_comes_later_below_what_was_before(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+
+    def draw(*events: Event) -> list[str]:
+        for event in events:
+            display.feed(event)
+        for _ in range(3):
+            clock.now += 0.2
+            display.tick()
+        return [str(output["data"]["text/html"]) for output in left_in_the_cell(publisher)]
+
+    draw(*beginning(), TextDelta("First."))
+    display.ask(CARD)
+    assert draw()[-1] == "card"
+    sent = len(publisher.outputs)
+    assert draw()[-1] == "card"
+    assert not [o for o in publisher.outputs[sent:] if o["data"]["text/html"] in ("", "card")]
+    display.ask({})
+    assert "card" not in draw()
+    words = "".join(draw(*command("ls -la"), TextDelta("Then.")))
+    assert words.index("First.") < words.index("ls -la") < words.index("Then.")
+    display.ask({**CARD})
+    assert draw()[-1] == "card"
+    display.finish()
+    (final,) = left_in_the_cell(publisher)
+    assert "card" not in final["data"]["text/html"]
