@@ -14,6 +14,9 @@ DOCS = Path(__file__).parent
 REPOSITORY = DOCS.parent
 sys.path[:0] = [str(DOCS / "_ext"), str(REPOSITORY)]
 
+# The notebooks' schemas would have 38 grammars of addresses made, in seconds, and need none.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # as if it were not installed
+
 import vibekit_jupyter  # noqa: E402  # the path comes first
 
 project = "vibekit-jupyter"
@@ -27,6 +30,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "as_a_newcomer",
+    "even_shares",
     "from_the_code",
     "check_links",
 ]

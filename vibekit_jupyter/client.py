@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.events import Notice, RunFinished, RunStarted
+from vibekit_jupyter.runs.agents import agent_of
 from vibekit_jupyter.runs.approvals import Allowed, Asking
 from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
-from vibekit_jupyter.runs.run import Ready, Run
+from vibekit_jupyter.runs.run import Run
 from vibekit_jupyter.runs.spending import Spending
+from vibekit_jupyter.runs.turn_start import Ready
 from vibekit_jupyter.runs.usage import UsageRecords
 from vibekit_jupyter.sessions.configured import Configured
 from vibekit_jupyter.sessions.ports import PortVerbs
@@ -25,11 +27,12 @@ from vibekit_jupyter.settings.checks import (
     check_confined,
     check_demo,
     check_demo_model,
+    check_mode,
     check_prompt,
     check_session_id,
 )
 from vibekit_jupyter.settings.home import current_user
-from vibekit_jupyter.settings.mappings import asked, given
+from vibekit_jupyter.settings.mappings import asked, check_options, given
 from vibekit_jupyter.settings.mcp import servers_of
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
@@ -61,7 +64,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     Parameters
     ----------
     agent
-        ``{"type": "codex" | "claude", "model": {"api_key", "base_url", "name", "without",
+        ``{"type": "codex" | "claude" | ..., "model": {"api_key", "base_url", "name", "without",
         "headers", "key_file", "key_command"}, "mode": "code" | "ask", "effort", "max_steps",
         "max_tokens", "max_output_tokens", "max_cost", "silence", ...}``, all but the type as
         wanted: the names are those of the settings' table. Without a type, here or in another
@@ -78,8 +81,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     Raises
     ------
     ConfigurationError
-        A key of these mappings is not known, or a name cannot be one. Credentials are looked at
-        when they are used.
+        A key of these mappings is not known, or a name cannot be one.
     """
 
     def __init__(
@@ -137,10 +139,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
         Raises
         ------
-        AgentNotInitializedError
-            Credentials are missing or wrong in form.
-        ConfigurationError
-            It is no text, or empty.
+        AgentNotInitializedError, ConfigurationError
+            Credentials are missing or wrong in form; it is no text, or empty.
         SessionNotFoundError
             With ``check``: it is gone. The current session stays as it was.
         """
@@ -155,6 +155,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
     async def generate_code(
         self,
+        /,
         prompt: str,
         *,
         agent: str | None = None,
@@ -178,6 +179,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         on_event: Callable[[Event], None] | None = None,
         on_update: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
+        **more: Any,
     ) -> Result:
         """Run the agent on a prompt (seed: generateCode).
 
@@ -192,37 +194,32 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         session
             Run in this session (id, name or unique prefix); the current one stays current.
         fresh
-            Leave out what was said before.
+            Leave out what was said.
         effort
-            How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``, as
-            far as the model knows it. Instead of what is set, as the bounds are.
-        max_steps, max_tokens
+            How hard the model thinks: ``low``, ``medium``, ``high``, ``xhigh`` or ``max``.
+        max_steps, max_tokens, max_output_tokens
             Stop after so many answers of the model, or tokens in and out, with a
-            ``RunLimitError``; the next prompt can go on.
-        max_output_tokens
-            How long one answer may be.
+            ``RunLimitError``; the next prompt can go on. How long one answer may be.
         max_cost
-            Stop, as above, before a call of the model would bring the run over so many dollars.
-            The model's price has to be known.
+            Stop, as above, before a call would bring the run over so many dollars.
         approve
             Ask ``approver`` before a tool changes something: ``always``, ``never``, or where it is
             ``risky``. Without an approver there is nobody to ask, and it is refused.
         without
             Optional fields of requests that are left out for a model service that refuses them.
         cell, sent
-            Which cell of a notebook asks, and in a few words what of the notebook is in the
-            prompt, for the record.
+            For the record: which cell asks, and what of the notebook is in the prompt.
         inputs, outputs
             Variables that go into the sandbox as files first, and names of those that the agent
             is to leave there: they are the result's ``outputs``. See ``send`` and ``fetch``.
         schema_only
             Tell the model of the inputs' columns and types alone, not of what stands in them.
         on_event
-            Called with every event; the last one is ``RunFinished``, also when the run fails
-            or is cancelled.
+            Called with every event; the last one is ``RunFinished``, however the run ends.
         on_update, on_error
-            As in VibeKit for TypeScript: called with each event as JSON, and with the
-            sentence of the error that ended the run.
+            As in VibeKit for TypeScript: called with each event as JSON, and the error's sentence.
+        more
+            Other settings of a run, as the settings' table calls them: ``agent_command``.
 
         Raises
         ------
@@ -236,7 +233,9 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if on_update is not None:
                 on_update(json.dumps(event.to_dict()))
 
+        check_options("generate_code", more)
         wanted = {
+            **more,
             "agent": agent or None,
             "model": model or None,
             "mode": mode or None,
@@ -272,8 +271,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     async def stream(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
         """Run the agent on a prompt, as events; ``options`` are those of ``generate_code``.
 
-        The error that ends a run is raised after its ``RunFinished``. Leaving the loop early
-        and closing the iterator cancels the run.
+        The error of a run is raised after its ``RunFinished``. Closing the iterator cancels it.
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         run = asyncio.ensure_future(
@@ -297,7 +295,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVING):
                 await self._interpreters.aclose()
-                if self.layers.resolve().settings.on_exit == "pause":
+                settings = self.layers.resolve().settings
+                if settings.on_exit == "pause" or not settings.policy.has("on_exit", "keep"):
                     await self._workspace.pause_used()
         await self.aclose()
 
@@ -324,13 +323,15 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         workspace = self._workspace
         check_prompt(prompt)
         name = choices.choose_agent(settings)
+        check_mode(name, settings.mode)
+        self._check_rerun(prompt, settings, agent=name, model=model, session=session)
         if without is not None:
             settings = choices.with_model(settings, name, without=fields(without))
         chosen = choices.choose_model(settings, name, unlock=False)
         e2b = choices.choose_e2b(settings, unlock=False)
         if chosen is None:
             check_demo(settings, e2b)
-            own = settings.models.get(name)
+            own = settings.models.get(choices.vendor_of(settings, name))
             check_demo_model(model or (own.name if own and not settings.demo else None))
         session_id = workspace.book.current if session is None else (await self.find(session)).id
         service_id = e2b.id if e2b else config.local_service_id()
@@ -357,10 +358,10 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             return sandbox, created
 
         async def prepare() -> Ready:
-            vendor, (sandbox, created) = await asyncio.gather(
-                workspace.connections.vendor(settings, name), ready_session()
+            asked, (sandbox, created) = await asyncio.gather(
+                agent_of(workspace, settings, name), ready_session()
             )
-            return Ready(workspace.book.session_of(sandbox), sandbox, vendor, created)
+            return Ready(workspace.book.session_of(sandbox), sandbox, asked, created)
 
         # Before the redactor is made: it is to know their keys.
         servers = await asyncio.to_thread(servers_of, settings)
@@ -375,9 +376,8 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             if ended and (sentence := workspace.book.switched_from(ended)):
                 tell(Notice(sentence))
             tell(event)
-            if isinstance(event, RunStarted):
-                for note in settings.notes:
-                    tell(Notice(note))
+            for note in settings.notes if isinstance(event, RunStarted) else ():
+                tell(Notice(note))
 
         run = Run(
             started,

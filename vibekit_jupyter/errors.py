@@ -29,6 +29,8 @@
     │   ├── ModelRateLimitError       429
     │   ├── ModelUnavailableError     5xx, no connection, silence
     │   └── ModelStreamError          the answer broke off
+    ├── AgentError                    the program in the sandbox that is the agent failed
+    │   └── AgentInstallError         such a program cannot be installed here
     ├── FilesError                    files that cannot be brought in or out
     ├── RunLimitError                 a bound on steps, tokens or costs was reached
     └── RunInterruptedError           the person stopped it
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import CommandResult, Result
 
 __all__ = [
+    "AgentError",
+    "AgentInstallError",
     "AgentNotInitializedError",
     "AuditError",
     "CodeError",
@@ -161,7 +165,15 @@ class AgentNotInitializedError(VibeKitError):
 
 
 class ConfigurationError(VibeKitError, ValueError):
-    """An option, a name or a value that cannot be used."""
+    """An option, a name or a value that cannot be used.
+
+    Attributes
+    ----------
+    entry
+        Which entry of a table it is, by its keys; empty where that is not told.
+    """
+
+    entry: tuple[str, ...] = ()
 
 
 class DataError(VibeKitError):
@@ -322,6 +334,14 @@ class ModelUnavailableError(ModelError):
 
 class ModelStreamError(ModelError):
     """The model's answer broke off, or ended in an error."""
+
+
+class AgentError(VibeKitError):
+    """The program in the sandbox that is the agent failed."""
+
+
+class AgentInstallError(AgentError):
+    """An agent that runs in sandboxes cannot be installed on this machine."""
 
 
 class FilesError(VibeKitError):

@@ -36,6 +36,12 @@ MAGICS: dict[str, Sequence[Command]] = {
     "vibekit_files": list(FILES.values()),
     "vibekit_config": (CONFIG, KEY, USAGE),
 }
+WHERE = {
+    frozenset({"kernel", "project", "user", "site"}): "all",
+    frozenset({"kernel", "user", "site"}): "not a project",
+    frozenset({"kernel"}): "kernel",
+    frozenset({"site"}): "site",
+}
 BLOB = "https://github.com/vibekit-jupyter/vibekit-jupyter/blob/main"
 # The documents of the repository that are pages, too.
 PAGES = {
@@ -60,21 +66,30 @@ class MagicHelp(SphinxDirective):
 
 
 class SettingsTable(SphinxDirective):
-    """Every setting: its values, who may set it, and the environment's name for it."""
+    """Every setting with the environment's name for it, what it does, and who may set it."""
 
     def run(self) -> list[nodes.Node]:
         """Return a table."""
-        head = ("Setting", "Values", "Default", "Who may set it", "Variable", "What it does")
-        rows = (
-            (f"`{name}`", values, default, who, _codes(variables), help_text)
-            for name, values, default, who, variables, help_text in settings_rows()
-        )
-        lines = (" | ".join(("", *row, "")).strip() for row in (head, ["---"] * len(head), *rows))
-        return self.parse_text_to_nodes("\n".join(lines))
+        lines = [":::{list-table}", ":header-rows: 1", ":class: settings", ":widths: 36 50 14"]
+        lines += _row("Setting", "What it does", "Where")
+        for name, values, default, who, variables, help_text in settings_rows():
+            names = [f"`{name}`", *(f"`{each}`" for each in variables.split(", ") if each)]
+            taken = f"{values}; default: `{default}`" if default else values
+            lines += _row("\n\n".join(names), f"{help_text}\n\n{taken}", _where(who))
+        return self.parse_text_to_nodes("\n".join([*lines, ":::"]))
 
 
-def _codes(names: str) -> str:
-    return ", ".join(f"`{name}`" for name in names.split(", ") if name)
+def _row(*cells: str) -> Iterator[str]:
+    for mark, cell in zip("*  ", cells, strict=True):
+        first, *more = cell.split("\n")
+        yield f"{mark} - {first}".rstrip()
+        yield from (f"    {line}".rstrip() for line in more)
+
+
+def _where(who: str) -> str:
+    """Return in which layers a setting can stand, the environment aside: that has its variables."""
+    layers = set(who.split(", ")) - {"environment"}
+    return WHERE[frozenset(layers)]
 
 
 class ErrorTree(SphinxDirective):

@@ -68,11 +68,13 @@ class User:
         url = f"{self.hub.url}/hub/api/users/{self.name}/{path}"
         async with self.session.post(url) as answer:
             assert answer.status in (201, 202), await answer.text()
-        async with self.session.get(f"{url}/progress") as progress:
-            async for line in progress.content:
-                if line.startswith(b"data:") and json.loads(line[5:]).get("ready"):
-                    return
-        raise AssertionError(f"the server of {self.name} did not start")
+        while True:  # a proxy cuts the stream where the start takes long
+            async with self.session.get(f"{url}/progress") as progress:
+                async for line in progress.content:
+                    told = json.loads(line[5:]) if line.startswith(b"data:") else {}
+                    assert not told.get("failed"), told
+                    if told.get("ready"):
+                        return
 
     async def restart_server(self) -> None:
         """Stop the server, which may have ended by itself, and start it anew."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 import time
 from dataclasses import dataclass, field
 from queue import Empty
@@ -76,7 +77,11 @@ class Kernel:
             "IPYTHONDIR": str(home.parent / "ipython"),
             **(environment or {}),
         }
-        self._manager = KernelManager(kernel_name="python3")
+        # Ports are chosen before they are bound, and another test's server may take one meanwhile.
+        self._sockets = tempfile.TemporaryDirectory(prefix="vibekit-kernel-")
+        self._manager = KernelManager(
+            kernel_name="python3", transport="ipc", ip=f"{self._sockets.name}/socket"
+        )
 
     def __enter__(self) -> Self:
         self._manager.start_kernel(env=self._environment)
@@ -95,6 +100,7 @@ class Kernel:
             self._client.stop_channels()
             self._manager.shutdown_kernel()
             self._manager.context.destroy()
+        self._sockets.cleanup()
 
     def begin(
         self, code: str, *, stop_on_error: bool = True, stored: bool = True, asks: bool = False

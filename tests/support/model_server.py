@@ -1,4 +1,4 @@
-"""A scripted model server for tests: both vendors' protocols, and everything that goes wrong.
+"""A scripted model server for tests: the vendors' protocols, and everything that goes wrong.
 
 ::
 
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
+from tests.support import chat_wire
 from tests.support.conversation_rules import violation
 from tests.support.replies import (
     Cut,
@@ -66,6 +67,7 @@ __all__ = [
     "UnknownEvent",
 ]
 
+CHAT: Wire = chat_wire
 MOST_BYTES = 256 * 1024**2
 DEADLINE = 10.0
 
@@ -81,6 +83,8 @@ class ModelServer:
         The only key taken; by default every key is, but none is a 401 as with the vendors.
     models
         What ``GET /v1/models`` lists.
+    strict
+        Hold conversations against the rules: those of other people's agents know more than ours.
 
     Attributes
     ----------
@@ -98,6 +102,7 @@ class ModelServer:
         *,
         key: str | None = None,
         models: Sequence[str] = ("scripted-model",),
+        strict: bool = True,
     ) -> None:
         self.requests: list[Request] = []
         self.violations: list[str] = []
@@ -106,6 +111,7 @@ class ModelServer:
         self._served = 0
         self._key = key
         self._models = tuple(models)
+        self._strict = strict
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -182,7 +188,7 @@ class ModelServer:
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=MOST_BYTES)
-        for wire in WIRES.values():
+        for wire in (*WIRES.values(), CHAT):
             app.router.add_post(wire.PATH, self._answer)
         app.router.add_get("/v1/models", self._list_models)
         # A client that hangs up cancels its handler: that is how a hangup is noticed.
@@ -207,7 +213,7 @@ class ModelServer:
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         headers = _lower(http)
-        wire = wire_of(http.path, headers)
+        wire = _wire_of(http.path, headers)
         try:
             request = wire.parse(await http.read(), headers)
         except (ValueError, KeyError, TypeError) as problem:
@@ -217,7 +223,7 @@ class ModelServer:
             self._changed.notify_all()
         if refusal := self._refusal(wire, headers):
             return refusal
-        if broken := violation(request):
+        if self._strict and (broken := violation(request)):
             self.violations.append(broken)
             return _error_response(wire, HttpError(400, broken))
         try:
@@ -242,6 +248,10 @@ class ModelServer:
             )
         self._served += 1
         return self._script[self._served - 1]
+
+
+def _wire_of(path: str, headers: dict[str, str]) -> Wire:
+    return CHAT if path == chat_wire.PATH else wire_of(path, headers)
 
 
 def _lower(request: web.Request) -> dict[str, str]:

@@ -23,6 +23,7 @@ from vibekit_jupyter.agents.conversation import (
 )
 from vibekit_jupyter.agents.sdk_client import posting, where
 from vibekit_jupyter.agents.service import Service
+from vibekit_jupyter.agents.told_usage import usage_of_messages
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import (
     arguments_text,
@@ -33,7 +34,6 @@ from vibekit_jupyter.agents.wire_text import (
     well_formed,
 )
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
-from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
@@ -285,12 +285,10 @@ def _answer(
         elif not _is_sealed(block):
             continue
         native.append(block)
-    cached = counts.get("cache_read_input_tokens", 0)
-    fresh = counts.get("input_tokens", 0) + counts.get("cache_creation_input_tokens", 0)
     return Answer(
         AssistantMessage("".join(texts), tuple(calls), model.agent, model.name, tuple(native)),
         STOPS.get(stop or "", "tools" if calls else "done"),
-        Usage(fresh + cached, cached, counts.get("output_tokens", 0)),
+        usage_of_messages(counts),
     )
 
 

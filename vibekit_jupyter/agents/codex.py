@@ -21,17 +21,16 @@ from vibekit_jupyter.agents.conversation import (
 )
 from vibekit_jupyter.agents.sdk_client import posting, where
 from vibekit_jupyter.agents.service import Service
+from vibekit_jupyter.agents.told_usage import usage_of_responses
 from vibekit_jupyter.agents.vendor import Answer, Request, StopReason
 from vibekit_jupyter.agents.wire_text import (
     arguments_text,
-    count,
     json_safe,
     object_or_empty,
     tool_name,
     well_formed,
 )
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
-from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -286,7 +285,7 @@ def _answer(
     return Answer(
         AssistantMessage(text, tuple(calls), model.agent, model.name, tuple(native)),
         end.reason(refused=refused, calls=bool(calls)),
-        _usage(end.response.get("usage")),
+        usage_of_responses(end.response.get("usage")),
     )
 
 
@@ -297,11 +296,3 @@ def _parts(content: Any) -> list[dict[str, Any]]:
     parts = content if isinstance(content, list) else []
     texts = {"output_text": "text", "refusal": "refusal"}
     return [part for part in parts if str(part.get(texts.get(part["type"], "")) or "").strip()]
-
-
-def _usage(usage: Any) -> Usage:
-    if not isinstance(usage, dict):
-        return Usage()
-    details = usage.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    return Usage(count(usage.get("input_tokens")), count(cached), count(usage.get("output_tokens")))

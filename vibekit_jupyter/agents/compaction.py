@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.results import Usage
 
-__all__ = ["compact"]
+__all__ = ["compact", "transcript"]
 
 INTRODUCTION = "[Notes on the conversation so far, which was too long to keep]\n\n"
 ACKNOWLEDGEMENT = "I have the notes, and go on from there."
@@ -59,7 +59,7 @@ async def compact(vendor: Vendor, conversation: Conversation, *, silence: float)
     if messages[-1] is prompt:
         messages.pop()
     answer = await _answer(
-        vendor, Request(SUMMARIZE, [UserMessage(_transcript(messages))], silence=silence)
+        vendor, Request(SUMMARIZE, [UserMessage(transcript(messages))], silence=silence)
     )
     notes = answer.message.text.strip()
     if not notes:
@@ -91,12 +91,13 @@ async def _answer(vendor: Vendor, request: Request) -> Answer:
         return [item async for item in stream if isinstance(item, Answer)][-1]
 
 
-def _transcript(messages: Iterable[Message]) -> str:
-    transcript = BoundedText.of(MOST_IN_ALL)
+def transcript(messages: Iterable[Message]) -> str:
+    """Return what was said as text, with the middle of what is long left out."""
+    told = BoundedText.of(MOST_IN_ALL)
     for message in messages:
         for part in _parts(message):
-            transcript.append(f"{part}\n\n")
-    return str(transcript)
+            told.append(f"{part}\n\n")
+    return str(told)
 
 
 def _parts(message: Message) -> Iterator[str]:

@@ -13,7 +13,9 @@ __all__ = ["is_budget", "is_spent"]
 # What a gateway allows: LiteLLM's words and types, and those of others like it.
 BUDGET = re.compile(
     r"budget_?exceeded|budget has been exceeded|(over|crossed|exceeded( the| your)?|exhausted) "
-    r"budget|budget (is |was )?(exceeded|exhausted)|key limit exceeded",
+    r"budget|budget (is |was )?(exceeded|exhausted)|key limit exceeded|exceeded\w*budget"
+    r"|spend(ing)? (limit|cap) (has been |is |was )?(exceeded|reached|hit)"
+    r"|(exceeded|reached|hit) (the|your) (\w+ ){0,2}spend(ing)? (limit|cap)",
     re.IGNORECASE,
 )
 # What has been paid for: OpenAI's and Anthropic's words, and OpenRouter's.

@@ -60,6 +60,7 @@ def namespace_arguments(
     tools: Path,
     boot_id: Path,
     hidden: Iterable[Path],
+    agents: Path | None = None,
 ) -> list[str]:
     """Return the command that makes one sandbox's namespaces, up to the program to run.
 
@@ -77,6 +78,8 @@ def namespace_arguments(
         File that stands in for the kernel's boot id: a new one for each cold start.
     hidden
         Folders of the machine that stay empty even where something bound contains them.
+    agents
+        Folder of the programs that people installed for sandboxes; what is added shows.
     """
     command = [binary, "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--unshare-net", "--hostname", "sandbox"]
@@ -84,7 +87,7 @@ def namespace_arguments(
         command += ["--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += _system()
-    shown = (*folders, TOOLS, "/sys/devices/system/cpu")
+    shown = (*folders, TOOLS, AGENTS, "/sys/devices/system/cpu")
     for parent in _parents((*shown, *python_prefixes(), "/var/tmp", "/run/x"), tuple(folders)):
         command += ["--perms", "0755", "--dir", parent]
     command += ["--proc", "/proc", "--dev", "/dev"]
@@ -99,6 +102,8 @@ def namespace_arguments(
         if (etc / name).is_dir():
             command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     command += ["--ro-bind", str(tools), TOOLS]
+    if agents is not None:
+        command += ["--ro-bind", str(agents), AGENTS]
     for name in ("cpu", "node"):
         path = f"/sys/devices/system/{name}"
         command += ["--ro-bind-try", path, path]
@@ -112,6 +117,7 @@ def namespace_arguments(
 
 
 TOOLS = "/opt/sandbox/bin"
+AGENTS = "/opt/sandbox/agents"
 
 
 def sandbox_uid() -> int | None:

@@ -35,7 +35,9 @@ KERNEL = (
 )
 
 
-def landlock_paths(own: list[Path], tools: Path, store_root: Path) -> dict[str, list[str]]:
+def landlock_paths(
+    own: list[Path], tools: Path, store_root: Path, agents: Path | None = None
+) -> dict[str, list[str]]:
     """Return paths by what may be done with them (see ``supervisor.landlock.restrict``)."""
     hidden = {str(store_root)}
     for prefix in python_prefixes():
@@ -43,6 +45,8 @@ def landlock_paths(own: list[Path], tools: Path, store_root: Path) -> dict[str, 
     runnable = [path for path in SYSTEM if os.path.isdir(path)] + [str(tools)]
     for prefix in python_prefixes():
         runnable += _without(prefix, hidden)
+    if agents is not None:
+        runnable.append(str(agents))
     return {
         "run": runnable,
         "read": [*(f"/etc/{name}" for name in (*ETC, *MORE_ETC)), *KERNEL],

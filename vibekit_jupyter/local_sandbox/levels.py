@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.local_sandbox.bubblewrap import (
     ETC,
     TOOLS,
@@ -20,9 +21,9 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
 from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS
 from vibekit_jupyter.local_sandbox.supervisor.tree import make_path, open_folder, unlock
-from vibekit_jupyter.settings.home import private_directory
+from vibekit_jupyter.settings.home import private_directory, vibekit_home
 
-__all__ = ["LEVELS", "Confinement", "Limits", "write_stand_ins"]
+__all__ = ["LEVELS", "Confinement", "Limits", "agents_folder", "write_stand_ins"]
 
 LEVELS = ("bubblewrap", "landlock", "none")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -93,6 +94,8 @@ class Confinement:
     groups
         The control group in which the kernel lets sandboxes have theirs, or nothing: then what
         they hold is measured, and not bounded.
+    agents
+        The folder of the agents that the user installed for sandboxes, or nothing.
     """
 
     level: str
@@ -101,6 +104,7 @@ class Confinement:
     limits: Limits
     binary: str = ""
     groups: str = ""
+    agents: Path | None = None
 
     def plan(self, folder: Path) -> dict[str, Any]:
         """Return what the zygote needs to make a sandbox of ``folder``."""
@@ -128,10 +132,13 @@ class Confinement:
                 tools=self.store_root / "bin",
                 boot_id=boot_id,
                 hidden=[self.store_root],
+                agents=self.agents,
             )
         elif self.level == "landlock":
             own = [folder / name for name in FOLDERS.values()]
-            plan["paths"] = landlock_paths(own, self.store_root / "bin", self.store_root)
+            plan["paths"] = landlock_paths(
+                own, self.store_root / "bin", self.store_root, self.agents
+            )
         return plan
 
     def _own(self, folder: Path) -> None:
@@ -164,6 +171,21 @@ class Confinement:
         if self.level != "bubblewrap":
             environment["TMPDIR"] = real["/tmp"]
         return environment
+
+
+def agents_folder() -> Path | None:
+    """Return the folder of this user's agents, made where it is not there.
+
+    A sandbox that is there sees what is installed later, so that the folder is bound as a whole.
+    A link in its place is not followed: it may lead anywhere.
+    """
+    with contextlib.suppress(ConfigurationError, OSError):
+        folder = vibekit_home() / "agents"
+        if folder.parent.is_dir():
+            folder.mkdir(mode=0o755, exist_ok=True)
+        if folder.is_dir() and not folder.is_symlink():
+            return folder
+    return None
 
 
 def write_stand_ins(root: Path) -> None:

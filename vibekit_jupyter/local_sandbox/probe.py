@@ -11,7 +11,13 @@ from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.local_sandbox.bubblewrap_binary import find_bubblewrap
 from vibekit_jupyter.local_sandbox.disk import Disk
 from vibekit_jupyter.local_sandbox.failures import ProtocolError
-from vibekit_jupyter.local_sandbox.levels import LEVELS, Confinement, Limits, write_stand_ins
+from vibekit_jupyter.local_sandbox.levels import (
+    LEVELS,
+    Confinement,
+    Limits,
+    agents_folder,
+    write_stand_ins,
+)
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
 from vibekit_jupyter.local_sandbox.store import SandboxRecord
 from vibekit_jupyter.local_sandbox.supervisor.groups import delegated_group
@@ -38,7 +44,9 @@ async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -
             binary = _binary(level)
             reason = " ".join(reasons)
             group = delegated_group()
-            confinement = Confinement(level, reason, store.root, limits, binary, group)
+            confinement = Confinement(
+                level, reason, store.root, limits, binary, group, agents_folder()
+            )
             await _probe(confinement, store, nursery)
         except (ConfigurationError, ProtocolError) as error:
             reasons.append(f"{level}: {error}")

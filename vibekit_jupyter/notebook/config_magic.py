@@ -159,9 +159,10 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     ConfigurationError
         A value is none of its kind, or the policy does not allow it.
     """
-    from vibekit_jupyter.settings.choices import agent_in_use, choose_agent, choose_model
+    from vibekit_jupyter.settings.choices import choose_agent, choose_model, vendor_of
 
-    agent = options.agent or agent_in_use(layers.resolve().settings)
+    settings = layers.resolve().settings
+    agent = vendor_of(settings, options.agent or settings.agent or "")
     given = dict(layers.given)
     changed = []
     for name, value, is_taken_back in typed(options, agent):
@@ -173,6 +174,8 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
             del given[name]
     if not changed:
         return given
+    if options.agent_command is not None and not options.agent:
+        given.pop("agent", None)  # the command says whose it is
     settings = layers.resolve(given=given).checked()
     for name in changed:
         settings.check(name, given.get(name))

@@ -73,6 +73,8 @@ def typed(given: Namespace, agent: str) -> Iterator[tuple[str, Any, bool]]:
             yield name, None, True
         elif each.open and value in {OPEN, 0}:
             yield name, None, False
+        elif each.kind is kinds.URL:  # looked at where it is used
+            yield name, value, False
         elif each.kind in (kinds.SWITCH, kinds.FIELDS):
             yield name, each.kind.read(each.key, each.kind.parse(value)), False
         else:

@@ -19,6 +19,7 @@ from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.sessions.asked import NOBODY
 from vibekit_jupyter.settings import choices, config
 from vibekit_jupyter.settings.places import folder_of
+from vibekit_jupyter.settings.vendors import ALL_AGENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sessions.asked import Asker
     from vibekit_jupyter.sessions.session import Session, Turn
     from vibekit_jupyter.sessions.workspace import Workspace
+    from vibekit_jupyter.settings.config import Settings
 
 __all__ = ["RunRecords", "events_of", "result_of"]
 
@@ -62,20 +64,53 @@ class RunRecords:
         asker
             Which cell asks: what it was answered comes before what others were.
         """
+        book = self._workspace.book
+        turn, place, service_id = self._find_recorded(
+            prompt, agent=agent, model=model, mode=mode, session=session, asker=asker
+        )
+        if book.current is None and session is None and place is not None:
+            book.set_current(place.id, place.service_id, book.spoken)
+        elif book.current is None and session is None and turn is not None and service_id:
+            book.set_current(turn.session_id, service_id, book.spoken)
+        return turn
+
+    def _check_rerun(
+        self, prompt: str, settings: Settings, *, agent: str, model: str | None, session: str | None
+    ) -> None:
+        """Raise ``ConfigurationError`` where a recorded prompt would run, and may not."""
+        if settings.policy.allows("rerun"):
+            return
+        turn, *_ = self._find_recorded(
+            prompt, agent=agent, model=model, mode=settings.mode, session=session
+        )
+        if turn is not None:
+            settings.policy.check_use("rerun", "This prompt is recorded, and would run again")
+
+    def _find_recorded(
+        self,
+        prompt: str,
+        *,
+        agent: str | None,
+        model: str | None,
+        mode: str | None,
+        session: str | None,
+        asker: Asker = NOBODY,
+    ) -> tuple[Turn | None, Session | None, str]:
+        """Return a recorded run, the session that was looked in, and the service it is at."""
         settings, book = self._workspace.settings, self._workspace.book
-        asked = agent or (settings.agent if settings.agent in config.AGENTS else None)
+        asked = agent or (settings.agent if settings.agent in ALL_AGENTS else None)
         options = {"agent": asked, "model": model, "mode": mode or settings.mode}
         wanted = {option: value for option, value in options.items() if value}
         redacted = Redactor(secrets_of(settings)).text(prompt)
         folder = folder_of(book.notebook)
         if (turn := find_in_lessons(folder, redacted, asker, **wanted)) is not None:
-            return turn
+            return turn, None, ""
         service = choices.choose_e2b(settings, unlock=False)
         service_id = service.id if service else config.local_service_id()
         text = book.current if session is None else session
         place = self._last_session() if text is None else book.lookup(text, service_id)
         if text is not None and place is None:
-            return None
+            return None, None, ""
         turn = book.registry.finished_turn(
             redacted,
             place.service_id if place else service_id,
@@ -84,11 +119,7 @@ class RunRecords:
             asker=asker,
             **wanted,
         )
-        if text is None and place is not None:
-            book.set_current(place.id, place.service_id, book.spoken)
-        elif text is None and turn is not None:
-            book.set_current(turn.session_id, service_id, book.spoken)
-        return turn
+        return turn, place, service_id
 
     def place_in_session(self, session_id: str | None, turn: Turn | None = None) -> int:
         """Return which turn of its session one is, counted from 1; 0 where that is not known.

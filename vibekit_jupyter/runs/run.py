@@ -11,11 +11,11 @@ import dataclasses
 import time
 from contextlib import aclosing, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.agents.instructions import OF_CELLS
-from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.agents.progress import telling
 from vibekit_jupyter.agents.surroundings import surroundings
 from vibekit_jupyter.errors import (
@@ -39,6 +39,7 @@ from vibekit_jupyter.events import (
     ToolCallStarted,
 )
 from vibekit_jupyter.results import CommandResult, Result
+from vibekit_jupyter.runs.agent_memory import AgentMemory
 from vibekit_jupyter.runs.approvals import Approvals, Asking, approvals_of
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
@@ -49,47 +50,25 @@ from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.queue import telling_of_waits
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions.session import pause_notice
+from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from typing import Any
 
-    from vibekit_jupyter.agents.vendor import Vendor
     from vibekit_jupyter.results import Status
     from vibekit_jupyter.runs.audit import Audit
     from vibekit_jupyter.runs.redact import Redactor
     from vibekit_jupyter.runs.spending import Spending
+    from vibekit_jupyter.runs.turn_start import Luggage, Ready
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
-    from vibekit_jupyter.sessions.session import Session
     from vibekit_jupyter.settings.mcp import McpServer
 
-__all__ = ["Luggage", "Ready", "Run"]
+__all__ = ["Run"]
 
 # Between the words of one answer and of the next.
 PARAGRAPH = "\n\n"
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """What a run needs before its first step."""
-
-    session: Session
-    sandbox: Sandbox
-    vendor: Vendor
-    created: bool
-
-
-class Luggage(Protocol):
-    """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
-
-    async def bring(
-        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
-    ) -> str:
-        """Send what goes, and return what the model is told of it."""
-
-    async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
-        """Return what came back: all of it, or none."""
 
 
 class Run:
@@ -155,6 +134,7 @@ class Run:
         self._changes = Changes()
         self._steps = 0
         self._outputs: Mapping[str, Any] = {}
+        self._is_ours = started.agent in AGENTS
 
     def claim(self, service_id: str, session_id: str) -> None:
         """Begin the turn in a session, so that others see that a run goes on in it."""
@@ -265,12 +245,14 @@ class Run:
             data = f"{data}\n\n{OF_CELLS}" if data else OF_CELLS
         async with kept_alive(ready.sandbox), looking as before_tools:
             around = await surroundings(ready.sandbox, internet=internet)
-            if around.read:
+            if around.read and self._is_ours:
                 self._note(Notice(f"The agent has read {' and '.join(around.read)}."))
-            events = run_agent(
-                ready.vendor,
+            events = ready.agent(
                 conversation,
                 self._prompt.prompt,
+                memory=AgentMemory(
+                    registry, session.service_id, session.id, turns=said, number=number
+                ),
                 sandbox=ready.sandbox,
                 mode=self._prompt.mode,
                 limits=limits,
@@ -331,7 +313,8 @@ class Run:
                     yield event
             except (ModelError, RunLimitError) as error:
                 ended = error
-        if self._commands or self._changes.files:
+        # A program in the sandbox does not say of everything what it does to files.
+        if self._commands or self._changes.files or (using_tools and not self._is_ours):
             async for event in artifacts(sandbox, self._changes, before_tools, earlier=earlier):
                 yield event
         if ended is not None:

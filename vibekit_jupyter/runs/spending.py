@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RunLimitError
 from vibekit_jupyter.results import DayCosts, Usage
-from vibekit_jupyter.settings.prices import dollars, no_price, price_of
+from vibekit_jupyter.settings.prices import dollars, no_price, price_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,6 +57,11 @@ def budgets(
 ) -> Sequence[Budget]:
     """Return the budgets that are set, with what is used of them.
 
+    Parameters
+    ----------
+    now
+        A moment of the day and the month that are meant.
+
     Raises
     ------
     ConfigurationError
@@ -72,7 +77,7 @@ def budgets(
         ("this month", settings.budget_month, month, (month + timedelta(days=32)).replace(day=1)),
     )
     return [
-        Budget(period, most, _spent(settings, registry, user, begins), ends)
+        Budget(period, most, _spent(settings, registry, user, begins, ends), ends)
         for period, most, begins, ends in periods
         if most is not None
     ]
@@ -82,7 +87,7 @@ def day_costs(costs: Iterable[Costs], settings: Settings) -> Sequence[DayCosts]:
     """Return what turns cost; those from before their model had a price, at today's one."""
     told = []
     for each in costs:
-        price = price_of(each.model, prices=settings.prices) if each.unpriced.total else None
+        price = price_in(settings, each.model) if each.unpriced.total else None
         known = [each.cost] if each.cost is not None else []
         known += [price.cost(each.unpriced)] if price is not None else []
         cost = sum(known) if known else None
@@ -90,10 +95,12 @@ def day_costs(costs: Iterable[Costs], settings: Settings) -> Sequence[DayCosts]:
     return told
 
 
-def _spent(settings: Settings, registry: Registry, user: str, since: datetime) -> float:
+def _spent(
+    settings: Settings, registry: Registry, user: str, since: datetime, until: datetime
+) -> float:
     total = 0.0
-    for model, known, unpriced in registry.spent(user, since):
-        price = price_of(model, prices=settings.prices) if unpriced.total else None
+    for model, known, unpriced in registry.spent(user, since, until):
+        price = price_in(settings, model) if unpriced.total else None
         total += known + (price.cost(unpriced) if price else 0.0)
     return total
 
@@ -110,6 +117,8 @@ class Spending:
         What its answers took.
     keep
         Called with what the run took so far, whenever that is more.
+    began
+        When it began.
     """
 
     settings: Settings
@@ -119,6 +128,7 @@ class Spending:
     usage: Usage = field(default_factory=Usage)
     answers: int = 0
     keep: Callable[[], None] = lambda: None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def of(cls, settings: Settings, registry: Registry, user: str, started: RunStarted) -> Spending:
@@ -129,7 +139,7 @@ class Spending:
         ConfigurationError
             A price is none, or there is none under a bound that needs it.
         """
-        price = price_of(started.model, prices=settings.prices)
+        price = price_in(settings, started.model)
         bounds = {
             "max_cost": settings.max_cost,
             "a budget for the day": settings.budget_day,
@@ -137,7 +147,7 @@ class Spending:
         }
         bound = next((name for name, most in bounds.items() if most is not None), None)
         if price is None and bound is not None and not started.demo:
-            raise no_price(started.model, bound)
+            raise no_price(started.model, bound, is_fixed=settings.has_fixed_prices)
         return cls(settings, registry, user, price)
 
     @property
@@ -163,7 +173,9 @@ class Spending:
             return
         coming = self.price.cost(Usage(tokens))
         most = self.settings.max_cost
-        planned = budgets(self.settings, self.registry, self.user)
+        # A run belongs to the day that it began on, as its turn does: else it would be nobody's
+        # after midnight.
+        planned = budgets(self.settings, self.registry, self.user, self.began)
         if (most is not None or planned) and self._is_uncounted:
             raise RunLimitError(
                 "The run stopped: the model service does not say how many tokens an answer took, "

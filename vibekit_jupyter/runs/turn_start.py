@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from vibekit_jupyter.agents.conversation import Conversation, UserMessage
 from vibekit_jupyter.agents.instructions import OF_CELLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.runs.agents import Agent
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.session import Session
 
-__all__ = ["conversation_of", "internet_of", "knows_of_cells"]
+__all__ = ["Luggage", "Ready", "conversation_of", "internet_of", "knows_of_cells"]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a run needs before its first step."""
+
+    session: Session
+    sandbox: Sandbox
+    agent: Agent
+    created: bool
+
+
+class Luggage(Protocol):
+    """Variables that a run takes to its sandbox and brings back; ``note`` tells the person."""
+
+    async def bring(
+        self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
+    ) -> str:
+        """Send what goes, and return what the model is told of it."""
+
+    async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
+        """Return what came back: all of it, or none."""
 
 
 def knows_of_cells(conversation: Conversation) -> bool:

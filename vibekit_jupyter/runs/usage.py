@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import ConfigurationError, VibeKitError
 from vibekit_jupyter.runs.spending import budgets, day_costs
+from vibekit_jupyter.settings.described import source_of
 from vibekit_jupyter.settings.prices import dollars
 
 if TYPE_CHECKING:
@@ -55,10 +56,14 @@ class UsageRecords:
 
     def _budget_rows(self) -> Sequence[tuple[str, str, str]]:
         try:
-            known = self.budgets()
+            settings, known = self._workspace.settings, self.budgets()
         except VibeKitError as error:
             return [("budget", "not known", str(error))]
         return [
-            ("budget", f"{dollars(each.used)} of {dollars(each.most)} {each.period}", "")
+            (
+                "budget",
+                f"{dollars(each.used)} of {dollars(each.most)} {each.period}",
+                source_of(settings, "budget.day" if each.period == "today" else "budget.month"),
+            )
             for each in known
         ]

@@ -31,13 +31,17 @@ ROUTE = re.compile(r"\b(route|endpoint|page|url)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class SandboxInfo:
-    """What the service says of a sandbox; ``ends_at`` is None where it has no end."""
+    """What the service says of a sandbox.
+
+    ``ends_at`` is None where it has no end, ``internet`` where nothing is said of that.
+    """
 
     id: str
     state: Literal["running", "paused"]
     started: datetime
     ends_at: datetime | None
     metadata: Mapping[str, str]
+    internet: bool | None = None
 
 
 async def info_of(service: Service, sandbox_id: str) -> SandboxInfo:
@@ -121,6 +125,7 @@ def _read(told: Any) -> SandboxInfo | None:
     labels = told.get("metadata")
     started = _time(told.get("startedAt"))
     ends_at = _time(told.get("endAt"))
+    internet = told.get("allowInternetAccess")
     if ends_at and started and ends_at <= started:
         ends_at = None  # a time of zero stands for no end
     return SandboxInfo(
@@ -131,6 +136,7 @@ def _read(told: Any) -> SandboxInfo | None:
         metadata={k: v for k, v in labels.items() if isinstance(v, str)}
         if isinstance(labels, dict)
         else {},
+        internet=internet if isinstance(internet, bool) else None,
     )
 
 

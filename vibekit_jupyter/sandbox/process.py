@@ -129,6 +129,13 @@ class Process:
         with sandbox_errors(self._sandbox.service, self._sandbox.id):
             await self._sandbox.sdk.commands.send_stdin(self.pid, data)
 
+    async def close_input(self) -> None:
+        """Close its standard input, which most programs take for their end."""
+        # An older SDK cannot do that.
+        if (close := getattr(self._sandbox.sdk.commands, "close_stdin", None)) is not None:
+            with sandbox_errors(self._sandbox.service, self._sandbox.id):
+                await close(self.pid)
+
     async def kill(self) -> None:
         """End it at once; it may have ended already."""
         with sandbox_errors(self._sandbox.service, self._sandbox.id):

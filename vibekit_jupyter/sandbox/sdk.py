@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.settings.choices import DOMAIN
 from vibekit_jupyter.settings.network import check_proxies
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def sdk_options(service: Service) -> dict[str, Any]:
         "api_key": Key(service.api_key),
         "api_url": service.api_url,
         "sandbox_url": service.sandbox_url,
-        "domain": service.domain,
+        # Where nothing is said the SDK takes what the environment says, which was not chosen.
+        "domain": service.domain or DOMAIN,
+        "debug": False,
         "request_timeout": service.request_timeout,
     }
     return {name: value for name, value in options.items() if value is not None}

@@ -57,7 +57,7 @@ def own_mark() -> str:
     return f"{host_name()} {pid} {start_time(pid)} {boot_id()}"
 
 
-def was_running(mark: str) -> bool:
-    """Whether the process of this mark is still running; on another host it is taken to be."""
+def was_running(mark: str) -> bool | None:
+    """Whether the process of this mark is still running; None where it is another host's."""
     host, pid, started, boot = (*mark.split(" "), "", "", "", "")[:4]
-    return host != host_name() or is_running(int(pid or 0), started, boot)
+    return is_running(int(pid or 0), started, boot) if host == host_name() else None

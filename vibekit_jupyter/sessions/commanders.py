@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.sessions.database import Database
+from vibekit_jupyter.sessions.processes import write_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ class CommanderRecords(Database):
     def add_commander(self, service_id: str, session_id: str, *, owner: str, run: int) -> None:
         """Record that the process of this mark runs commands of this number in a session."""
         with self.transaction() as database:
+            write_mark(database, owner)
             database.execute(
                 "INSERT OR IGNORE INTO commander VALUES (?, ?, ?, ?)",
                 (service_id, session_id, run, owner),

@@ -10,11 +10,11 @@ from vibekit_jupyter.sandbox import sdk
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.services import local_sandbox
 from vibekit_jupyter.services.demo_model import DemoModel
-from vibekit_jupyter.settings.choices import choose_e2b, choose_model
+from vibekit_jupyter.settings.choices import choose_e2b, choose_model, vendor_of
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.vendor import Vendor
-    from vibekit_jupyter.settings.config import AgentName, Model, Service, Settings
+    from vibekit_jupyter.settings.config import Model, Service, Settings
 
 __all__ = ["Connections"]
 
@@ -61,11 +61,16 @@ class Connections:
         if session_id is not None:
             self._sandboxes.pop(session_id, None)
 
-    async def vendor(self, settings: Settings, agent: AgentName) -> Vendor:
-        """Return the model service of an agent, its SDK imported in a thread."""
+    async def model(self, settings: Settings, agent: str) -> Model:
+        """Return the model that an agent asks, with its key."""
         model = await asyncio.to_thread(choose_model, settings, agent)
         if model is None:
-            model = await asyncio.to_thread(self._demo.model, agent)
+            model = await asyncio.to_thread(self._demo.model, vendor_of(settings, agent))
+        return model
+
+    async def vendor(self, settings: Settings, agent: str) -> Vendor:
+        """Return the model service of an agent, its SDK imported in a thread."""
+        model = await self.model(settings, agent)
         if model not in self._vendors:
             self._vendors[model] = await asyncio.to_thread(agents.load, model)
         return self._vendors[model]

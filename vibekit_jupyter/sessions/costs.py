@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ TURNS = """
         json_extract(turn.usage, '$.cached') AS cached,
         json_extract(turn.usage, '$.output') AS output
     FROM turn LEFT JOIN session ON session.service = turn.service AND session.id = turn.session
-    WHERE turn.started >= :since AND iif(turn.user = '', session.user, turn.user) = :user
+    WHERE turn.started >= :since AND turn.started < :until
+        AND iif(turn.user = '', session.user, turn.user) = :user
 """
 GROUPED = " GROUP BY turn.started, turn.model"
 FREE = """
@@ -42,7 +44,8 @@ SUMS = f"""
 SPENT = f"""
     SELECT model, sum(cost) AS cost, 0 AS free_input, 0 AS free_cached, 0 AS free_output
     FROM (SELECT min(id), model, cost FROM turn
-        WHERE started >= :since AND user = :user AND cost IS NOT NULL GROUP BY started, model)
+        WHERE started >= :since AND started < :until AND user = :user AND cost IS NOT NULL
+        GROUP BY started, model)
     GROUP BY model
     UNION ALL
     SELECT model, 0, {FREE} FROM ({TURNS} AND turn.cost IS NULL {GROUPED}) GROUP BY model
@@ -92,17 +95,23 @@ class CostRecords(Database):
             for row in self._summed(SUMS, user, since)
         ]
 
-    def spent(self, user: str, since: datetime) -> Sequence[tuple[str, float, Usage]]:
+    def spent(
+        self, user: str, since: datetime, until: datetime | None = None
+    ) -> Sequence[tuple[str, float, Usage]]:
         """Return the same by model, once or twice: what is known to be spent, what had no price."""
-        rows = self._summed(SPENT, user, since)
+        rows = self._summed(SPENT, user, since, until)
         return [(row["model"], row["cost"] or 0.0, _unpriced(row)) for row in rows]
 
-    def _summed(self, query: str, user: str, since: datetime) -> Sequence[sqlite3.Row]:
+    def _summed(
+        self, query: str, user: str, since: datetime, until: datetime | None = None
+    ) -> Sequence[sqlite3.Row]:
         with self.errors():
             if not self.path.exists():
                 return ()
         with self.reading() as database:
-            return database.execute(query, {"since": since.timestamp(), "user": user}).fetchall()
+            end = math.inf if until is None else until.timestamp()
+            asked = {"since": since.timestamp(), "until": end, "user": user}
+            return database.execute(query, asked).fetchall()
 
 
 def _unpriced(row: sqlite3.Row) -> Usage:

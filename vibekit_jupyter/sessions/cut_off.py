@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.events import RunFinished, StepFinished, event_from_dict
 from vibekit_jupyter.results import Usage
-from vibekit_jupyter.services.process import was_running
 
 if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
@@ -26,12 +25,12 @@ async def end_cut_off(sandbox: Sandbox, registry: Registry) -> None:
     """
     service_id = sandbox.service.id
     for owner, run in registry.commanders(service_id, sandbox.id):
-        if not was_running(owner):
+        if not registry.is_there(owner):
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await sandbox.end_run(run)
                 registry.drop_commander(run)
     for turn, owner, run in registry.running_turns(service_id, sandbox.id):
-        if was_running(owner):
+        if registry.is_there(owner):
             continue
         if run:
             with contextlib.suppress(SandboxError, SessionNotFoundError):

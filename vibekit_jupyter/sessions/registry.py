@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.errors import SessionNameError
 from vibekit_jupyter.sessions import names
+from vibekit_jupyter.sessions.agent_sessions import AgentSessionRecords
 from vibekit_jupyter.sessions.commanders import CommanderRecords
 from vibekit_jupyter.sessions.costs import CostRecords
 from vibekit_jupyter.sessions.interpreters import InterpreterRecords
+from vibekit_jupyter.sessions.processes import ProcessRecords
 from vibekit_jupyter.sessions.rows import COUNTED, LISTED, insert, plain, session_of
 from vibekit_jupyter.sessions.turns import TurnRecords, copy_turns
 
@@ -38,7 +40,14 @@ CONTINUING = (
 )
 
 
-class Registry(TurnRecords, CommanderRecords, CostRecords, InterpreterRecords):
+class Registry(
+    TurnRecords,
+    CommanderRecords,
+    CostRecords,
+    InterpreterRecords,
+    ProcessRecords,
+    AgentSessionRecords,
+):
     """The registry of one user on one machine. Methods may be called from any thread.
 
     Every method raises ``RegistryError`` when the file cannot be read or written.

@@ -110,6 +110,24 @@ MIGRATIONS: Sequence[Migration] = (
     ALTER TABLE turn ADD COLUMN cost REAL;
     CREATE INDEX turn_cost ON turn (started, model, user, cost);
     """,
+    # Whoever is recorded already has as long as anybody to renew it.
+    """
+    CREATE TABLE process (mark TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID;
+    INSERT INTO process
+        SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM commander
+        UNION SELECT owner, CAST(strftime('%s', 'now') AS REAL) FROM turn WHERE status = 'running';
+    """,
+    """
+    CREATE TABLE agent_session (
+        service TEXT NOT NULL,
+        session TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        own_id TEXT NOT NULL,
+        prompts INTEGER NOT NULL,
+        turn INTEGER NOT NULL,
+        PRIMARY KEY (service, session, agent)
+    ) WITHOUT ROWID;
+    """,
 )
 
 # SQLite's shared memory, which WAL needs, does not work between the hosts of these.

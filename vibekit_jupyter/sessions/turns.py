@@ -11,6 +11,7 @@ from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import RegistryError
 from vibekit_jupyter.sessions.asked import NOBODY, answer_to
 from vibekit_jupyter.sessions.database import Database
+from vibekit_jupyter.sessions.processes import write_mark
 from vibekit_jupyter.sessions.session import Turn
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class TurnRecords(Database):
         values = {"service": service_id, "session": session_id, "status": "running"} | columns
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         with self.transaction() as database:
+            if owner := columns.get("owner"):
+                write_mark(database, owner)
             cursor = database.execute(
                 f"INSERT INTO turn ({names}, started) VALUES ({marks}, ?)",  # noqa: S608 - our own column names
                 (*map(_plain, values.values()), time.time()),
@@ -84,13 +87,13 @@ class TurnRecords(Database):
     ) -> Sequence[Mapping[str, Any]]:
         """Return what each turn of a session added to its conversation, in order.
 
-        Each has ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
+        Each has ``id``, ``messages``, ``tokens`` and ``fresh`` (what was said before is left out).
         ``before`` is a turn: only what was said in earlier ones.
         """
         last = 2**62 if before is None else before
         with self.reading() as database:
             rows = database.execute(
-                "SELECT messages, tokens, fresh FROM turn"
+                "SELECT id, messages, tokens, fresh FROM turn"
                 " WHERE service = ? AND session = ? AND id < ? AND id >= coalesce("
                 "   (SELECT max(id) FROM turn"
                 "    WHERE service = ? AND session = ? AND id < ? AND fresh), 0) ORDER BY id",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.sandbox import service as sandbox_service
 from vibekit_jupyter.sandbox.ending import new_run
-from vibekit_jupyter.services.process import own_mark, was_running
+from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.processes import Renewal
 
 if TYPE_CHECKING:
     from vibekit_jupyter.sessions.registry import Registry
@@ -39,6 +40,8 @@ class Used:
         self._registry = registry
         self._user = user
         self._services: dict[tuple[str, str], Service] = {}
+        self._recorded: set[tuple[str, str]] = set()
+        self._renewal = Renewal(registry)
 
     def add(self, service: Service, session_id: str) -> None:
         """Write down that a session is used, before anything is done in it.
@@ -47,14 +50,21 @@ class Used:
         running by its number.
         """
         place = (service.id, session_id)
-        if place not in self._services:
+        if place not in self._recorded:
             self._registry.add_commander(*place, owner=own_mark(), run=self.run)
+            self._recorded.add(place)
         self._services[place] = service
+        self._renewal.begin()
 
     def leave(self) -> None:
         """Write down that none is used any more."""
-        if self._services:
+        if self._recorded:
             self._registry.drop_commander(self.run)
+            self._recorded.clear()
+
+    def close(self) -> None:
+        """Give no more signs of life in the background."""
+        self._renewal.end()
 
     async def pause(self) -> None:
         """Pause one's own sessions of these that no other kernel uses at this moment."""
@@ -81,4 +91,4 @@ class Used:
     def _has_others(self, service_id: str, session_id: str) -> bool:
         users = {owner for owner, _ in self._registry.commanders(service_id, session_id)}
         users.update(self._registry.owners_of_runs(service_id, session_id))
-        return any(was_running(user) for user in users - {own_mark()})
+        return any(self._registry.is_there(user) for user in users - {own_mark()})

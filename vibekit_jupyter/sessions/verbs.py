@@ -15,13 +15,13 @@ from vibekit_jupyter.errors import (
     SessionOwnerError,
 )
 from vibekit_jupyter.sandbox import service as sandbox_service
-from vibekit_jupyter.services.process import was_running
 from vibekit_jupyter.sessions import listing
 from vibekit_jupyter.sessions.book import elsewhere
 from vibekit_jupyter.sessions.names import name_taken
 from vibekit_jupyter.sessions.session import Session
 from vibekit_jupyter.settings import config
-from vibekit_jupyter.settings.checks import check_session_id, lifetime
+from vibekit_jupyter.settings.checks import check_session_id
+from vibekit_jupyter.settings.kinds import lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +99,7 @@ class SessionVerbs:
         internet
             Whether the commands of a sandbox on this machine reach the internet.
         timeout
-            Seconds until it pauses; an hour by default.
+            Seconds until it pauses; else what is set, an hour by default.
         template
             What its sandbox is made from; else what is set, or the service's default.
         setup
@@ -121,7 +121,7 @@ class SessionVerbs:
             service="",
             project=config.label("a project's name", project or ""),
             internet=internet,
-            timeout=lifetime(timeout),
+            timeout=lifetime("timeout", timeout),
             template=template,
             setup=setup,
         )
@@ -372,7 +372,7 @@ class SessionVerbs:
         """Return a session in which no run is going on, of this kernel's or of another's."""
         found = await self._meant(session, verb, force=force)
         owners = self._registry.owners_of_runs(found.service_id, found.id)
-        if not force and any(map(was_running, owners)):
+        if not force and any(map(self._registry.is_there, owners)):
             raise SessionBusyError(
                 f"A run is going on in the session {found.name}.",
                 hint=f"Wait for its end, or use %vibekit_session {verb} {found.name} --force.",

@@ -24,7 +24,7 @@ from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
 from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.queue import Queue, to_its_end
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
-from vibekit_jupyter.sessions.allowed import check_session, reaches_internet
+from vibekit_jupyter.sessions.allowed import check_session, check_timeout, lasting, reaches_internet
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace"]
 
-# Seconds until a new sandbox pauses: the longest that E2B's free tier allows.
-TIMEOUT = 3600.0
 # Characters of a set-up's output.
 SETUP_KEPT = 32_000
 # Seconds that a service has to say what became of a session.
@@ -71,6 +69,7 @@ class Workspace:
         self._creating = asyncio.Lock()
         self._used = Used(self.book.registry, user)
         self._commands = 0
+        self._without_internet: set[str] = set()
 
     @property
     def settings(self) -> Settings:
@@ -115,7 +114,8 @@ class Workspace:
         service = await self.service()
         self.book.check_reachable(session_id, service.id)
         known = self.book.known(service.id, session_id)
-        timeout = (known and known.timeout) or TIMEOUT
+        timeout = lasting(self.settings, known)
+        await self._check_allowed(service, session_id, known)
         if anew:
             self.connections.drop(session_id)
         self._used.add(service, session_id)
@@ -126,6 +126,23 @@ class Workspace:
         self.book.connected(sandbox)
         await end_cut_off(sandbox, self.book.registry)
         return sandbox
+
+    async def _check_allowed(
+        self, service: Service, session_id: str, known: Session | None
+    ) -> None:
+        """Raise where a session, which may be from before the policy, is not as that allows."""
+        policy = self.settings.policy
+        if known is not None:
+            check_session(policy, known)
+        if policy.allows("internet") or session_id in self._without_internet:
+            return
+        # What was made elsewhere, or far away, is not in the registry.
+        if known is None or not service.is_local:
+            async with self.explained():
+                info = await get_info(service, session_id)
+            if info.internet:
+                policy.check_use("internet", "The session reaches the internet")
+        self._without_internet.add(session_id)
 
     async def _queued(
         self,
@@ -165,30 +182,35 @@ class Workspace:
 
         It is the current one, unless another one was asked for meanwhile.
         """
+        check_timeout(self.settings.policy, wanted.timeout)
         return await to_its_end(self._create(wanted, self.book.speak()))
 
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
     ) -> Session:
-        check_session(self.settings.policy, wanted)
+        settings = self.settings
+        wanted = dataclasses.replace(
+            wanted, project=wanted.project or self.project or settings.project
+        )
+        check_session(settings.policy, wanted)
         service = await self.service()
         book = self.book
         name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
         labels = {
             "name": name,
-            "project": wanted.project or self.project or self.settings.project,
+            "project": wanted.project,
             "user": book.user,
             "notebook": book.notebook,
-            "agent": choices.choose_agent(self.settings),
+            "agent": choices.choose_agent(settings),
         }
-        timeout = wanted.timeout or TIMEOUT
+        timeout = lasting(settings, wanted)
         template = wanted.template or service.template
         sandbox = await self._queued(
             service,
             Sandbox.create,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
-            internet=reaches_internet(self.settings.policy, wanted, service),
+            internet=reaches_internet(settings.policy, wanted, service),
             template=template,
         )
         self.connections.keep(sandbox)
@@ -239,7 +261,7 @@ class Workspace:
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
         check_session(self.settings.policy, source)
-        timeout = source.timeout or TIMEOUT
+        timeout = lasting(self.settings, source)
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
             sandbox = await self._queued(
@@ -392,6 +414,7 @@ class Workspace:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
         self.leave()
+        self._used.close()
         self.book.registry.close()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
-from vibekit_jupyter.settings.config import DEMO_MODEL, seconds
+from vibekit_jupyter.settings.config import DEMO_MODEL
+from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings
@@ -15,15 +16,13 @@ __all__ = [
     "check_confined",
     "check_demo",
     "check_demo_model",
+    "check_mode",
     "check_model_name",
     "check_prompt",
     "check_session_id",
-    "lifetime",
 ]
 
 LONGEST_NAME = 300
-# Seconds: 30 days. No service is known to let a sandbox run for longer.
-LONGEST_LIFETIME = 2_592_000.0
 
 
 def check_session_id(session_id: object) -> None:
@@ -90,11 +89,11 @@ def check_prompt(prompt: object) -> None:
         raise ConfigurationError("The prompt is empty.", hint="Write what the agent should do.")
 
 
-def lifetime(value: Any) -> float | None:
-    """Return after how many seconds a session pauses, or raise ``ConfigurationError``."""
-    given = seconds("timeout", value)
-    if given is not None and not 1 <= given <= LONGEST_LIFETIME:
+def check_mode(agent: str, mode: str) -> None:
+    """Raise where nothing would keep an agent from changing what it is only to look at."""
+    if mode == "ask" and agent in ACP_AGENTS:
         raise ConfigurationError(
-            f"timeout is {value!r}.", hint="It is from 1 second to 30 days (2592000)."
+            f"{agent} is a program in the sandbox, which nothing keeps from changing files there: "
+            "it has no mode ask.",
+            hint="Ask codex or claude, or leave the mode out.",
         )
-    return given

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError
@@ -25,16 +26,33 @@ from vibekit_jupyter.settings.config import (
     service_id,
 )
 from vibekit_jupyter.settings.headers import secrets_in
+from vibekit_jupyter.settings.kinds import is_host, is_http
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vibekit_jupyter.settings.config import AgentName, Settings
 
-__all__ = ["agent_in_use", "automatic", "choose_agent", "choose_e2b", "choose_model", "with_model"]
+__all__ = [
+    "DOMAIN",
+    "agent_in_use",
+    "automatic",
+    "choose_agent",
+    "choose_e2b",
+    "choose_model",
+    "vendor_of",
+    "with_model",
+]
 
 
-def choose_agent(settings: Settings) -> AgentName:
+PLACES: Final = ("domain", "api_url", "sandbox_url")
+# What E2B and its SDK take where nothing is said.
+DOMAIN: Final = "e2b.app"
+TEMPLATE: Final = "base"
+
+
+def choose_agent(settings: Settings) -> str:
     """Return the agent to use when an operation names none.
 
     Raises
@@ -48,14 +66,25 @@ def choose_agent(settings: Settings) -> AgentName:
         raise AgentNotInitializedError(
             "no agent was given.", hint='Use VibeKit(agent={"type": "codex"}) or "claude".'
         )
-    agent = automatic(settings) if settings.agent == "auto" else agent_name(settings.agent)
+    agent = agent_name(settings.agent) if settings.agent != "auto" else automatic(settings)
     settings.check("agent", agent)
+    if agent == OWN_AGENT and not settings.agent_command:
+        raise AgentNotInitializedError(
+            "nothing says how your own agent is started.",
+            hint='Give its command: %vibekit_config --agent-command "my-agent --acp"',
+        )
     return agent
 
 
+def vendor_of(settings: Settings, agent: str) -> AgentName:
+    """Return the vendor whose models an agent asks, and whose settings hold for it."""
+    vendor = next((name for name in AGENTS if name == agent), None) or ACP_AGENTS.get(agent)
+    return vendor or automatic(settings)
+
+
 def agent_in_use(settings: Settings) -> AgentName:
-    """Return the agent that is meant where a setting of its model is changed; nothing is raised."""
-    return next((name for name in AGENTS if name == settings.agent), None) or automatic(settings)
+    """Return the vendor that is meant where a setting of its model is changed; never raises."""
+    return vendor_of(settings, settings.agent or "")
 
 
 def automatic(settings: Settings) -> AgentName:
@@ -64,11 +93,13 @@ def automatic(settings: Settings) -> AgentName:
     return next((name for name in allowed if _is_configured(settings, name)), allowed[0])
 
 
-def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -> Model | None:
+def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model | None:
     """Return the model service to ask, or None for the demo model.
 
     Parameters
     ----------
+    name
+        The agent's.
     unlock
         Read the key's file, or run the program that prints it. Without, such a key is empty.
 
@@ -80,19 +111,20 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
     ConfigurationError
         The model's name can be none, the policy does not allow it, or a key cannot be read.
     """
-    if settings.demo or not any(_is_configured(settings, name) for name in AGENTS):
+    if settings.demo or not any(_is_configured(settings, each) for each in AGENTS):
         settings.policy.check_use("demo", "The demo model would answer")
         return None
+    agent = vendor_of(settings, name)
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
     if own.name:
         check_model_name(own.name)
-    name = own.name or vendor.default_model
-    settings.check(f"{agent}.model", name)
-    settings.policy.check("model", name, settings.origin(f"{agent}.model"))
+    model = own.name or vendor.default_model
+    settings.check(f"{agent}.model", model)
+    settings.policy.check("model", model, settings.origin(f"{agent}.model"))
     if not own.names_a_service:
         raise AgentNotInitializedError(
-            f"there is no key for {vendor.title}, which {agent} needs.",
+            f"there is no key for {vendor.title}, which {name} needs.",
             hint=f"Set {vendor.key_variables[0]}, or use the other agent.",
         )
     if own.base_url is not None:
@@ -112,7 +144,7 @@ def choose_model(settings: Settings, agent: AgentName, *, unlock: bool = True) -
         keys.remember(secret)
     return Model(
         agent=agent,
-        name=name,
+        name=model,
         base_url=url or vendor.default_url,
         api_key=UNUSED_KEY if key is None else key,
         source=reason
@@ -131,6 +163,7 @@ def _key(
     if (key := own.get("api_key")) is not None:
         return key, settings.origin(f"{group}.api_key")
     if path := own.get("key_file"):
+        settings.check(f"{group}.key_file", path)
         key = keys.from_file(f"{group}.key_file", path) if unlock else ""
         return key, f"from {path} ({settings.origin(f'{group}.key_file')})"
     if argv := own.get("key_command"):
@@ -139,7 +172,7 @@ def _key(
     return None, ""
 
 
-def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings:
+def with_model(settings: Settings, name: str, **changes: Any) -> Settings:
     """Return the settings with changes to what is set for an agent's model.
 
     Raises
@@ -149,6 +182,7 @@ def with_model(settings: Settings, agent: AgentName, **changes: Any) -> Settings
     """
     if changes.get("name"):
         check_model_name(changes["name"])
+    agent = vendor_of(settings, name)
     model = dataclasses.replace(settings.models.get(agent, ModelSettings()), **changes)
     return dataclasses.replace(settings, models={**settings.models, agent: model})
 
@@ -177,34 +211,59 @@ def choose_e2b(settings: Settings, *, unlock: bool = True) -> Service | None:
             "there is no key for E2B.",
             hint="Set E2B_API_KEY, or use the local sandbox: %vibekit_config --environment local",
         )
-    for name in ("domain", "api_url", "sandbox_url", "template"):
-        if given.get(name):
-            settings.check(f"e2b.{name}", given[name])
-    for name in ("api_url", "sandbox_url"):
-        if url := given.get(name):
-            _check_url(url, "E2B", f"e2b.{name} {settings.origin(f'e2b.{name}')}")
-    domain = given.get("domain") or "e2b.app"
-    api_url = given.get("api_url") or f"https://api.{domain}"
-    if not given.get("api_url"):
-        settings.check("e2b.domain", domain)
-        settings.check("e2b.api_url", api_url)
+    settings.check("e2b.template", given.get("template") or TEMPLATE)
+    domain = given.get("domain") or DOMAIN
+    places = {name: given[name] for name in PLACES if given.get(name)}
+    if url := os.environ.get("E2B_SANDBOX_URL"):  # the SDK takes it where nothing is set
+        places.setdefault("sandbox_url", url)
+    if "api_url" not in places:
+        places |= {"domain": domain, "api_url": f"https://api.{domain}"}
+    _check_places(settings, places)
+    api_url = places["api_url"]
     key, source = _key(settings, "e2b", given, unlock=unlock)
     if key or unlock or given.get("api_key") is not None:
         _check_key(key, "E2B", source)
     return Service(
         id=service_id(api_url),
         title="E2B"
-        if domain == "e2b.app" and not given.get("api_url")
+        if domain == DOMAIN and not given.get("api_url")
         else urlsplit(api_url).netloc.rpartition("@")[2],
         api_key=key,
         api_url=api_url,
-        sandbox_url=given.get("sandbox_url") or None,
+        sandbox_url=places.get("sandbox_url"),
         domain=given.get("domain") or None,
         template=given.get("template") or None,
         request_timeout=float(given.get("request_timeout", Service.request_timeout)),
         source=f"with the key {source}",
         key_mark=hashlib.sha256(b"vibekit " + key.encode()).hexdigest()[:12],
     )
+
+
+def _check_places(settings: Settings, places: Mapping[str, str]) -> None:
+    """Raise where sandboxes would be elsewhere than is allowed.
+
+    A cluster is said by its domain, or by URLs: what a policy says of one way holds for the others
+    that it says nothing of.
+    """
+    policy = settings.policy
+    for name, place in places.items():
+        origin = settings.origin(f"e2b.{name}")
+        if name == "domain" and not is_host(place):
+            raise AgentNotInitializedError(
+                f"the domain for E2B ({origin}) is not a host's name.",
+                hint="It looks like sandboxes.example.org.",
+            )
+        if name != "domain":
+            _check_url(place, "E2B", f"e2b.{name} {origin}")
+        settings.check(f"e2b.{name}", place)
+        if policy.says(f"e2b.{name}"):
+            continue
+        host = place if name == "domain" else urlsplit(place).netloc.rpartition("@")[2].lower()
+        hosts = [host.split(".", count)[-1] for count in range(host.count(".") + 1)]
+        urls = [place, *(f"https://api.{each}" for each in hosts)]
+        for other, forms in (("e2b.domain", hosts), ("e2b.api_url", urls)):
+            if policy.says(other) and not any(policy.has(other, form) for form in forms):
+                policy.check(other, forms[0], origin)
 
 
 def _environment(settings: Settings, *, has_key: bool) -> str:
@@ -235,14 +294,7 @@ def _check_key(key: object, title: str, source: str) -> None:
 
 
 def _check_url(url: object, title: str, source: str) -> None:
-    parts = None
-    if isinstance(url, str) and all("!" <= char <= "~" and char != "\\" for char in url):
-        try:
-            parts = urlsplit(url)
-            _ = parts.port  # raises for a port that is no number
-        except ValueError:
-            parts = None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_http(url):
         raise AgentNotInitializedError(
             f"the URL for {title} ({source}) is not an http(s) URL.",
             hint="It looks like http://localhost:11434/v1.",

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.home import host_name
-from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, mode_name, seconds
+from vibekit_jupyter.settings.kinds import agent_name, bound, effort_name, label, mode_name, seconds
 from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy
 from vibekit_jupyter.settings.table import TABLE
@@ -205,8 +204,10 @@ class Settings:
     Attributes
     ----------
     agent
-        ``codex`` or ``claude``; ``auto`` is codex, or claude where only Anthropic is
-        configured; None makes every operation raise ``AgentNotInitializedError``.
+        One of ``ALL_AGENTS``; ``auto`` is codex, or claude where only Anthropic is configured;
+        None makes every operation raise ``AgentNotInitializedError``.
+    agent_command
+        What the agent ``own`` is started with.
     models
         The settings of each agent's model.
     mode
@@ -227,6 +228,8 @@ class Settings:
         The MCP servers whose tools agents may use, by name; see ``mcp``.
     prices
         The table ``[prices]``: ``{"MODEL": {"input", "cached", "output"}}``, see ``prices``.
+    has_fixed_prices
+        They are a site's that bounds what runs cost: ``VIBEKIT_PRICES`` says nothing.
     budget_day, budget_month
         What a user's runs may cost in a day and in a month (UTC), in dollars.
     audit
@@ -246,6 +249,8 @@ class Settings:
         Seconds to wait while the sandbox service makes no more sandboxes.
     project
         What new sessions are filed under.
+    more
+        Settings of the table that have no attribute here, by their names.
     origins
         Where each value comes from, as the end of a sentence: ``from OPENAI_BASE_URL``.
     policy
@@ -255,6 +260,7 @@ class Settings:
     """
 
     agent: str | None = None
+    agent_command: tuple[str, ...] = ()
     models: Mapping[AgentName, ModelSettings] = field(default_factory=dict)
     mode: Mode = "code"
     approve: Approve = "never"
@@ -265,6 +271,7 @@ class Settings:
     max_cost: float | None = None
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    has_fixed_prices: bool = False
     budget_day: float | None = None
     budget_month: float | None = None
     audit: AuditSettings | None = None
@@ -275,9 +282,14 @@ class Settings:
     on_exit: OnExit = "pause"
     queue: float = QUEUE
     project: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     policy: Policy = field(default=NO_POLICY, repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def value(self, name: str) -> Any:
+        """Return what holds for a setting that has no attribute here, by its name."""
+        return self.more.get(name, TABLE[name].default)
 
     def origin(self, name: str) -> str:
         """Return where a value comes from, as the end of a sentence."""
@@ -289,6 +301,7 @@ class Settings:
 
 
 _FIELDS = {each.name for each in dataclasses.fields(Settings)}
+_MODEL_FIELDS = {each.name for each in dataclasses.fields(ModelSettings)} | {"model"}
 
 
 def read_settings(agent: Any = None, environment: Any = None) -> Settings:
@@ -311,7 +324,11 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         for agent in AGENTS
         if any(name.startswith(f"{agent}.") for name in values)
     }
-    budgets = {f"budget_{key}": amount for key, amount in _of_group("budget", values).items()}
+    budgets = {
+        f"budget_{key}": amount
+        for key, amount in _of_group("budget", values).items()
+        if f"budget_{key}" in _FIELDS
+    }
     audit = None
     if said := _of_group("audit", values):
         from vibekit_jupyter.settings.audit import AuditSettings
@@ -323,7 +340,14 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         models=models,
         e2b=_of_group("e2b", values),
         audit=audit,
+        more={name: value for name, value in values.items() if not _has_field(name)},
     )
+
+
+def _has_field(name: str) -> bool:
+    group, _, key = name.rpartition(".")
+    fields = {"": _FIELDS, "budget": {each.removeprefix("budget_") for each in _FIELDS}}
+    return key in fields.get(group, _MODEL_FIELDS) or group in {"audit", "e2b"}
 
 
 def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -335,21 +359,8 @@ def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_fields(agent: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    own = _of_group(agent, values)
+    own = {key: value for key, value in _of_group(agent, values).items() if key in _MODEL_FIELDS}
     return {("name" if key == "model" else key): value for key, value in own.items()}
-
-
-def label(what: str, text: object) -> str:
-    """Return a name that a person gave, or raise ``ConfigurationError``.
-
-    It can be typed, seen and told apart; an empty one is checked by who needs it.
-    """
-    if isinstance(text, str) and len(text) <= 100 and text == text.strip() and text.isprintable():
-        return text
-    raise ConfigurationError(
-        f"{str(text)[:40]!a} cannot be {what}.",
-        hint="A name has up to 100 printable characters, and no space at its ends.",
-    )
 
 
 def service_id(api_url: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
-from vibekit_jupyter.settings.config import DEMO_MODEL, SILENCE
+from vibekit_jupyter.settings.config import BUILT_IN, DEMO_MODEL, SILENCE
+from vibekit_jupyter.settings.kinds import said
+from vibekit_jupyter.settings.live import values_of
 from vibekit_jupyter.settings.prices import dollars
+from vibekit_jupyter.settings.table import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Settings
     from vibekit_jupyter.settings.layers import Resolution
 
-__all__ = ["describe", "sources"]
+__all__ = ["describe", "source_of", "sources"]
 
 Row = tuple[str, str, str]
 _ASKED = {"always": "all but looking", "risky": "what is risky"}
@@ -31,7 +34,7 @@ def describe(resolution: Resolution) -> Sequence[Row]:
         *_sandboxes(settings),
         *_audit(settings),
         *_mcp(settings),
-        *([("project", settings.project, _why(settings, "project"))] if settings.project else []),
+        *_others(settings),
         *(("not usable", "", str(error)) for error in resolution.errors),
         *(("note", "", note) for note in settings.notes),
     ]
@@ -54,7 +57,7 @@ def sources(resolution: Resolution) -> Sequence[Row]:
     ]
 
 
-def _why(settings: Settings, name: str, *others: str) -> str:
+def source_of(settings: Settings, name: str, *others: str) -> str:
     """Return where a value comes from, and what is allowed in its place."""
     origin = settings.origin(name)
     locks = [settings.policy.lock(each) for each in (name, *others)]
@@ -67,7 +70,9 @@ def _models(settings: Settings) -> Iterator[Row]:
         yield (
             "agent",
             agent,
-            _why(settings, "agent") if settings.agent == agent else _locked("by default", settings),
+            source_of(settings, "agent")
+            if settings.agent == agent
+            else _locked("by default", settings),
         )
         model = choose_model(settings, agent, unlock=False)
     except VibeKitError as error:
@@ -77,14 +82,18 @@ def _models(settings: Settings) -> Iterator[Row]:
         reason = "as set" if settings.demo else "as neither OpenAI nor Anthropic is configured"
         yield "model", DEMO_MODEL, reason
         return
-    yield "model", model.name, _why(settings, f"{agent}.model", "model")
+    yield "model", model.name, source_of(settings, f"{agent}.model", "model")
     lock = settings.policy.lock(f"{agent}.base_url")
     yield "model service", _bare(model.base_url), "; ".join(filter(None, [model.source, lock]))
     if model.headers:
         names = ", ".join(name for name, _ in model.headers)
-        yield "sent along", f"the headers {names}", _why(settings, f"{agent}.headers")
+        yield "sent along", f"the headers {names}", source_of(settings, f"{agent}.headers")
     if model.without:
-        yield "left out of requests", ", ".join(model.without), _why(settings, f"{agent}.without")
+        yield (
+            "left out of requests",
+            ", ".join(model.without),
+            source_of(settings, f"{agent}.without"),
+        )
 
 
 def _locked(reason: str, settings: Settings) -> str:
@@ -92,24 +101,24 @@ def _locked(reason: str, settings: Settings) -> str:
 
 
 def _run(settings: Settings) -> Iterator[Row]:
-    yield "mode", settings.mode, _why(settings, "mode")
+    yield "mode", settings.mode, source_of(settings, "mode")
     if settings.approve != "never":
-        yield "asked before", _ASKED[settings.approve], _why(settings, "approve")
+        yield "asked before", _ASKED[settings.approve], source_of(settings, "approve")
     if settings.effort is not None:
-        yield "effort", settings.effort, _why(settings, "effort")
+        yield "effort", settings.effort, source_of(settings, "effort")
     bounds = {
         "max_steps": f"{settings.max_steps} steps",
         "max_tokens": f"{settings.max_tokens} tokens",
         "max_cost": dollars(settings.max_cost or 0),
     }
     said = [name for name in bounds if getattr(settings, name) is not None]
-    whys = dict.fromkeys(_why(settings, name) for name in said)
+    whys = dict.fromkeys(source_of(settings, name) for name in said)
     yield "a run's bound", ", ".join(bounds[name] for name in said), ", ".join(whys)
     if settings.max_output_tokens is not None:
-        why = _why(settings, "max_output_tokens")
+        why = source_of(settings, "max_output_tokens")
         yield "an answer's bound", f"{settings.max_output_tokens} tokens", why
     if settings.silence != SILENCE:
-        why = _why(settings, "silence")
+        why = source_of(settings, "silence")
         yield "a model's silence", f"{settings.silence:g} s at most", why
 
 
@@ -128,11 +137,29 @@ def _sandboxes(settings: Settings) -> Iterator[Row]:
         where = f"{service.title} ({_bare(service.api_url or '')})"
         yield "sandboxes", where, "; ".join(filter(None, [service.source, lock]))
         if service.template:
-            yield "template", service.template, _why(settings, "e2b.template")
+            yield "template", service.template, source_of(settings, "e2b.template")
     for switch in ("internet", "unconfined", "rerun", "insert", "private", "demo", "mcp"):
         if not settings.policy.allows(switch):
             rule = settings.policy.rules[switch][0]
             yield switch, "off", f"from {rule.file}; locked"
+
+
+# What other rows tell, or what is not shown.
+_TOLD: Final = frozenset(
+    {"agent", "model", "mode", "effort", "max_steps", "max_tokens", "max_output_tokens"}
+    | {"max_cost", "silence", "environment", "demo", "approve", "mcp"}
+)
+_SHOWN: Final = frozenset({"e2b.request_timeout"})
+
+
+def _others(settings: Settings) -> Iterator[Row]:
+    """Yield what else was set by somebody."""
+    for name, value in values_of(settings).items():
+        is_told = (TABLE[name].group and name not in _SHOWN) or name in _TOLD
+        if is_told or settings.origin(name) == BUILT_IN:
+            continue
+        shown = ", ".join(value) if name == "prices" else said(value).strip("'")
+        yield name, f"of {shown}" if name == "prices" else shown, source_of(settings, name)
 
 
 def _audit(settings: Settings) -> Iterator[Row]:
@@ -148,7 +175,7 @@ def _mcp(settings: Settings) -> Iterator[Row]:
 
         for name, server in settings.mcp.items():
             with_key = ", with headers or a key" if len(server) > 1 else ""
-            why = f"{_why(settings, 'mcp')}{with_key}"
+            why = f"{source_of(settings, 'mcp')}{with_key}"
             yield f"tools of {name}", shown_url(server["url"]), why
 
 

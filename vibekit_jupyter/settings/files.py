@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -17,6 +18,7 @@ from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.places import shown, user_file
 from vibekit_jupyter.settings.policy import Rule, read_rule
 from vibekit_jupyter.settings.table import TABLE, setting
+from vibekit_jupyter.settings.vendors import AGENTS
 
 __all__ = ["File", "read"]
 
@@ -24,11 +26,9 @@ FileLayer = Literal["project", "user", "site"]
 
 # Nobody writes as much; a parser may need long for it.
 MOST: Final = 256 * 1024
+# Our table's name; its letters may be written by their numbers.
+_OURS: Final = (b"vibekit", b"\\u", b"\\U")
 _GROUPS: Final = frozenset(each.group for each in TABLE.values())
-LONGEST_LINE: Final = 200
-_HEADER = re.compile(r"\s*\[+(?P<keys>[^\]#]+)\]")
-_LINE = re.compile(r"\s*(?P<keys>(?:\"[^\"]*\"|'[^']*'|[\w\s.-])+?)\s*=")
-_KEY = re.compile(r"\"([^\"]*)\"|'([^']*)'|([\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _text_of(path: Path, name: str, layer: FileLayer) -> tuple[str, list[str]]:
             f"{name} is larger than {MOST // 1024} KiB, and a file of settings is not.",
             hint=_HINTS[layer],
         )
-    if layer == "project" and b"vibekit" not in data:
+    if layer == "project" and not any(word in data for word in _OURS):
         return "", []
     warnings = [
         f"{shown(each)} can be changed by everybody on this machine: take that away (chmod o-w)."
@@ -113,7 +113,7 @@ def _text_of(path: Path, name: str, layer: FileLayer) -> tuple[str, list[str]]:
         if _is_open(os.stat(each))  # noqa: PTH116
     ]
     try:
-        return data.decode(), warnings
+        return data.removeprefix(codecs.BOM_UTF8).decode(), warnings
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigurationError(
@@ -158,6 +158,8 @@ class _Reading:
         if policy is not None and not isinstance(policy, Mapping):
             raise self._error("policy", ConfigurationError("policy is no table."))
         values = dict(self._values(tables))
+        if "audit" in tables:
+            self._told("audit", partial(_check_audit, values))
         rules = [
             self._told(f"policy.{name}", partial(read_rule, name, allowed, self._name))
             for name, allowed in _flat(policy or {}, "", lambda name: name in TABLE)
@@ -171,17 +173,20 @@ class _Reading:
             tables: Any = _parsed(self._text)
         except (ValueError, RecursionError) as error:
             why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-            why = why.replace("at end of document", f"at line {self._text.count(chr(10)) + 1}")
-            line = re.search(r" \(at line (\d+)(, column \d+)?\)$", why)
-            where = f"{self._name}, line {line[1]}" if line else self._name
-            why = why[: line.start()] if line else why
+            why = why.partition(";")[0].replace(
+                "at end of document", f"at line {_count(self._text)}"
+            )
+            told = re.search(r" \(at line (\d+)(, column \d+)?\)$", why)
+            line = told[1] if told else _line_of(self._text, error)
+            why = why[: told.start()] if told else why
             raise ConfigurationError(
-                f"{where}: it is not TOML ({why}).", hint=_HINTS[self._layer]
+                f"{self._name}, line {line}: it is not TOML ({why}).", hint=_HINTS[self._layer]
             ) from None
-        for key in self._prefix:
+        for number, key in enumerate(self._prefix, 1):
             tables = tables.get(key, {})
             if not isinstance(tables, Mapping):
-                raise ConfigurationError(f"{self._name}: {key} is no table.")
+                place = self._place(self._prefix[:number])
+                raise ConfigurationError(f"{place}: {key} is no table.", hint=_HINTS["project"])
         return dict(tables)
 
     def _values(self, tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -197,11 +202,16 @@ class _Reading:
                     ),
                 )
             if self._layer not in TABLE[name].layers:
-                raise self._not_a_projects(name)
+                raise self._not_theirs(name)
             yield name, self._told(name, partial(kind.read, name, value))
 
-    def _not_a_projects(self, name: str) -> ConfigurationError:
-        leads = TABLE[name].group or TABLE[name].kind is kinds.ENVIRONMENT
+    def _not_theirs(self, name: str) -> ConfigurationError:
+        each = TABLE[name]
+        if "user" not in each.layers:
+            return ConfigurationError(
+                f"{self._at(name)} sets {name}, which only a site's file may.", hint="Take it out."
+            )
+        leads = each.group in {*AGENTS, "e2b"} or each.kind is kinds.ENVIRONMENT
         why = "it says where your keys and data go" if leads else "it is yours to say"
         return ConfigurationError(
             f"{self._at(name)} sets {name}, which a project's file may not: {why}.",
@@ -216,23 +226,51 @@ class _Reading:
             raise self._error(name, error) from error.__cause__
 
     def _error(self, name: str, error: ConfigurationError) -> ConfigurationError:
-        return ConfigurationError(f"{self._at(name)}: {error.message}", hint=error.hint)
+        return ConfigurationError(
+            f"{self._at(name, error.entry)}: {error.message}", hint=error.hint
+        )
 
-    def _at(self, name: str) -> str:
-        """Return the file and the line of a name, as far as that is found."""
-        wanted = (*self._prefix, *name.split("."))
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self._text.splitlines(), 1):
-            line = line[:LONGEST_LINE]  # noqa: PLW2901  # a name stands at its beginning
-            if header := _HEADER.match(line):
-                table = found = _keys(header["keys"])
-            elif entry := _LINE.match(line):
-                found = (*table, *_keys(entry["keys"]))
-            else:
-                continue
-            if found == wanted:
-                return f"{self._name}, line {number}"
-        return self._name
+    def _at(self, name: str, entry: Sequence[str] = ()) -> str:
+        return self._place((*self._prefix, *name.split("."), *entry))
+
+    def _place(self, path: Sequence[str]) -> str:
+        """Return the file and the line of a name, or of the table that it is in."""
+        from vibekit_jupyter.settings.toml_lines import lines_of
+
+        # A name may be written as one key in quotes.
+        lines = {".".join(keys): line for keys, line in lines_of(self._text).items()}
+        known = (lines.get(".".join(path[:end])) for end in range(len(path), 0, -1))
+        line = next(filter(None, known), None)
+        return self._name if line is None else f"{self._name}, line {line}"
+
+
+def _count(text: str) -> int:
+    return text.count("\n") + 1
+
+
+def _line_of(text: str, error: Exception) -> int:
+    """Return the line at which a text cannot be read, where the parser does not tell."""
+    import bisect
+
+    lines = text.split("\n")
+
+    def fails(count: int) -> bool:
+        try:
+            _parsed.__wrapped__("\n".join(lines[:count]))
+        except (ValueError, RecursionError) as raised:
+            return type(raised) is type(error) and (
+                isinstance(raised, RecursionError) or str(raised) == str(error)
+            )
+        return False
+
+    return bisect.bisect_left(range(len(lines)), x=True, key=lambda index: fails(index + 1)) + 1
+
+
+def _check_audit(values: Mapping[str, Any]) -> None:
+    from vibekit_jupyter.settings.audit import AuditSettings
+
+    said = {name: value for name, value in values.items() if TABLE[name].group == "audit"}
+    AuditSettings(**{TABLE[name].key: value for name, value in said.items()})
 
 
 @functools.lru_cache(maxsize=16)
@@ -241,12 +279,6 @@ def _parsed(text: str) -> Mapping[str, Any]:
     import tomllib  # %load_ext does not pay for it where there is no file
 
     return tomllib.loads(text)
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(
-        part for match in _KEY.finditer(text) for part in "".join(match.groups("")).split(".")
-    )
 
 
 def _flat(

@@ -48,7 +48,11 @@ def headers_of(given: Any, *, may_be_key: bool = False) -> Mapping[str, str]:
         )
     known: set[str] = set()
     for name, value in given.items():
-        _check(name, value, may_be_key=may_be_key)
+        try:
+            _check(name, value, may_be_key=may_be_key)
+        except ConfigurationError as error:
+            error.entry = (str(name),)
+            raise
         if name.lower() in known:
             raise ConfigurationError(
                 f"The header {name!r} is there twice.", hint="Leave one of them out."

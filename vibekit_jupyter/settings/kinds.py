@@ -6,18 +6,19 @@ The readers take what a file or a mapping holds, and raise for what is no such v
 from __future__ import annotations
 
 import difflib
-import math
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.vendors import (
-    AGENTS,
+    ALL_AGENTS,
     APPROVALS,
     EFFORTS,
     MODES,
-    AgentName,
     Mode,
 )
 
@@ -29,14 +30,19 @@ __all__ = [
     "APPROVE",
     "ARGV",
     "BOUND",
+    "COMMAND",
     "DOLLARS",
+    "DOMAIN",
     "EFFORT",
     "ENVIRONMENT",
     "FIELDS",
     "HEADERS",
+    "LABEL",
+    "LIFETIME",
     "MCP",
     "MODE",
     "ON_EXIT",
+    "PATH",
     "PRICES",
     "SECONDS",
     "SECRET",
@@ -47,13 +53,22 @@ __all__ = [
     "agent_name",
     "bound",
     "effort_name",
+    "is_host",
+    "is_http",
     "known",
+    "label",
+    "lifetime",
     "mode_name",
     "one_of",
+    "said",
     "seconds",
 ]
 
 Narrowed = Literal["list", "most", "switch", "never"]
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?")
+MOST_STEPS = 1_000_000_000
+# 30 days: more is a slip of the hand, and what waits for it may not take the number.
+MOST_SECONDS = 2_592_000.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,15 @@ class Kind:
         return self.read is _secret
 
 
+def said(value: object) -> str:
+    """Return a value as it is told in a sentence: short, in one line."""
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except (ValueError, RecursionError):  # of thousands of digits
+        return "a number that is too long"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def known(word: str, words: Iterable[str]) -> str:
     """Return the hint for a word that is none of those: the nearest one, or all."""
     words = list(words)
@@ -114,34 +138,39 @@ def effort_name(text: str | None) -> str | None:
     return text
 
 
-def agent_name(text: str) -> AgentName:
+def agent_name(text: str) -> str:
     """Return the agent of this name, or raise ``AgentNotInitializedError``."""
-    if text not in AGENTS:
+    if text not in ALL_AGENTS:
         raise AgentNotInitializedError(
-            f"there is no agent {str(text)[:40]!r}.", hint=known(str(text), AGENTS)
+            f"there is no agent {str(text)[:40]!r}.", hint=known(str(text), ALL_AGENTS)
         )
     return text
 
 
 def bound(name: str, value: Any) -> int | None:
     """Return a bound of runs, or raise ``ConfigurationError``; None is not set."""
-    if value is not None and (type(value) is not int or value < 1):
+    if value is not None and (type(value) is not int or not 1 <= value <= MOST_STEPS):
         raise ConfigurationError(
-            f"{name} is {value!r}.", hint="It is a whole number of 1 and more."
+            f"{name} is {said(value)}.", hint="It is a whole number of 1 and more."
         )
     return value
 
 
 def seconds(name: str, value: Any) -> float | None:
     """Return a time, or raise ``ConfigurationError``; None is not set."""
-    return _amount(name, value, "It is in seconds, and more than none.")
+    return _amount(name, value, "It is in seconds, and more than none; up to 30 days.")
 
 
-def _amount(name: str, value: Any, hint: str) -> float | None:
+def lifetime(name: str, value: Any) -> float | None:
+    """Return how long a sandbox runs, or raise ``ConfigurationError``; None is not set."""
+    return _amount(name, value, "It is from 1 second to 30 days (2592000).", least=1.0)
+
+
+def _amount(name: str, value: Any, hint: str, *, least: float = 0.0) -> float | None:
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 < value < math.inf:
-        raise ConfigurationError(f"{name} is {value!r}.", hint=hint)
+    if type(value) not in (int, float) or not max(least, 1e-9) <= value <= MOST_SECONDS:
+        raise ConfigurationError(f"{name} is {said(value)}.", hint=hint)
     return float(value)
 
 
@@ -159,7 +188,7 @@ def _secret(name: str, value: Any) -> str:
 
 def _switch(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is {value!r}.", hint="It is true or false.")
+        raise ConfigurationError(f"{name} is {said(value)}.", hint="It is true or false.")
     return value
 
 
@@ -172,8 +201,87 @@ def _argv(name: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _command_line(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        return _argv(name, value)
+    import shlex
+
+    try:
+        return _argv(name, shlex.split(value))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{name} cannot be split into words: {error}.", hint="Look at its quotation marks."
+        ) from error
+
+
 def _is_word(word: object) -> bool:
     return isinstance(word, str) and "\0" not in word
+
+
+def _command(name: str, value: Any) -> tuple[str, ...]:
+    words = _argv(name, value)
+    _text(name, words[0])
+    return words
+
+
+def _url(name: str, value: Any) -> str:
+    if not is_http(_text(name, value)):
+        # It may hold a password: it is not repeated.
+        raise ConfigurationError(
+            f"{name} is no http(s) URL.", hint="It looks like http://localhost:11434/v1."
+        )
+    return str(value)
+
+
+def is_host(text: object) -> bool:
+    """Whether a text is the name of a host, with a port or without."""
+    return isinstance(text, str) and _HOST.fullmatch(text) is not None
+
+
+def _domain(name: str, value: Any) -> str:
+    if not is_host(_text(name, value)):
+        raise ConfigurationError(
+            f"{name} is no host's name.", hint="It looks like sandboxes.example.org."
+        )
+    return str(value)
+
+
+def is_http(url: object) -> bool:
+    """Whether a request could be sent to a URL."""
+    if not isinstance(url, str) or not all("!" <= char <= "~" and char != "\\" for char in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for a port that is no number
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _path(name: str, value: Any) -> str:
+    path = _text(name, value)
+    if not path.startswith(("~", "/")) and not Path(path).is_absolute():
+        raise ConfigurationError(
+            f"{name} is {said(path)}.", hint="Write the whole path, from / or ~ on."
+        )
+    return path
+
+
+def label(what: str, text: object) -> str:
+    """Return a name that a person gave, or raise ``ConfigurationError``.
+
+    It can be typed, seen and told apart; an empty one is checked by who needs it.
+    """
+    if isinstance(text, str) and len(text) <= 100 and text == text.strip() and text.isprintable():
+        return text
+    raise ConfigurationError(
+        f"{str(text)[:40]!a} cannot be {what}.",
+        hint="A name has up to 100 printable characters, and no space at its ends.",
+    )
+
+
+def _label(name: str, value: Any) -> str:
+    return label(f"a {name}'s name", _text(name, value))
 
 
 # What few settings need is imported where it is read: %load_ext makes the table.
@@ -211,8 +319,8 @@ def one_of(words: tuple[str, ...], what: str) -> Kind:
     def read(name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in words:
             raise ConfigurationError(
-                f"{name} is {str(value)[:40]!r}, and there is no such {what}.",
-                hint=known(str(value), words),
+                f"{name} is {said(value)}, and there is no such {what}.",
+                hint=known(said(value).strip("'"), words),
             )
         return value
 
@@ -235,19 +343,24 @@ def _parse_number(text: str) -> Any:
         return text
 
 
-AGENT = one_of(AGENTS, "agent")
+AGENT = one_of(ALL_AGENTS, "agent")
 MODE = one_of(MODES, "mode")
 APPROVE = one_of(APPROVALS, "way")
 EFFORT = one_of(EFFORTS, "effort")
 ENVIRONMENT = one_of(("e2b", "local"), "environment")
 TEXT = Kind("a text", _text, metavar="NAME")
-URL = Kind("a URL", _text, metavar="URL")
+LABEL = Kind("a name", _label, metavar="NAME")
+DOMAIN = Kind("a host's name", _domain, metavar="NAME")
+URL = Kind("a URL", _url, metavar="URL")
+PATH = Kind("a whole path", _path, metavar="PATH")
 SECRET = Kind("a key", _secret, policy="never", metavar="KEY")
 BOUND = Kind("a whole number of 1 and more", bound, _parse_whole, "most", metavar="N", number=int)
 SECONDS = Kind("seconds", seconds, _parse_number, "most", metavar="SECONDS", number=float)
+LIFETIME = Kind("seconds", lifetime, _parse_number, "most", metavar="SECONDS", number=float)
 DOLLARS = Kind("dollars", _dollars, _parse_number, "most", metavar="DOLLARS", number=float)
 SWITCH = Kind("true or false", _switch, _parse_switch, "switch", ("on", "off"))
-ARGV = Kind("a list of words", _argv, policy="never", metavar="WORDS")
+ARGV = Kind("a list of words", _command, policy="never", metavar="WORDS")
+COMMAND = Kind("a program and its arguments", _command_line, policy="never", metavar="COMMAND")
 PRICES = Kind("a table of prices", _prices, policy="never")
 ON_EXIT = one_of(("pause", "keep"), "way")
 HEADERS = Kind("a table of headers", _headers, policy="never")

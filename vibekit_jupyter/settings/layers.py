@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import ConfigurationError, VibeKitError
 from vibekit_jupyter.settings import files, kinds
-from vibekit_jupyter.settings.choices import automatic
+from vibekit_jupyter.settings.choices import vendor_of
 from vibekit_jupyter.settings.config import BUILT_IN, Settings, settings_of
 from vibekit_jupyter.settings.places import NOWHERE, Places
 from vibekit_jupyter.settings.policy import NO_POLICY, Policy, combined
 from vibekit_jupyter.settings.table import TABLE
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ PROFILE: Final = "from ipython_config.py"
 KEYS: Final = ("api_key", "key_file", "key_command")
 _ENDS: Final = tuple(f".{key}" for key in KEYS)
 AUDIT: Final = tuple(name for name, each in TABLE.items() if each.group == "audit")
+# What everybody else can only lower where a site says it.
+BUDGETS: Final = tuple(name for name, each in TABLE.items() if each.group == "budget")
 # What a project's file can only lower.
 BOUNDS: Final = frozenset(
     name for name, each in TABLE.items() if each.kind in (kinds.BOUND, kinds.DOLLARS)
@@ -67,7 +70,7 @@ class Resolution:
 class _Layer:
     values: Mapping[str, Any]
     origin: Callable[[str], str]
-    is_project: bool = False
+    file: str = ""
 
 
 def resolve(
@@ -132,7 +135,7 @@ def _read(places: Places) -> Iterator[File]:
 
 
 def _of_file(file: File) -> _Layer:
-    return _Layer(file.values, lambda _: f"from {file.path}", file.layer == "project")
+    return _Layer(file.values, lambda _: f"from {file.path}", file.layer)
 
 
 def _variables(
@@ -146,7 +149,7 @@ def _variables(
         if variable is None:
             continue
         text = environ[variable]
-        if each.kind in (kinds.SECRET, kinds.URL):  # looked at where they are used
+        if each.kind in (kinds.SECRET, kinds.URL, kinds.DOMAIN):  # looked at where they are used
             found[name] = (text, variable)
             continue
         try:
@@ -167,53 +170,95 @@ class _Merged:
         self._model: tuple[Any, str] | None = None
         self._named: set[str] = set()
         self._notes: list[str] = []
+        # A site's budgets and its list of prices, of the weakest of its files that has one: one
+        # that stands before it may be the user's own folder.
+        self._budgets: set[str] = set()
+        self._prices: tuple[Any, str] | None = None
         self.errors: list[VibeKitError] = []
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
 
     def add(self, layer: _Layer) -> None:
         """Put a stronger layer on top."""
-        values = dict(layer.values)
-        agent = values.pop("agent", None)
-        if agent == "auto":  # the weaker layers decide
-            self._is_automatic = True
-        elif agent is not None:
-            self._agent = agent
-            self._set("agent", agent, layer.origin("agent"))
-        if (model := values.pop("model", None)) is not None:
-            # It is the model of the agent that this layer or a weaker one names.
-            if self._agent is not None:
-                self._set(f"{self._agent}.model", model, layer.origin("model"))
-            else:
-                self._model = (model, layer.origin("model"))
-                self._named.clear()
+        values = self._named_models(layer)
         for group in {name.partition(".")[0] for name in values if name.endswith(_ENDS)}:
             for key in KEYS:
                 self._drop(f"{group}.{key}")
         if any(name in self.values for name in AUDIT):
             # What a site writes down is not for anybody else to say.
             values = {name: value for name, value in values.items() if name not in AUDIT}
+        if values.get("prices") and layer.file == "site" and self._prices is None:
+            self._prices = (values["prices"], layer.origin("prices"))
         for name in ("prices", "mcp"):
-            if self.values.get(name) and values.get(name):
-                values[name] = {**self.values[name], **values[name]}
+            if values.get(name):
+                values[name] = {**(self.values.get(name) or {}), **values[name]}
         for name, value in values.items():
             origin = layer.origin(name)
-            if not layer.is_project or name not in BOUNDS or self._lowers(name, value, origin):
+            if self._may_set(layer, name, value, origin):
                 self._set(name, value, origin)
+            if layer.file == "site" and name in BUDGETS:
+                self._budgets.add(name)
+
+    def _named_models(self, layer: _Layer) -> dict[str, Any]:
+        """Take who answers, and with which model, from what a layer says; return the rest."""
+        values = dict(layer.values)
+        self._add_agent(values, layer)
+        if (model := values.pop("model", None)) is not None:
+            # It is the model of the agent that this layer or a weaker one names.
+            if (vendor := ACP_AGENTS.get(self._agent or "", self._agent)) is not None:
+                self._set(f"{vendor}.model", model, layer.origin("model"))
+            else:
+                self._model = (model, layer.origin("model"))
+                self._named.clear()
+        return values
+
+    def _may_set(self, layer: _Layer, name: str, value: Any, origin: str) -> bool:
+        if name in self._budgets:
+            return self._lowers(name, value, origin, "what stands before a site's file")
+        if layer.file == "project" and name in BOUNDS:
+            return self._lowers(name, value, origin, "a project's file")
+        return True
+
+    def _add_agent(self, values: dict[str, Any], layer: _Layer) -> None:
+        agent, said = values.pop("agent", None), "agent"
+        if agent is None and values.get("agent_command"):  # whoever gives it means it
+            agent, said = OWN_AGENT, "agent_command"
+        if agent == "auto":  # the weaker layers decide
+            self._is_automatic = True
+        elif agent is not None:
+            self._agent = agent
+            self._set("agent", agent, layer.origin(said))
 
     def _drop(self, name: str) -> None:
         self.values.pop(name, None)
         self.origins.pop(name, None)
 
-    def _lowers(self, name: str, value: Any, origin: str) -> bool:
+    def _lowers(self, name: str, value: Any, origin: str, whose: str) -> bool:
         held = self.values.get(name, TABLE[name].default)
-        if held is None or value <= held:
+        if held is None or (value is not None and value <= held):
             return True
         self._notes.append(
-            f"{name} is {value:g} ({origin}); a project's file can only lower it, so it stays "
-            f"{held:g} ({self.origins.get(name, BUILT_IN)})."
+            f"{name} is {'none' if value is None else f'{value:g}'} ({origin}); {whose} can only "
+            f"lower it, so it stays {held:g} ({self.origins.get(name, BUILT_IN)})."
         )
         return False
+
+    def _keep_prices(self) -> bool:
+        """Take a site's prices alone where it bounds what runs cost; return whether that is so.
+
+        With prices of one's own a bound would be one's own, too.
+        """
+        is_bound = self._budgets or any(map(self._policy.says, ("max_cost", *BUDGETS)))
+        if self._prices is None or not is_bound:
+            return False
+        prices, origin = self._prices
+        if self.values.get("prices") != prices:
+            self._notes.append(
+                f"Prices are those of your administrator here ({origin.removeprefix('from ')}): "
+                "others are not used."
+            )
+        self._set("prices", prices, origin)
+        return True
 
     def _set(self, name: str, value: Any, origin: str) -> None:
         default = TABLE[name].default if name in TABLE else None
@@ -229,11 +274,13 @@ class _Merged:
             self.values["agent"] = "auto"
         self._check_audit()
         if self._model is not None:
-            agent = self._agent or automatic(self._held())
+            agent = vendor_of(self._held(), self._agent or "")
             if f"{agent}.model" not in self._named:
                 self._set(f"{agent}.model", *self._model)
         self._clamp()
-        return dataclasses.replace(self._held(), notes=(*self._notes, *warnings))
+        fixed = self._keep_prices()
+        notes = (*self._notes, *warnings)
+        return dataclasses.replace(self._held(), notes=notes, has_fixed_prices=fixed)
 
     def _held(self) -> Settings:
         held = {name: value for name, value in self.values.items() if value is not None}

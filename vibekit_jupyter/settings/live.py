@@ -100,4 +100,5 @@ def values_of(settings: Settings) -> dict[str, Any]:
     values |= {"budget.day": settings.budget_day, "budget.month": settings.budget_month}
     if settings.audit is not None:
         values |= {f"audit.{key}": value for key, value in vars(settings.audit).items()}
+    values |= settings.more
     return {name: value for name, value in values.items() if value not in (None, (), {})}

@@ -9,9 +9,9 @@ from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.kinds import known
 from vibekit_jupyter.settings.table import TABLE
-from vibekit_jupyter.settings.vendors import AGENTS
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, AGENTS
 
-__all__ = ["asked", "given"]
+__all__ = ["asked", "check_options", "given"]
 
 # What the constructor's mappings call some settings.
 _TYPE: Final = "type"
@@ -43,8 +43,9 @@ def given(agent: Any = None, environment: Any = None) -> dict[str, Any]:
         **{name: agent.get(name) for name in _agent_keys() if name in TABLE and name != "model"},
         **{f"e2b.{key}": value for key, value in e2b.items()},
     }
-    if agent.get(_TYPE) in AGENTS:  # another one has no model; using it says that it is unknown
-        of = agent[_TYPE]
+    of = agent.get(_TYPE)
+    of = of if of in AGENTS else ACP_AGENTS.get(str(of))
+    if of is not None:  # another one has no model; using it says that it is unknown
         said |= {f"{of}.{'model' if key == _NAME else key}": model[key] for key in model}
     return asked(said)
 
@@ -60,9 +61,18 @@ def asked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _read(name, value) for name, value in options.items() if value is not None}
 
 
+def check_options(function: str, options: Mapping[str, Any]) -> None:
+    """Raise ``TypeError``, as Python does, for what is no setting of a run."""
+    for name in options:
+        if name not in TABLE or not TABLE[name].run:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
 def _read(name: str, value: Any) -> Any:
     kind = TABLE[name].kind
-    if kind in (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.SECRET):
+    # Looked at where they are used, and told there where they come from.
+    used = (kinds.AGENT, kinds.TEXT, kinds.URL, kinds.DOMAIN, kinds.SECRET, kinds.PATH)
+    if kind in used:
         return value
     if kind is kinds.MODE:
         return kinds.mode_name(value)

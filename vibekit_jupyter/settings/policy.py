@@ -87,6 +87,10 @@ class Policy:
                     hint="Leave it out, or ask them.",
                 )
 
+    def says(self, name: str) -> bool:
+        """Whether a file says something of a setting."""
+        return name in self.rules
+
     def allows(self, switch: str) -> bool:
         """Whether no file turns it off."""
         return all(rule.allowed for rule in self.rules.get(switch, ()))

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.errors import ConfigurationError, printable
+from vibekit_jupyter.settings.kinds import said
 
 if TYPE_CHECKING:
     from vibekit_jupyter.results import Usage
+    from vibekit_jupyter.settings.config import Settings
 
-__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_of"]
+__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_in", "price_of"]
 
 VARIABLE = "VIBEKIT_PRICES"
 HINT = 'It is JSON, or a file of it: {"MODEL": {"input": 1.25, "cached": 0.125, "output": 10}}.'
@@ -47,8 +49,10 @@ class Price:
 
     def cost(self, usage: Usage) -> float:
         """Return what these tokens cost, in dollars."""
-        fresh = usage.input - usage.cached
-        dollars = fresh * self.input + usage.cached * self.cached + usage.output * self.output
+        # A service may count wrongly, and no answer gives money back.
+        cached = min(max(usage.cached, 0), max(usage.input, 0))
+        fresh = max(usage.input, 0) - cached
+        dollars = fresh * self.input + cached * self.cached + max(usage.output, 0) * self.output
         return dollars / 1e6
 
 
@@ -81,8 +85,14 @@ def price_of(
     return None
 
 
+def price_in(settings: Settings, model: str) -> Price | None:
+    """Return a model's price by settings and, where those let it, by ``VIBEKIT_PRICES``."""
+    environ = {} if settings.has_fixed_prices else os.environ
+    return price_of(model, environ, prices=settings.prices)
+
+
 def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, float]]:
-    """Return a table of prices as it is, or raise ``ConfigurationError`` for what is none.
+    """Return a copy of a table of prices, or raise ``ConfigurationError`` for what is none.
 
     Parameters
     ----------
@@ -93,7 +103,7 @@ def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, f
         raise ConfigurationError(f"{where} is no table of prices.", hint=TABLE_HINT)
     for name, entry in prices.items():
         _price(name, entry, where, TABLE_HINT)
-    return prices
+    return {name: dict(entry) for name, entry in prices.items()}
 
 
 def money(name: str, value: Any) -> float | None:
@@ -102,16 +112,24 @@ def money(name: str, value: Any) -> float | None:
         return None
     if not _is_amount(value) or value == 0:
         raise ConfigurationError(
-            f"{name} is {str(value)[:40]}.", hint="It is in dollars, and more than none: 0.50."
+            f"{name} is {said(value)}.", hint="It is in dollars, and more than none: 0.50."
         )
     return float(value)
 
 
-def no_price(model: str, bound: str) -> ConfigurationError:
-    """Return the error of a model whose price is not known, under a bound that needs it."""
+def no_price(model: str, bound: str, *, is_fixed: bool = False) -> ConfigurationError:
+    """Return the error of a model whose price is not known, under a bound that needs it.
+
+    Parameters
+    ----------
+    is_fixed
+        Only the site says prices.
+    """
     return ConfigurationError(
         f"The price of {model} is not known here, and {bound} is set, which needs it.",
-        hint=f'Give it in dollars for a million tokens: [prices."{model}"] with input and output '
+        hint="Ask your administrator for its price, or choose a model that has one."
+        if is_fixed
+        else f'Give it in dollars for a million tokens: [prices."{model}"] with input and output '
         f'in vibekit.toml, or {VARIABLE}=\'{{"{model}": {{"input": 1.25, "output": 10}}}}\'.',
     )
 
@@ -154,15 +172,19 @@ def _matches(model: str, name: str) -> bool:
 
 def _price(model: str, entry: Any, where: str, hint: str) -> Price:
     keys = set(entry) if isinstance(entry, Mapping) else set()
+    what = f"{where} has no valid price for {printable(model[:80])}"
     if not {"input", "output"} <= keys <= {"input", "cached", "output"}:
-        raise ConfigurationError(f"{where} has no valid price for {model[:80]}.", hint=hint)
+        raise _wrong(f"{what}.", hint, model, *sorted(keys - {"input", "cached", "output"})[:1])
     for key, value in entry.items():
         if not _is_amount(value):
-            raise ConfigurationError(
-                f"{where} has no valid price for {model[:80]}: {key} is {str(value)[:40]!r}.",
-                hint=hint,
-            )
+            raise _wrong(f"{what}: {key} is {said(value)}.", hint, model, key)
     return Price(entry["input"], entry.get("cached", entry["input"]), entry["output"])
+
+
+def _wrong(sentence: str, hint: str, *entry: str) -> ConfigurationError:
+    error = ConfigurationError(sentence, hint=hint)
+    error.entry = entry
+    return error
 
 
 def _is_amount(value: Any) -> bool:

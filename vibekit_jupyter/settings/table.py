@@ -80,8 +80,8 @@ def _of_agent(agent: str) -> Iterator[Setting]:
 
 def _audit() -> Iterator[Setting]:
     """Yield where runs are written down: the site says it."""
-    yield Setting("audit.file", kinds.TEXT, "a file that lines are added to", layers=SITE)
-    yield Setting("audit.syslog", kinds.TEXT, "a socket that lines go to", layers=SITE)
+    yield Setting("audit.file", kinds.PATH, "a file that lines are added to", layers=SITE)
+    yield Setting("audit.syslog", kinds.PATH, "a socket that lines go to", layers=SITE)
     for key, text in (
         ("spans", "runs are spans of OpenTelemetry"),
         ("prompts", "prompts are written down, too"),
@@ -92,7 +92,7 @@ def _audit() -> Iterator[Setting]:
 
 def _key_sources(group: str, title: str) -> Iterator[Setting]:
     yield Setting(
-        f"{group}.key_file", kinds.TEXT, f"the file that holds the key for {title}", layers=PERSON
+        f"{group}.key_file", kinds.PATH, f"the file that holds the key for {title}", layers=PERSON
     )
     yield Setting(
         f"{group}.key_command",
@@ -113,6 +113,14 @@ TABLE: Final[Mapping[str, Setting]] = {
             run=True,
             option="--agent",
             trait=True,
+        ),
+        Setting(
+            "agent_command",
+            kinds.COMMAND,
+            "starts an ACP agent of your own in the sandbox: the agent own",
+            layers=PERSON,
+            run=True,
+            option="--agent-command",
         ),
         Setting(
             "model",
@@ -230,7 +238,14 @@ TABLE: Final[Mapping[str, Setting]] = {
             120.0,
             PERSON,
         ),
-        Setting("project", kinds.TEXT, "what new sessions are filed under"),
+        Setting(
+            "timeout",
+            kinds.LIFETIME,
+            "how long a session's sandbox runs before it pauses",
+            3600.0,
+            PERSON,
+        ),
+        Setting("project", kinds.LABEL, "what new sessions are filed under"),
         *(each for agent in AGENTS for each in _of_agent(agent)),
         Setting(
             "e2b.api_key",
@@ -242,7 +257,7 @@ TABLE: Final[Mapping[str, Setting]] = {
         *_key_sources("e2b", "E2B"),
         Setting(
             "e2b.domain",
-            kinds.TEXT,
+            kinds.DOMAIN,
             "the domain of an E2B cluster",
             layers=PERSON,
             variables=("E2B_DOMAIN",),

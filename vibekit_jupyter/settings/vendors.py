@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 __all__ = [
+    "ACP_AGENTS",
     "AGENTS",
+    "ALL_AGENTS",
     "APPROVALS",
     "EFFORTS",
     "MODES",
+    "OWN_AGENT",
     "VENDORS",
     "AgentName",
     "Approve",
@@ -21,6 +24,19 @@ AgentName = Literal["codex", "claude"]
 Mode = Literal["code", "ask"]
 Approve = Literal["always", "risky", "never"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
+OWN_AGENT = "own"
+# Programs that run in the sandbox and speak ACP, and whose vendor's models they ask; None asks
+# whichever is configured.
+ACP_AGENTS: dict[str, AgentName | None] = {
+    "claude-code": "claude",
+    "codex-cli": "codex",
+    "goose": "codex",
+    "opencode": "codex",
+    "gemini": "codex",
+    "demo-acp": "codex",
+    OWN_AGENT: None,
+}
+ALL_AGENTS: tuple[str, ...] = (*AGENTS, *ACP_AGENTS)
 MODES: tuple[Mode, ...] = get_args(Mode)
 APPROVALS: tuple[Approve, ...] = get_args(Approve)
 # The words for it that both vendors have.

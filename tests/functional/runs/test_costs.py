@@ -96,7 +96,7 @@ async def test_a_run_under_a_used_budget_asks_nobody_and_makes_no_sandbox(
         )
         assert await client.get_session() is None
         assert len(server.requests) == 1
-        assert client.configuration()[-1] == ("budget", "$2.00 of $2.00 today", "")
+        assert client.configuration()[-1] == ("budget", "$2.00 of $2.00 today", "as set here")
         (told,) = client.usage(days=1)
         assert (told.day, told.runs, told.cost) == (datetime.now(UTC).date(), 1, 2.0)
         assert told.usage.total == 1500

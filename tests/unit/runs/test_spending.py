@@ -114,6 +114,32 @@ def test_a_months_budget_goes_from_its_first_day(registry: Registry) -> None:
     assert day.ends == month.ends == datetime(2027, 1, 1, tzinfo=UTC)
 
 
+def test_a_run_over_midnight_belongs_to_the_day_that_it_began_on(registry: Registry) -> None:
+    began = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    spend(registry, 4.0, started=began.timestamp())
+    spend(registry, 4.0, started=datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    spending = of(registry, budget_day=5.0, budget_month=5.0)
+    spending.began = began
+    spending.before(1000)
+    with pytest.raises(RunLimitError, match="for today does not pay"):
+        spending.before(1001)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(10, 1_000_000, 0), 0.001),
+        (Usage(1000, -5, 0), 1.0),
+        (Usage(-1000, -1000, -1000), 0.0),
+        (Usage(-1000, 0, 1000), 2.0),
+    ],
+)
+def test_no_answer_gives_money_back(registry: Registry, usage: Usage, cost: float) -> None:
+    spending = of(registry)
+    spending.after(usage)
+    assert spending.cost == pytest.approx(cost)
+
+
 def test_a_months_budget_says_when_it_opens_again(registry: Registry) -> None:
     spend(registry, 7.0)
     with pytest.raises(RunLimitError, match=r"for this month is used .* on 1 \w+ at 00:00 UTC"):

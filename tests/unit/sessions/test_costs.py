@@ -138,13 +138,15 @@ def test_what_is_asked_before_each_call_is_the_same_sum(registry: Registry) -> N
         ("gpt", 0.0, Usage(10, 4, 2)),
     ]
     assert registry.spent("bob", MIDNIGHT) == []
+    assert registry.spent("ada", MIDNIGHT - timedelta(days=1), MIDNIGHT) == [("gpt", 0.5, Usage())]
 
 
 def test_what_is_asked_before_each_call_reads_no_turn(registry: Registry) -> None:
     with registry.reading() as database:
-        plan = database.execute(f"EXPLAIN QUERY PLAN {costs.SPENT}", {"since": 0.0, "user": "ada"})
+        asked = {"since": 0.0, "until": 1.0, "user": "ada"}
+        plan = database.execute(f"EXPLAIN QUERY PLAN {costs.SPENT}", asked)
         details = [row["detail"] for row in plan]
-    assert any("COVERING INDEX turn_cost (started>?)" in detail for detail in details)
+    assert any("COVERING INDEX turn_cost (started>? AND started<?)" in detail for detail in details)
 
 
 def test_a_file_from_before_costs_were_recorded_opens(registry: Registry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,24 @@ def refusal(file: File) -> str:
         (f"codex.api_key = '{SECRET}'", "line 1: it holds a key (codex.api_key)"),
         (f"[claude]\napi-key = '{SECRET}'", "line 2: there is no setting 'claude.api-key'"),
         ("x = 1\n" * 50000, "is larger than 256 KiB"),
+        ("codex = {model = 'x', base_url = 'ftp://x'}", "line 1: codex.base_url is no http(s) URL"),
+        ("[codex]\nkey_file = 'key'", "line 2: codex.key_file is 'key'. Write the whole path"),
+        ("[e2b]\nkey_command = ['']", "line 2: e2b.key_command is empty"),
+        ("\"m\\u006fdle\" = 'x'", "line 1: there is no setting 'modle'"),
+        ("[prices.x]\ninput = 1\noutput = -1", "line 3: [prices] has no valid price for x: output"),
+        ("[prices]\n'x*' = {input = true, output = 1}", "line 2: [prices] has no valid price"),
+        ("[prices.x]\ninput = 1\n\n[prices.y]\noutput = 1", "line 1: [prices] has no valid"),
+        ('[prices."a\\nb"]\ninput = 1', "line 1: [prices] has no valid price for a\ufffdb."),
+        ("[codex.headers]\nX-A = 'b'\nHost = 'evil'", "line 3: The header 'Host' is the conn"),
+        ("[budget]\nday = -1", "line 2: budget.day is -1"),
+        ("[audit]\nfile = '/a'", "line 2 sets audit.file, which only a site's file may"),
+        ("project = ' a'", "line 1: ' a' cannot be a project's name"),
+        ("silence = 1e300", "line 1: silence is 1e+300"),
+        ("#\nmax_steps = 0x" + "f" * 9000, "line 2: max_steps is a number that is too long"),
+        ("#\nmax_steps = " + "9" * 9000, "line 2: it is not TOML"),
+        ("#\n\nx = " + "[" * 5000, "line 3: it is not TOML (it is nested too deeply)"),
+        ('[codex]\nmodel = """\na\nb"""\nmodle = 1', "line 2: codex.model is no text of one line"),
+        ("[[codex]]\nmodel = 'x'", "line 1: there is no setting 'codex'"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
@@ -97,6 +116,56 @@ def test_every_setting_is_a_projects_or_refused(tmp_path: Path) -> None:
     bounds = {"max_steps", "max_tokens", "max_output_tokens", "max_cost"}
     may = {name for name, each in TABLE.items() if "project" in each.layers}
     assert may <= harmless | bounds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool."vibekit"]\ncodex.base_url = "http://evil"',
+        '[tool."vibe\\u006bit".codex]\nbase_url = "http://evil"',
+        'tool."\\U00000076ibekit"."codex"."base_url" = "http://evil"',
+        'tool = {vibekit = {codex = {base_url = "http://evil"}}}',
+        '\ufeff[tool.vibekit]\r\n"codex.base_url" = "http://evil"\r\n',
+        '[tool.vibekit.codex]\n"base\\u005furl" = "http://evil"',
+    ],
+)
+def test_however_a_project_writes_it_keys_and_data_stay(tmp_path: Path, text: str) -> None:
+    refused = refusal(said(tmp_path / "pyproject.toml", text, "project"))
+    assert re.search(r"pyproject\.toml, line [12] sets codex\.base_url, which a project", refused)
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 1", "[[tool]]", "[tool]\nvibekit = 'x'", "[[tool.vibekit]]"]
+)
+def test_a_project_whose_table_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    file = said(tmp_path / "pyproject.toml", f"# vibekit\n{text}", "project")
+    assert re.search(r"line [23]: (tool|vibekit) is no table", refusal(file))
+
+
+def test_a_mark_before_the_first_letter_is_no_part_of_the_text(tmp_path: Path) -> None:
+    file = said(tmp_path / NAME, "\ufeffmode = 'ask'\r\n")
+    assert (file.error, file.values) == (None, {"mode": "ask"})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("", 1), ("required = true", 1), ("spans = false", 1), ("file = 'a'", 2)]
+)
+def test_a_sites_audit_that_is_nowhere_is_refused(tmp_path: Path, text: str, line: int) -> None:
+    refused = refusal(said(tmp_path / NAME, f"[audit]\n{text}\n", "site"))
+    assert f"line {line}: " in refused
+    assert "neither a file nor syslog" in refused or "Write the whole path" in refused
+
+
+def test_what_is_done_to_settings_does_not_change_what_the_file_says(tmp_path: Path) -> None:
+    text = "[prices.x]\ninput = 1\noutput = 2\n[codex]\nheaders = {A = 'b'}"
+    values = said(tmp_path / NAME, text, "site").values
+    values["prices"]["x"]["input"] = 0
+    values["prices"]["y"] = {}
+    values["codex.headers"].clear()
+    assert read(tmp_path / NAME, "site").values == {
+        "prices": {"x": {"input": 1, "output": 2}},
+        "codex.headers": {"A": "b"},
+    }
 
 
 @pytest.mark.parametrize("text", ["", "x = [", "[tool.other]\nx = 1", "[tool]\n", "# a\xff"])

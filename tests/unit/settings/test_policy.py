@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
 from vibekit_jupyter.settings.layers import Resolution, resolve
 from vibekit_jupyter.settings.mappings import given
 from vibekit_jupyter.settings.places import Places
+from vibekit_jupyter.settings.table import TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,3 +165,145 @@ def test_locks_are_told_in_a_few_words(tmp_path: Path) -> None:
     assert policy.lock("codex.model") == "one of gpt-6-*"
     assert policy.lock("max_steps") == "at most 20 here"
     assert policy.lock("effort") == ""
+
+
+# For each setting that a list or a switch narrows: a line that does not have what is set, and that.
+FORBIDDEN: dict[str, tuple[str, Any]] = {
+    "agent": ("agent = ['codex']", "claude"),
+    "model": ("model = ['gpt-6-*']", "other"),
+    "mode": ("mode = ['ask']", "code"),
+    "effort": ("effort = ['low']", "max"),
+    "environment": ("environment = ['e2b']", "local"),
+    "on_exit": ("on_exit = ['pause']", "keep"),
+    "project": ("project = ['course-*']", "other"),
+    "demo": ("demo = false", True),
+    "codex.model": ("codex.model = ['gpt-6-*']", "other"),
+    "codex.base_url": ("codex.base_url = ['https://h/v1']", "http://evil/v1"),
+    "codex.key_file": ("codex.key_file = ['/run/secrets/*']", "/etc/passwd"),
+    "claude.model": ("claude.model = ['opus']", "other"),
+    "claude.base_url": ("claude.base_url = ['https://h/v1']", "http://evil/v1"),
+    "claude.key_file": ("claude.key_file = ['/run/secrets/*']", "/etc/passwd"),
+    "e2b.domain": ("e2b.domain = ['*.example.org']", "evil.org"),
+    "e2b.api_url": ("e2b.api_url = ['https://api.example.org']", "http://evil"),
+    "e2b.sandbox_url": ("e2b.sandbox_url = ['https://s.example.org']", "http://evil"),
+    "e2b.template": ("e2b.template = ['ds-2026']", "base"),
+    "e2b.key_file": ("e2b.key_file = ['/run/secrets/*']", "/etc/passwd"),
+}
+KEYS = {**KEY, "ANTHROPIC_API_KEY": "sk-87654321", "E2B_API_KEY": "e2b_12345678"}
+
+
+def use(resolution: Resolution, name: str) -> None:
+    """Do what an operation does with settings before it sends anything."""
+    settings = resolution.checked()
+    if name.startswith("e2b.") or name == "environment":
+        choose_e2b(settings, unlock=False)
+    else:
+        agent = choose_agent(settings)
+        choose_model(settings, "claude" if name.startswith("claude") else agent, unlock=False)
+
+
+def test_every_setting_that_a_policy_narrows_is_held_to_it() -> None:
+    narrowed = {name for name, each in TABLE.items() if each.kind.policy in ("list", "switch")}
+    assert narrowed - {name for name in TABLE if name.startswith("audit.")} == FORBIDDEN.keys()
+
+
+@pytest.mark.parametrize(
+    "way", ["kernel", "run", "environment", "profile", "project", "user", "site"]
+)
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_what_is_forbidden_is_refused_wherever_it_is_set(
+    tmp_path: Path, name: str, way: str
+) -> None:
+    each, (line, value) = TABLE[name], FORBIDDEN[name]
+    if way not in ("run", "profile") and way not in each.who:
+        return
+    (tmp_path / "policy.toml").write_text(f"[policy]\n{line}")
+    group, key = ("", name) if "." not in name else name.split(".")
+    text = f"{f'[{group}]' if group else ''}\n{key} = {json.dumps(value)}\n"
+    for who, prefix in (("project", "[tool.vibekit]\n"), ("user", ""), ("site", "")):
+        written = prefix + text.replace("[", "[tool.vibekit.") if prefix else text
+        (tmp_path / f"{who}.toml").write_text(written if way == who else "")
+    keys = dict(KEYS)
+    if name.endswith("key_file"):
+        keys.pop(
+            {"codex": "OPENAI_API_KEY", "claude": "ANTHROPIC_API_KEY"}.get(group, "E2B_API_KEY")
+        )
+    set_here = {name: value}
+    found = resolve(
+        {"agent": "auto", **(set_here if way == "kernel" else {})},
+        run=set_here if way == "run" else None,
+        profile=set_here if way == "profile" else None,
+        places=Places(
+            tmp_path / "project.toml",
+            tmp_path / "user.toml",
+            (tmp_path / "site.toml", tmp_path / "policy.toml"),
+        ),
+        environ={**keys, **({each.variables[0]: str(value)} if way == "environment" else {})},
+    )
+    with pytest.raises(ConfigurationError, match=r"administrator does not allow here \("):
+        use(found, name)
+
+
+@pytest.mark.parametrize(
+    ("policy", "where", "fits"),
+    [
+        ("domain = ['s.example.org']", {"domain": "s.example.org"}, True),
+        ("domain = ['s.example.org']", {"api_url": "https://api.s.example.org"}, True),
+        ("domain = ['s.example.org']", {"api_url": "https://s.example.org:443/v1"}, False),
+        ("domain = ['s.example.org']", {"api_url": "http://evil"}, False),
+        ("domain = ['s.example.org']", {"api_url": "https://evils.example.org"}, False),
+        ("domain = ['s.example.org']", {"api_url": "https://s.example.org@evil/"}, False),
+        (
+            "domain = ['s.example.org']",
+            {"domain": "s.example.org", "sandbox_url": "http://e"},
+            False,
+        ),
+        ("domain = ['*.example.org']", {"domain": "evil.org"}, False),
+        ("api_url = ['https://api.example.org']", {"domain": "example.org"}, True),
+        ("api_url = ['https://api.example.org']", {"domain": "evil.org"}, False),
+        (
+            "api_url = ['https://api.example.org']",
+            {"api_url": "https://api.example.org", "domain": "evil.org"},
+            False,
+        ),
+        (
+            "api_url = ['https://api.example.org']",
+            {"api_url": "https://api.example.org", "sandbox_url": "https://evil.org"},
+            False,
+        ),
+        (
+            "api_url = ['https://api.example.org']",
+            {"api_url": "https://api.example.org", "sandbox_url": "https://sandbox.example.org"},
+            True,
+        ),
+    ],
+)
+def test_a_policy_on_one_way_to_say_where_sandboxes_are_holds_for_the_others(
+    tmp_path: Path, policy: str, where: dict[str, str], *, fits: bool
+) -> None:
+    environ = {"E2B_API_KEY": "e2b_12345678"}
+    environ |= {f"E2B_{name.upper()}": value for name, value in where.items()}
+    settings = under(tmp_path, f"e2b.{policy}", environ=environ).checked()
+    if fits:
+        assert choose_e2b(settings) is not None
+    else:
+        with pytest.raises(ConfigurationError, match="administrator does not allow here"):
+            choose_e2b(settings)
+
+
+@pytest.mark.parametrize("domain", ["evil.org/x.example.org", "u@example.org", "a b", "evil.org?"])
+def test_what_is_no_host_is_no_domain(tmp_path: Path, domain: str) -> None:
+    environ = {"E2B_API_KEY": "e2b_12345678", "E2B_DOMAIN": domain}
+    with pytest.raises(AgentNotInitializedError, match="is not a host's name"):
+        choose_e2b(under(tmp_path, "e2b.domain = ['*example.org*']", environ=environ).checked())
+
+
+def test_where_the_sdk_would_look_by_itself_is_held_to_the_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("E2B_SANDBOX_URL", "http://evil")
+    settings = under(
+        tmp_path, "e2b.sandbox_url = ['https://s']", environ={"E2B_API_KEY": "e2b_12345678"}
+    ).checked()
+    with pytest.raises(ConfigurationError, match=r"e2b\.sandbox_url is 'http://evil'"):
+        choose_e2b(settings)

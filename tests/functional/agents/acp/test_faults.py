@@ -1,0 +1,96 @@
+"""Whatever is wrong with an agent is one clear error, and nothing of it is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.replies import HttpError
+from vibekit_jupyter.agents.loop import Limits
+from vibekit_jupyter.errors import AgentError, ModelError, VibeKitError
+from vibekit_jupyter.events import Notice, TextDelta, ToolCallFinished
+
+if TYPE_CHECKING:
+    from tests.functional.agents.acp.conftest import Peers
+
+pytestmark = pytest.mark.anyio
+
+FAULTS = {
+    ("initialize", "crash"): "The peer ended before it was done (exit code 3): no such model.",
+    ("initialize", "silent"): "The peer did not start within 5 s, and was ended.",
+    ("initialize", "version"): "The peer speaks another version of ACP (2) than 1.",
+    ("initialize", "nonsense"): "The peer speaks another version of ACP (none that is known)",
+    ("initialize", "long_line"): "The peer wrote a line of more than 16 MiB, and was ended.",
+    ("session/new", "refuse"): "The peer could not begin a session: Authentication required.",
+    ("session/new", "nonsense"): "The peer began a session without a name for it.",
+    ("session/new", "half"): "The peer ended before it was done (exit code 0)",
+    ("session/prompt", "silent"): "The peer said nothing for 5 s, and was ended.",
+    ("session/prompt", "killed"): "The peer ended before it was done (",
+    ("session/prompt", "flood"): "The peer said more than 128 MiB in one turn, and was ended.",
+    ("session/prompt", "forks"): "The peer ended before it was done (exit code 0)",
+    ("session/prompt", "refuse"): "The peer could not answer: Authentication required.",
+}
+
+
+@pytest.mark.parametrize(("at", "fault"), FAULTS)
+async def test_a_fault_is_one_sentence_and_leaves_nothing(
+    peers: Peers, at: str, fault: str
+) -> None:
+    with pytest.raises(AgentError) as raised:
+        await peers.turn(at, fault, limits=Limits(silence=5 if fault == "silent" else 30))
+    assert raised.value.message.startswith(FAULTS[at, fault])
+    assert raised.value.hint
+    assert await peers.left() == []
+    # Who goes on finds a conversation that can be gone on with.
+    assert not peers.conversation.open_calls
+
+
+async def test_an_agent_that_is_not_there_is_not_installed(peers: Peers) -> None:
+    with pytest.raises(AgentError, match="not installed in this sandbox"):
+        await peers.turn(words=("no-such-agent", "--acp"))
+    assert peers.conversation.messages == ()
+
+
+async def test_a_program_that_is_no_agent_is_told_in_its_own_words(peers: Peers) -> None:
+    with pytest.raises(AgentError, match="exit code 2"):
+        await peers.turn(words=("ls", "/no/such/folder"))
+
+
+@pytest.mark.parametrize("at", ["initialize", "session/new", "session/prompt"])
+@pytest.mark.parametrize("fault", ["noise"])
+async def test_noise_and_unknown_messages_change_nothing(peers: Peers, at: str, fault: str) -> None:
+    events = await peers.turn(at, fault)
+    assert TextDelta("Done.") in events
+
+
+async def test_calls_that_we_do_not_serve_are_refused_at_once(peers: Peers) -> None:
+    await peers.turn("session/prompt", "asks")
+    assert not any(isinstance(event, Notice) for event in peers.told)
+
+
+async def test_a_hundred_questions_at_once_are_all_answered(peers: Peers) -> None:
+    events = await peers.turn("session/prompt", "questions")
+    assert sum(isinstance(event, ToolCallFinished) for event in events) == 100
+    assert await peers.left() == []
+
+
+async def test_ten_thousand_updates_are_a_few_events(peers: Peers) -> None:
+    events = await peers.turn("session/prompt", "many")
+    words = [event.text for event in events if isinstance(event, TextDelta)]
+    assert "".join(words).startswith("".join(f"{number} " for number in range(10_000)))
+    assert len(words) < 3_000
+
+
+async def test_what_the_relay_saw_decides(peers: Peers) -> None:
+    peers.replies(HttpError.unauthorized())
+    with pytest.raises(ModelError):
+        await peers.turn()
+    assert await peers.left() == []
+
+
+async def test_after_a_fault_the_next_turn_is_as_any_other(peers: Peers) -> None:
+    with pytest.raises(VibeKitError):
+        await peers.turn("session/prompt", "killed")
+    events = await peers.turn()
+    assert any(isinstance(event, TextDelta) for event in events)

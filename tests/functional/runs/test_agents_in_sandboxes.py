@@ -1,0 +1,121 @@
+"""Agents that are programs in the sandbox are run, recorded and gone on with as ours are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.acp_peer import peer_source
+from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.events import FileChanged, RunFinished, ToolCallFinished
+
+if TYPE_CHECKING:
+    from tests.functional.conftest import NewClient
+    from vibekit_jupyter.events import Event
+
+pytestmark = pytest.mark.anyio
+
+WRITE = "Write primes.py that prints the first ten primes, and run it"
+CHANGE = "Now make it print twenty"
+DEMO = {"type": "demo-acp"}
+
+
+async def test_a_run_leaves_what_any_other_leaves(new_client: NewClient) -> None:
+    client = new_client(agent=DEMO)
+    events: list[Event] = []
+    result = await client.generate_code(WRITE, on_event=events.append)
+    assert (result.status, result.agent, result.model) == ("done", "demo-acp", "demo")
+    assert "2 3 5 7 11 13 17 19 23 29" in result.text
+    assert [(change.path, change.kind) for change in result.files] == [
+        ("/home/user/primes.py", "created")
+    ]
+    assert [command.exit_code for command in result.commands] == [0]
+    assert "COUNT = 10" in result.code
+    assert result.steps == 3
+    # What a tool has told is not told again as what a command did.
+    assert not any(isinstance(event, FileChanged) for event in events)
+    turn = client.last_turn()
+    assert turn is not None
+    assert (turn.agent, turn.text) == ("demo-acp", result.text)
+    assert [event["type"] for event in turn.events][-1] == RunFinished.type
+    again = client.recorded(WRITE)
+    assert again is not None
+    assert again.number == turn.number
+    assert client.recorded(WRITE, agent="codex") is None
+
+
+async def test_agents_go_on_where_others_stopped_and_back(new_client: NewClient) -> None:
+    client = new_client(agent=DEMO)
+    await client.generate_code(WRITE, agent="codex")
+    second = await client.generate_code(CHANGE)
+    assert "31 37 41 43 47 53 59 61 67 71" in second.text
+    third = await client.generate_code("Now make it print thirty", agent="codex")
+    assert third.text.endswith("113\n```")
+    fourth = await client.generate_code("Now make it print five")
+    assert "2 3 5 7 11\n" in fourth.text
+    registry = client._workspace.book.registry
+    turns = registry.turns(client._workspace.service_id(), str(fourth.session_id))
+    assert [turn.agent for turn in turns] == ["codex", "demo-acp", "codex", "demo-acp"]
+
+
+async def test_an_agent_of_ones_own_is_started_by_its_command(new_client: NewClient) -> None:
+    client = new_client(agent=DEMO)
+    sandbox = await client._workspace.current_sandbox()
+    await sandbox.write_file(
+        "/home/user/my-agent", f"#!/usr/bin/env python3\n{peer_source()}".encode()
+    )
+    await sandbox.run("chmod +x my-agent; mkdir -p bin; mv my-agent bin")
+    result = await client.generate_code("say hello", agent_command="/home/user/bin/my-agent")
+    assert (result.agent, result.status) == ("own", "done")
+    assert client.last_turn().agent == "own"  # type: ignore[union-attr]
+
+
+async def test_an_agent_of_ones_own_needs_a_command(new_client: NewClient) -> None:
+    with pytest.raises(AgentNotInitializedError, match="how your own agent is started"):
+        await new_client(agent={"type": "own"}).generate_code("say hello")
+
+
+async def test_nothing_may_be_asked_of_it_that_it_does_not_keep(new_client: NewClient) -> None:
+    with pytest.raises(ConfigurationError, match="has no mode ask"):
+        await new_client(agent=DEMO).generate_code("say hello", mode="ask")
+
+
+async def test_where_nobody_is_there_to_answer_nothing_is_allowed(new_client: NewClient) -> None:
+    client = new_client(agent={**DEMO, "approve": "always"})
+    events: list[Event] = []
+    result = await client.generate_code(WRITE, on_event=events.append)
+    assert result.files == ()
+    answered = [event for event in events if event.type == "approval_answered"]
+    assert answered
+    assert {(event.answer, event.by) for event in answered} == {("refused", "nobody")}  # type: ignore[attr-defined]
+    assert not any(event.ok for event in events if isinstance(event, ToolCallFinished))
+
+
+async def test_an_agents_own_session_outlives_the_client(new_client: NewClient) -> None:
+    first = new_client(agent=DEMO)
+    result = await first.generate_code(WRITE)
+    await first.aclose()
+    registry = first._workspace.book.registry
+    place = (first._workspace.service_id(), str(result.session_id))
+    known = registry.agent_session(*place, "demo-acp")
+    assert known is not None
+    second = new_client(agent=DEMO, session_id=result.session_id)
+    changed = await second.generate_code(CHANGE)
+    assert "71" in changed.text
+    after = registry.agent_session(*place, "demo-acp")
+    assert after is not None
+    assert (after[0], after[1]) == (known[0], known[1] + 1)
+
+
+async def test_a_fresh_run_begins_a_session_of_the_agents_own(new_client: NewClient) -> None:
+    client = new_client(agent=DEMO)
+    result = await client.generate_code(WRITE)
+    registry = client._workspace.book.registry
+    place = (client._workspace.service_id(), str(result.session_id))
+    before = registry.agent_session(*place, "demo-acp")
+    await client.generate_code("say hello", fresh=True)
+    after = registry.agent_session(*place, "demo-acp")
+    assert before is not None
+    assert after is not None
+    assert before[0] != after[0]

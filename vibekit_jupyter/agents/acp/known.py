@@ -1,0 +1,271 @@
+"""The agents known by name: how each is started so that it asks the relay alone, and nobody else.
+
+What differs between them is here: arguments, environment, a file, the names of their modes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vibekit_jupyter.agents.acp.program import Launch
+from vibekit_jupyter.services.agent_folders import OWN
+from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vibekit_jupyter.settings.vendors import AgentName
+
+__all__ = ["KNOWN", "AcpAgent", "acp_agent"]
+
+# The sandbox's home, as the protocol's services have it.
+HOME: Final = "/home/user"
+# Agents that know it show what a command prints as it prints it.
+SHOWS_OUTPUT: Final = {"_meta": {"terminal_output": True}}
+CODEX_TOML: Final = """\
+web_search = "disabled"
+check_for_update_on_startup = false
+[analytics]
+enabled = false
+[features]
+plugins = false
+apps = false
+unbounded_connection_retries = false
+"""
+GEMINI_SETTINGS: Final = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}},
+    "privacy": {"usageStatisticsEnabled": False},
+    "general": {"disableAutoUpdate": True},
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What an agent needs to know to start.
+
+    Attributes
+    ----------
+    own
+        The person's own program in the sandbox; empty where the pinned one is used.
+    """
+
+    url: str
+    token: str
+    model: str
+    approve: bool
+    own: str
+
+
+@dataclass(frozen=True)
+class AcpAgent:
+    """An agent that is a program in the sandbox.
+
+    Attributes
+    ----------
+    name, title
+        What it is called here, and by people.
+    vendor
+        Whose settings it takes: which service the relay asks, and which protocol that speaks.
+    arguments
+        After its program.
+    surroundings
+        Its environment and its files.
+    modes
+        Its own modes in which it asks nobody, and in which it asks; None where files say it.
+    lacks
+        What does not work with it, as sentences.
+    """
+
+    name: str
+    title: str
+    vendor: AgentName
+    surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
+    arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
+    modes: tuple[str | None, str | None] = (None, None)
+    capabilities: Mapping[str, Any] | None = None
+    lacks: tuple[str, ...] = ()
+
+    def launch(
+        self, *, folder: str, url: str, token: str, model: str, approve: bool = False
+    ) -> Launch:
+        """Return how it is started.
+
+        Parameters
+        ----------
+        folder
+            Where the sandbox has it (``services.agent_folders.AgentFolder.seen_by``).
+        url, token
+            The relay's.
+        model
+            The model's name at the service.
+        approve
+            It is to ask before it acts.
+        """
+        recipe = RECIPES[self.name]
+        is_own = folder.endswith(f"-{OWN}")
+        own = f"{folder}/bin/{recipe.command}" if is_own else ""
+        start = Start(url, token, model, approve, own)
+        if recipe.needs_node:
+            node = f"{folder.rpartition('/')[0]}/{NODE.folder}/{NODE.program}"
+            program: tuple[str, ...] = (node, f"{folder}/{recipe.program}")
+        else:
+            program = (own or f"{folder}/{recipe.program}",)
+        environment, files = self.surroundings(start)
+        return Launch(
+            (*program, *self.arguments(start)),
+            environment,
+            files,
+            self.modes[approve],
+            self.capabilities or {},
+        )
+
+
+def _claude(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    environment = {
+        "ANTHROPIC_BASE_URL": start.url,
+        "ANTHROPIC_API_KEY": start.token,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_MAX_RETRIES": "2",
+        # Else it has no mode that asks nobody, for root.
+        "IS_SANDBOX": "1",
+        # Whatever it wants a model for, it has this one.
+        "ANTHROPIC_MODEL": start.model,
+        "ANTHROPIC_DEFAULT_OPUS_MODEL": start.model,
+        "ANTHROPIC_DEFAULT_SONNET_MODEL": start.model,
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL": start.model,
+        "ANTHROPIC_SMALL_FAST_MODEL": start.model,
+        "CLAUDE_CODE_SUBAGENT_MODEL": start.model,
+    }
+    if start.own:
+        environment["CLAUDE_CODE_EXECUTABLE"] = start.own
+    return environment, {}
+
+
+def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    provider = {
+        "name": "vibekit",
+        "base_url": f"{start.url}/v1",
+        "http_headers": {"x-api-key": start.token},
+        "request_max_retries": 1,
+        "stream_max_retries": 2,
+    }
+    config = {
+        "model_provider": "vibekit",
+        "model": start.model,
+        "model_providers": {"vibekit": provider},
+    }
+    environment = {
+        "NO_BROWSER": "1",
+        "CODEX_HOME": f"{HOME}/.codex",
+        "MODEL_PROVIDER": "vibekit",
+        "CODEX_CONFIG": json.dumps(config),
+    }
+    if start.own:
+        environment["CODEX_PATH"] = start.own
+    # What CODEX_CONFIG says comes after the program has asked its vendor's hosts.
+    return environment, {f"{HOME}/.codex/config.toml": CODEX_TOML}
+
+
+def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return {
+        "GOOSE_PROVIDER": "openai",
+        "GOOSE_MODEL": start.model,
+        "OPENAI_HOST": start.url,
+        "OPENAI_API_KEY": start.token,
+        "GOOSE_DISABLE_KEYRING": "1",
+    }, {}
+
+
+def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    permission = "ask" if start.approve else "allow"
+    config = {
+        "autoupdate": False,
+        "share": "disabled",
+        "model": f"vibekit/{start.model}",
+        "small_model": f"vibekit/{start.model}",
+        "provider": {
+            "vibekit": {
+                "npm": "@ai-sdk/openai-compatible",
+                "options": {"baseURL": f"{start.url}/v1", "apiKey": start.token},
+                "models": {start.model: {"name": start.model}},
+            }
+        },
+        "permission": {"bash": permission, "edit": permission},
+    }
+    off = ("AUTOUPDATE", "MODELS_FETCH", "DEFAULT_PLUGINS", "LSP_DOWNLOAD")
+    return {
+        "OPENCODE_CONFIG_CONTENT": json.dumps(config),
+        **{f"OPENCODE_DISABLE_{name}": "1" for name in off},
+    }, {}
+
+
+def _gemini(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return {
+        "GOOGLE_GEMINI_BASE_URL": start.url,
+        "GEMINI_API_KEY": start.token,
+    }, {f"{HOME}/.gemini/settings.json": json.dumps(GEMINI_SETTINGS)}
+
+
+KNOWN: Final[Mapping[str, AcpAgent]] = {
+    agent.name: agent
+    for agent in (
+        AcpAgent(
+            "claude-code",
+            "Claude Code",
+            "claude",
+            _claude,
+            modes=("bypassPermissions", "default"),
+            capabilities=SHOWS_OUTPUT,
+        ),
+        AcpAgent(
+            "codex-cli",
+            "Codex CLI",
+            "codex",
+            _codex,
+            modes=("agent-full-access", "read-only"),
+            capabilities=SHOWS_OUTPUT,
+            lacks=(
+                "The first output of a slow command is not shown.",
+                "With approvals a local sandbox runs those commands alone that its model asks for.",
+            ),
+        ),
+        AcpAgent(
+            "goose",
+            "goose",
+            "codex",
+            _goose,
+            lambda _: ("acp",),
+            modes=("auto", "approve"),
+            lacks=("It shows no diffs of what it changes.",),
+        ),
+        AcpAgent(
+            "opencode",
+            "opencode",
+            "codex",
+            _opencode,
+            lambda _: ("acp", "--pure"),
+            lacks=("It starts slowly, and takes half a gigabyte of memory.",),
+        ),
+        AcpAgent(
+            "gemini",
+            "Gemini CLI",
+            "codex",
+            _gemini,
+            lambda start: ("--acp", "--skip-trust", "-m", start.model),
+            modes=("yolo", "default"),
+            lacks=(
+                "It shows no output of its commands.",
+                "It cannot be loaded again: each turn is told what was said before.",
+                "Its protocol is served by some gateways only.",
+            ),
+        ),
+    )
+}
+
+
+def acp_agent(name: str) -> AcpAgent | None:
+    """Return the agent of a name; None where that is none of these."""
+    return KNOWN.get(name)

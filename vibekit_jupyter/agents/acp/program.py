@@ -1,0 +1,126 @@
+"""The program that an agent is: what it is called, how it is started, which model it asks."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from vibekit_jupyter.agents.wire_text import well_formed
+from vibekit_jupyter.errors import printable
+from vibekit_jupyter.settings.vendors import OWN_AGENT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from vibekit_jupyter.agents.acp.known import AcpAgent
+    from vibekit_jupyter.sandbox.connection import Sandbox
+    from vibekit_jupyter.settings.config import Model, Settings
+
+__all__ = ["DEMO_AGENT", "Launch", "Program", "program_of"]
+
+DEMO_AGENT: Final = "demo-acp"
+DEMO_PATH: Final = "/tmp/vibekit/demo_agent.py"  # noqa: S108  (a folder of the sandbox)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How an agent is started for one turn.
+
+    Attributes
+    ----------
+    argv
+        The program and its arguments.
+    environment
+        What it finds there, beside the sandbox's own.
+    files
+        What is written before it starts, by path.
+    mode
+        The mode of its own that it is put in; None leaves it as it is.
+    capabilities
+        What else it is told that we can do.
+    """
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    mode: str | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One agent, with all that is set for it.
+
+    Attributes
+    ----------
+    name, title
+        What it is called on our side, and by a person.
+    model
+        The model that the kernel asks for it.
+    launch
+        Says how it is started in a sandbox, by the relay's URL and its token.
+    servers
+        The MCP servers that it is told of, as the protocol spells them.
+    """
+
+    name: str
+    title: str
+    model: Model
+    launch: Callable[[Sandbox, str, str], Awaitable[Launch]]
+    servers: Sequence[Mapping[str, Any]] = ()
+
+
+def program_of(settings: Settings, name: str, model: Model) -> Program:
+    """Return the program of an agent.
+
+    Raises
+    ------
+    AgentNotInitializedError
+        It cannot be used.
+    """
+    from vibekit_jupyter.agents.acp.known import acp_agent
+
+    if name == OWN_AGENT:
+        argv = settings.agent_command
+        title = printable(well_formed(argv[0].rpartition("/")[2])) or "the agent"
+        return Program(name, title, model, functools.partial(_own, argv, model))
+    asks = settings.approve != "never"
+    if (agent := acp_agent(name)) is not None:
+        start = functools.partial(agent.launch, model=model.name, approve=asks)
+        return Program(name, agent.title, model, functools.partial(_known, agent, start))
+    mode = "ask" if asks else "auto"
+    return Program(name, "The demo agent", model, functools.partial(_demo, model, mode))
+
+
+async def _own(argv: Sequence[str], model: Model, _: Sandbox, url: str, token: str) -> Launch:
+    return Launch(argv, _usual(url, token, model))
+
+
+async def _known(
+    agent: AcpAgent, start: Callable[..., Launch], sandbox: Sandbox, url: str, token: str
+) -> Launch:
+    from vibekit_jupyter.agents.acp.installed import folder_in
+
+    folder = await folder_in(sandbox, agent)
+    return start(folder=folder, url=url, token=token)
+
+
+async def _demo(model: Model, mode: str, _: Sandbox, url: str, token: str) -> Launch:
+    source = importlib.resources.files("vibekit_jupyter.agents.acp").joinpath("demo_agent.py")
+    argv = ("python3", "-I", DEMO_PATH)
+    files = {DEMO_PATH: source.read_text(encoding="utf-8")}
+    return Launch(argv, _usual(url, token, model), files, mode)
+
+
+def _usual(url: str, token: str, model: Model) -> Mapping[str, str]:
+    """Return what most programs read of where a model is; the token is no key of anybody's."""
+    return {
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": token,
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": token,
+        "VIBEKIT_MODEL": model.name,
+        "VIBEKIT_PROTOCOL": "responses" if model.agent == "codex" else "messages",
+    }

@@ -1,0 +1,67 @@
+"""The agents by name, as what a run asks: a loop of ours, or a program in the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vibekit_jupyter.agents.loop import run_agent
+from vibekit_jupyter.settings.vendors import AGENTS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from vibekit_jupyter.agents.conversation import Conversation
+    from vibekit_jupyter.agents.memory import Memory
+    from vibekit_jupyter.events import Event
+    from vibekit_jupyter.sessions.workspace import Workspace
+    from vibekit_jupyter.settings.config import Settings
+
+__all__ = ["Agent", "agent_of"]
+
+
+class Agent(Protocol):
+    """Runs a prompt to its end, and yields what happens; see :func:`.run_agent` for the options.
+
+    ``memory`` is for an agent that keeps conversations of its own.
+    """
+
+    def __call__(
+        self, conversation: Conversation, prompt: str, *, memory: Memory, **options: Any
+    ) -> AsyncGenerator[Event, None]:
+        """Begin."""
+        ...
+
+
+async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent:
+    """Return the agent of this name, with its model.
+
+    Raises
+    ------
+    AgentNotInitializedError, ConfigurationError
+        It cannot be used.
+    """
+    connections = workspace.connections
+    if name in AGENTS:
+        vendor = await connections.vendor(settings, name)
+
+        def in_kernel(
+            conversation: Conversation,
+            prompt: str,
+            *,
+            memory: Memory,  # noqa: ARG001  (the conversation is all that it needs)
+            **options: Any,
+        ) -> AsyncGenerator[Event, None]:
+            return run_agent(vendor, conversation, prompt, **options)
+
+        return in_kernel
+    from vibekit_jupyter.agents.acp.program import program_of
+    from vibekit_jupyter.agents.acp.turn import run_acp_agent
+
+    program = program_of(settings, name, await connections.model(settings, name))
+
+    def in_sandbox(
+        conversation: Conversation, prompt: str, *, memory: Memory, **options: Any
+    ) -> AsyncGenerator[Event, None]:
+        return run_acp_agent(program, conversation, prompt, memory=memory, **options)
+
+    return in_sandbox

@@ -1,0 +1,33 @@
+"""Which sessions of their own the agents have that run in a session's sandbox."""
+
+from __future__ import annotations
+
+from vibekit_jupyter.sessions.database import Database
+
+__all__ = ["AgentSessionRecords"]
+
+
+class AgentSessionRecords(Database):
+    """At most one for each agent of a session: its id there, prompts answered, the last turn."""
+
+    def agent_session(
+        self, service_id: str, session_id: str, agent: str
+    ) -> tuple[str, int, int] | None:
+        """Return an agent's own session; None where none is known."""
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT own_id, prompts, turn FROM agent_session"
+                " WHERE service = ? AND session = ? AND agent = ?",
+                (service_id, session_id, agent),
+            ).fetchone()
+        return None if row is None else (row["own_id"], row["prompts"], row["turn"])
+
+    def keep_agent_session(
+        self, service_id: str, session_id: str, agent: str, known: tuple[str, int, int]
+    ) -> None:
+        """Write down an agent's own session, in the place of the one before."""
+        with self.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO agent_session VALUES (?, ?, ?, ?, ?, ?)",
+                (service_id, session_id, agent, *known),
+            )
