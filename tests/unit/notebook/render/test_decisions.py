@@ -79,5 +79,5 @@ def test_of_plans_the_last_one_is_drawn_without_html_of_the_agents() -> None:
 
 
 def test_a_plan_that_somebody_else_wrote_down_is_drawn_as_far_as_it_is_one() -> None:
-    odd = PlanUpdated([3, {"content": 4}, {}])  # type: ignore[list-item]  # of a file
+    odd = PlanUpdated([3, {"content": 4}, {}])  # type: ignore[list-item,dict-item]  # of a file
     assert "plan · 0 of 2" in to_html(Transcript.of([*beginning(), odd]))

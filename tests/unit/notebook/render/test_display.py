@@ -12,6 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from tests.support.runs import beginning, command, end, whole_run
 from vibekit_jupyter.errors import ConfigurationError, ModelError
 from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     CommandOutput,
     Event,
     RetryScheduled,
@@ -332,7 +334,8 @@ def test_a_card_stands_below_the_run_and_what_comes_later_below_what_was_before(
             display.tick()
         return [str(output["data"]["text/html"]) for output in left_in_the_cell(publisher)]
 
-    draw(*beginning(), TextDelta("First."))
+    asked = ApprovalAsked("r", "c", "run_command", "Run this command?", "ls -la")
+    draw(*beginning(), TextDelta("First."), asked)
     display.ask(CARD)
     assert draw()[-1] == "card"
     sent = len(publisher.outputs)
@@ -340,7 +343,8 @@ def test_a_card_stands_below_the_run_and_what_comes_later_below_what_was_before(
     assert not [o for o in publisher.outputs[sent:] if o["data"]["text/html"] in ("", "card")]
     display.ask({})
     assert "card" not in draw()
-    words = "".join(draw(*command("ls -la"), TextDelta("Then.")))
+    answered = ApprovalAnswered("r", "once", "you")
+    words = "".join(draw(answered, *command("ls -la"), TextDelta("Then.")))
     assert words.index("First.") < words.index("ls -la") < words.index("Then.")
     display.ask({**CARD})
     assert draw()[-1] == "card"
