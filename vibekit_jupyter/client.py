@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 # Seconds that sandboxes have to pause while their kernel ends.
-LEAVING = 2.0
+LEAVING = 3.0
 
 
 class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):

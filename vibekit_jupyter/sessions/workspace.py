@@ -402,8 +402,7 @@ class Workspace:
 
     def leave(self) -> None:
         """Have other kernels know that this client uses no session any more."""
-        if not self._commands:  # else the next one to connect ends what goes on
-            self._used.leave()
+        self._used.leave(busy=self._commands > 0)
 
     async def pause_used(self) -> None:
         """Pause what this client used, where nobody else uses it at this moment."""
@@ -414,7 +413,6 @@ class Workspace:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
         self.leave()
-        self._used.close()
         self.book.registry.close()
 
 
