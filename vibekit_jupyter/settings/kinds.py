@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, said
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.vendors import AGENTS, EFFORTS, MODES, AgentName, Mode
 
@@ -51,7 +51,6 @@ __all__ = [
     "lifetime",
     "mode_name",
     "one_of",
-    "said",
     "seconds",
 ]
 
@@ -96,15 +95,6 @@ class Kind:
     def is_secret(self) -> bool:
         """Whether a value must never be shown."""
         return self.read is _secret
-
-
-def said(value: object) -> str:
-    """Return a value as it is told in a sentence: short, in one line."""
-    try:
-        text = repr(value) if isinstance(value, str) else str(value)
-    except (ValueError, RecursionError):  # of thousands of digits
-        return "a number that is too long"
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def known(word: str, words: Iterable[str]) -> str:
