@@ -95,6 +95,8 @@ def _printed(what: str, argv: Sequence[str], name: str) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # The notebook's folder may be somebody else's: what is there is not the program's.
+            cwd=os.sep,
         )
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

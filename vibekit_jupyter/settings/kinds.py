@@ -6,6 +6,7 @@ The readers take what a file or a mapping holds, and raise for what is no such v
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,12 @@ def _is_word(word: object) -> bool:
 
 def _command(name: str, value: Any) -> tuple[str, ...]:
     words = _argv(name, value)
-    _text(name, words[0])
+    # A part of a path would lead to whatever is so called in the notebook's folder.
+    if os.sep in _text(name, words[0]) and not Path(words[0]).is_absolute():
+        raise ConfigurationError(
+            f"{name} begins with {said(words[0])}.",
+            hint="Write the program's whole path, or its name alone.",
+        )
     return words
 
 
