@@ -288,7 +288,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
     @property
     def _redactor(self) -> Redactor:
-        return Redactor(secrets_of(self.layers.own))
+        return Redactor(secrets_of(self.layers.resolve().settings))
 
     async def leave(self) -> None:
         """Close, as a kernel's end does: what no other kernel uses is paused (``on_exit``)."""
