@@ -20,7 +20,7 @@ NAMES = "print([(one.name, one.user, one.state) for one in await client.list()])
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with hub(tmp_path_factory.mktemp("hub"), idle=5) as running:
+    with hub(tmp_path_factory.mktemp("hub"), idle=8) as running:
         yield running
 
 
