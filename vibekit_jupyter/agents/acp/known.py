@@ -259,7 +259,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             lacks=(
                 "It shows no output of its commands.",
                 "It cannot be loaded again: each turn is told what was said before.",
-                "Its protocol is served by some gateways only.",
+                "Its protocol is not served by the relay yet.",
             ),
         ),
     )
