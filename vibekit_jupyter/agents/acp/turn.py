@@ -41,7 +41,8 @@ from vibekit_jupyter.results import Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from vibekit_jupyter.agents.acp.program import Launch, Program
+    from vibekit_jupyter.agents.acp.launch import Launch
+    from vibekit_jupyter.agents.acp.program import Program
     from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import Conversation
