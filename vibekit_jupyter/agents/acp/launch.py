@@ -1,4 +1,4 @@
-"""How an agent is started for one turn."""
+"""How a program that is an agent is started for one turn."""
 
 from __future__ import annotations
 
