@@ -213,6 +213,13 @@ async def test_a_session_that_lost_prompts_is_not_gone_on_with(peers: Peers) -> 
     assert "of 5 prompts it knew 1" in notice.text
 
 
+async def test_an_agent_without_mcp_is_not_told_of_servers_and_that_is_said(peers: Peers) -> None:
+    server = {"type": "http", "name": "tickets", "url": "http://127.0.0.1:9/mcp", "headers": []}
+    events = await peers.turn(servers=[server])
+    (notice,) = (event for event in events if isinstance(event, Notice))
+    assert notice.text == "The peer has not the tools of tickets: it takes none over HTTP."
+
+
 async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:
     from tests.functional.agents.support import KEY
 
