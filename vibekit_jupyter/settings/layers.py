@@ -239,7 +239,7 @@ class _Merged:
 
     def _add_agent(self, values: dict[str, Any], layer: _Layer) -> None:
         agent, said = values.pop("agent", None), "agent"
-        if agent is None and values.get("agent_command"):  # whoever gives it means it
+        if agent in (None, "auto") and values.get("agent_command"):  # whoever gives it means it
             agent, said = OWN_AGENT, "agent_command"
         if agent == "auto":  # the weaker layers decide
             self._is_automatic = True

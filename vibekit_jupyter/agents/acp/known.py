@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.agents.acp.program import Launch
+from vibekit_jupyter.agents.acp.launch import Launch
 from vibekit_jupyter.services.agent_folders import OWN
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 
