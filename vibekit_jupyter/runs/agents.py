@@ -9,13 +9,14 @@ from vibekit_jupyter.agents.loop import run_agent
 from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from vibekit_jupyter.agents.conversation import Conversation
     from vibekit_jupyter.agents.memory import Memory
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.sessions.workspace import Workspace
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.mcp import McpServer
 
 __all__ = ["Agent", "agent_of"]
 
@@ -57,17 +58,23 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
         return in_kernel
     from vibekit_jupyter.agents.acp.program import program_of
     from vibekit_jupyter.agents.acp.turn import run_acp_agent
-    from vibekit_jupyter.settings.mcp import mcp_servers, withheld
 
-    program = dataclasses.replace(
-        program_of(settings, name, await connections.model(settings, name)),
-        servers=mcp_servers(settings),
-        withheld=tuple(withheld(settings)),
-    )
+    program = program_of(settings, name, await connections.model(settings, name))
 
     def in_sandbox(
-        conversation: Conversation, prompt: str, *, memory: Memory, **options: Any
+        conversation: Conversation,
+        prompt: str,
+        *,
+        memory: Memory,
+        servers: Sequence[McpServer] = (),
+        **options: Any,
     ) -> AsyncGenerator[Event, None]:
-        return run_acp_agent(program, conversation, prompt, memory=memory, **options)
+        # No key reaches a sandbox.
+        told = dataclasses.replace(
+            program,
+            servers=[server.as_acp() for server in servers if not server.secrets],
+            withheld=[server.name for server in servers if server.secrets],
+        )
+        return run_acp_agent(told, conversation, prompt, memory=memory, **options)
 
     return in_sandbox

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.settings.config import Settings
 
-__all__ = ["McpServer", "check_servers", "mcp_servers", "servers_of", "shown_url", "withheld"]
+__all__ = ["McpServer", "check_servers", "servers_of", "shown_url"]
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 FIELDS: Final = ("url", "headers", "key_file", "key_command")
@@ -47,6 +47,11 @@ class McpServer:
         """What must never be shown."""
         query = parse_qsl(urlsplit(self.url).query)
         return [*secrets_in(self.headers), *secrets_in(query)]
+
+    def as_acp(self) -> dict[str, Any]:
+        """Return it as ACP has servers, for an agent in a sandbox; not one with secrets."""
+        headers = [{"name": name, "value": value} for name, value in self.headers]
+        return {"type": "http", "name": self.name, "url": self.url, "headers": headers}
 
 
 def check_servers(given: Any) -> Mapping[str, Mapping[str, Any]]:
@@ -155,42 +160,3 @@ def _server(name: str, server: Mapping[str, Any]) -> McpServer:
         }
         headers["Authorization"] = f"Bearer {key}"
     return McpServer(name, server["url"], tuple(headers.items()))
-
-
-def mcp_servers(settings: Settings) -> list[dict[str, Any]]:
-    """Return the servers as ACP has them, for an agent that runs in a sandbox.
-
-    Those that need a key are not among them: no key reaches a sandbox. See ``withheld``.
-
-    Raises
-    ------
-    ConfigurationError
-        The policy does not allow servers.
-    """
-    if settings.mcp:
-        settings.check("mcp", settings.mcp)
-    left_out = withheld(settings)
-    return [
-        {
-            "type": "http",
-            "name": name,
-            "url": server["url"],
-            "headers": [
-                {"name": each, "value": value}
-                for each, value in (server.get("headers") or {}).items()
-            ],
-        }
-        for name, server in settings.mcp.items()
-        if name not in left_out
-    ]
-
-
-def withheld(settings: Settings) -> Sequence[str]:
-    """Return the names of the servers that an agent in a sandbox does not get, for their keys."""
-    return [name for name, server in settings.mcp.items() if _has_key(server)]
-
-
-def _has_key(server: Mapping[str, Any]) -> bool:
-    headers = tuple((server.get("headers") or {}).items())
-    has_secrets = bool(list(McpServer("", server["url"], headers).secrets))
-    return has_secrets or bool(server.get("key_file") or server.get("key_command"))

@@ -11,7 +11,7 @@ from vibekit_jupyter.notebook.saving import with_values
 from vibekit_jupyter.runs.redact import secrets_of
 from vibekit_jupyter.settings import keys
 from vibekit_jupyter.settings.layers import resolve
-from vibekit_jupyter.settings.mcp import check_servers, mcp_servers, servers_of, withheld
+from vibekit_jupyter.settings.mcp import check_servers, servers_of
 from vibekit_jupyter.settings.places import Places
 
 if TYPE_CHECKING:
@@ -99,15 +99,18 @@ def test_the_site_itself_may_name_servers(tmp_path: Path) -> None:
     assert list(resolve({}, places=places(tmp_path, site=file)).checked().mcp) == ["docs"]
 
 
-def test_an_agent_in_a_sandbox_gets_those_without_a_key(tmp_path: Path) -> None:
+def test_a_server_that_needs_a_key_has_a_secret(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY)
     file = (
         f'[mcp.open]\nurl = "{URL}"\nheaders = {{ "X-Team" = "data" }}\n'
-        f'[mcp.keyed]\nurl = "{URL}"\nkey_file = "~/.keys/docs"\n'
+        f'[mcp.keyed]\nurl = "{URL}"\nkey_file = "{key}"\n'
         f'[mcp.headed]\nurl = "{URL}"\nheaders = {{ "Authorization" = "Bearer {KEY}" }}\n'
         f'[mcp.asked]\nurl = "{URL}?token={KEY}"\n'
     )
-    settings = resolve({}, places=places(tmp_path, user=file)).checked()
-    assert mcp_servers(settings) == [
+    servers = servers_of(resolve({}, places=places(tmp_path, user=file)).checked())
+    assert [server.name for server in servers if server.secrets] == ["keyed", "headed", "asked"]
+    assert [server.as_acp() for server in servers if not server.secrets] == [
         {
             "type": "http",
             "name": "open",
@@ -115,7 +118,6 @@ def test_an_agent_in_a_sandbox_gets_those_without_a_key(tmp_path: Path) -> None:
             "headers": [{"name": "X-Team", "value": "data"}],
         }
     ]
-    assert withheld(settings) == ["keyed", "headed", "asked"]
 
 
 def test_a_key_from_a_file_is_sent_and_remembered(tmp_path: Path) -> None:
