@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,12 @@ def call(name: str, **arguments: object) -> Answer:
 
 
 def files_with(folder: Path, data: bytes) -> list[Path]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path for path in files if data in path.read_bytes()]
+    found = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the server empties its trash meanwhile
+            if path.is_file() and data in path.read_bytes():
+                found.append(path)
+    return found
 
 
 def client_of(new_client: NewClient, server: ModelServer, agent: str, key: str = "any") -> VibeKit:
