@@ -198,7 +198,7 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     if not changed:
         return given
     if options.agent_command is not None and not options.agent:
-        given.pop("agent", None)  # the command says whose it is
+        given["agent"] = "auto"  # the command says whose it is
     settings = layers.resolve(given=given).checked()
     for name in changed:
         settings.check(name, given.get(name))

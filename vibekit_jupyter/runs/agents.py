@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vibekit_jupyter.agents.loop import run_agent
@@ -56,8 +57,13 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
         return in_kernel
     from vibekit_jupyter.agents.acp.program import program_of
     from vibekit_jupyter.agents.acp.turn import run_acp_agent
+    from vibekit_jupyter.settings.mcp import mcp_servers, withheld
 
-    program = program_of(settings, name, await connections.model(settings, name))
+    program = dataclasses.replace(
+        program_of(settings, name, await connections.model(settings, name)),
+        servers=mcp_servers(settings),
+        withheld=tuple(withheld(settings)),
+    )
 
     def in_sandbox(
         conversation: Conversation, prompt: str, *, memory: Memory, **options: Any

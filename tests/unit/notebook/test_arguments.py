@@ -121,3 +121,28 @@ def test_whole_words_of_a_line_prompt_are_replaced() -> None:
 @given(st.text().filter(lambda text: not text.lstrip().startswith("-")))
 def test_a_prompt_without_variables_arrives_as_typed(prompt: str) -> None:
     assert PROMPT.parse_prompt(prompt, {})[1] == prompt.strip()
+
+
+ASKING = Command(
+    "%ask",
+    "A magic for tests.",
+    (argument("--approve", choices=("always", "risky"), nargs="?", const="always"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "approve", "prompt"),
+    [
+        ("--approve risky do it", "risky", "do it"),
+        ("--approve do it", "always", "do it"),
+        ("--approve 'do it' now", "always", "'do it' now"),
+        ("--approve -- risky business", "always", "risky business"),
+        ("--approve", "always", ""),
+        ("do --approve it", None, "do --approve it"),
+    ],
+)
+def test_an_option_that_may_stand_alone_takes_no_word_of_the_prompt(
+    line: str, approve: str | None, prompt: str
+) -> None:
+    options, rest = ASKING.parse_prompt(line, {})
+    assert (options.approve, rest) == (approve, prompt)

@@ -9,6 +9,7 @@ import pytest
 from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.saving import with_values
 from vibekit_jupyter.runs.redact import secrets_of
+from vibekit_jupyter.settings import keys
 from vibekit_jupyter.settings.layers import resolve
 from vibekit_jupyter.settings.mcp import check_servers, mcp_servers, servers_of, withheld
 from vibekit_jupyter.settings.places import Places
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 KEY = "sk-docs-0123456789abcdef"
 URL = "https://mcp.example.org/mcp"
+
+
+@pytest.fixture(autouse=True)
+def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read here is not remembered for other tests."""
+    monkeypatch.setattr(keys, "_secrets", set())
 
 
 def places(tmp_path: Path, **files: str) -> Places:

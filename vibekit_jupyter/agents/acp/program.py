@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Model, Settings
 
-__all__ = ["DEMO_AGENT", "Launch", "Program", "program_of"]
+__all__ = ["DEMO_AGENT", "Program", "program_of"]
 
 DEMO_AGENT: Final = "demo-acp"
 DEMO_PATH: Final = "/tmp/vibekit/demo_agent.py"  # noqa: S108  (a folder of the sandbox)
@@ -39,6 +39,8 @@ class Program:
         Says how it is started in a sandbox, by the relay's URL and its token.
     servers
         The MCP servers that it is told of, as the protocol spells them.
+    withheld
+        The names of those that it is not told of: they need a key.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Program:
     model: Model
     launch: Callable[[Sandbox, str, str], Awaitable[Launch]]
     servers: Sequence[Mapping[str, Any]] = ()
+    withheld: Sequence[str] = ()
 
 
 def program_of(settings: Settings, name: str, model: Model) -> Program:

@@ -39,7 +39,7 @@ from vibekit_jupyter.events import (
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from vibekit_jupyter.agents.acp.launch import Launch
     from vibekit_jupyter.agents.acp.program import Program
@@ -191,14 +191,16 @@ class _Turn:
         about = await self._called(connection, "initialize", _greeting(launch), within)
         if about.get("protocolVersion") != VERSION:
             raise self.failures.other_version(about.get("protocolVersion"))
+        able = mapping_in(about, "agentCapabilities")
         opened = await open_session(
             connection,
             self.program,
             self.memory,
             self.conversation.messages[:-1],
             folder=HOME,
+            servers=self._servers(able),
             within=within,
-            can_load=mapping_in(about, "agentCapabilities").get("loadSession") is True,
+            can_load=able.get("loadSession") is True,
             replayed=lambda: self.replayed,
             say=lambda text: self.news.put(Notice(text)),
         )
@@ -220,6 +222,19 @@ class _Turn:
             self._count_told(result)
         self.memory.keep(self.program.name, opened.id, opened.prompts + 1)
         self._judge(text_in(result, "stopReason"))
+
+    def _servers(self, able: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the MCP servers that the agent can use; of the others the person is told."""
+        left_out = list(self.program.withheld)
+        reason = "they need a key, which no sandbox is given"
+        servers = self.program.servers
+        if servers and mapping_in(able, "mcpCapabilities").get("http") is not True:
+            left_out += [str(server["name"]) for server in servers]
+            servers, reason = (), "it takes none over HTTP"
+        if left_out:
+            names = ", ".join(left_out)
+            self.news.put(Notice(f"{self.program.title} has not the tools of {names}: {reason}."))
+        return servers
 
     async def _called(
         self, connection: Connection, method: str, params: dict[str, Any], within: float

@@ -33,7 +33,9 @@ function whole(parts) {
     text.textContent = parts.text;
     return text;
   }
-  for (const line of parts.text.replace(/\n$/, "").split("\n")) {
+  const lines = parts.text.replace(/\n$/, "").split("\n");
+  if (lines[0].startsWith("@@")) lines.shift();
+  for (const line of lines) {
     if (line.startsWith("@@")) text.append(make("span", "vibekit-approval-quiet", "⋯"));
     else text.append(make("span", SIGNS[line[0]] ?? "", line || " "));
   }

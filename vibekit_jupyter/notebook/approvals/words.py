@@ -18,7 +18,8 @@ __all__ = ["in_lines", "in_parts"]
 def in_parts(asked: ApprovalAsked, transcript: Transcript) -> dict[str, Any]:
     """Return a question as the texts of its card."""
     whole = spelled(asked.diff or asked.command)
-    facts = [f"shown whole: {plural(len(whole.split()), 'word')}"] if whole else []
+    count = plural(whole.count("\n"), "line") if asked.diff else plural(len(whole.split()), "word")
+    facts = [f"shown whole: {count}"] if whole else []
     if asked.command and asked.tool == "run_command":
         facts.append("in /home/user")
     if whole != (asked.diff or asked.command):

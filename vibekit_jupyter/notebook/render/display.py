@@ -290,6 +290,11 @@ class RichDisplay:
             self._show(at, "")
         display_id, mark = self._shown.get(number, ("", 0))
         if number and mark != CARD_MARK:
+            # Outputs stand in the order in which they were shown first.
+            for above in range(number):
+                if above not in self._shown:
+                    self._shown[above] = (uuid4().hex, hash(""))
+                    self._publish(EMPTY, {}, display_id=self._shown[above][0])
             update, display_id = bool(display_id), display_id or uuid4().hex
             self._publish(self._card, {}, display_id=display_id, update=update)
             self._shown[number] = (display_id, CARD_MARK)

@@ -30,12 +30,16 @@ _VISIBLE: Final[dict[int, str]] = {
     **dict.fromkeys(range(55296, 57344), "�"),
 }
 
-# Beside what Python holds for not printable: marks that change or join others, and letters that
-# are blank.
-_UNSEEN: Final = re.compile(
-    "[^\\S \\n\\t]|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\xa0\\xad\\u034f\\u061c\\u115f\\u1160"
-    "\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff"
-    "\\uffa0\\ufff0-\\ufffb\\ud800-\\udfff\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff]"
+# What Python holds for printable, and is blank all the same: fillers, joiners, selectors.
+_BLANK: Final = frozenset(
+    chr(code)
+    for codes in (
+        (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0x1D159),
+        range(0x180B, 0x1810),
+        range(0xFE00, 0xFE10),
+        range(0xE0100, 0xE01F0),
+    )
+    for code in codes
 )
 
 # JupyterLab typesets TeX in HTML outputs, also inside words about money ("$5 and $6"); a tag
@@ -53,7 +57,12 @@ def spelled(text: str) -> str:
 
     Whatever is not printable, or is printed as nothing, is spelled out.
     """
-    return _UNSEEN.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text)
+    return "".join(
+        char
+        if char in "\n\t" or (char.isprintable() and char not in _BLANK)
+        else f"\\u{{{ord(char):x}}}"
+        for char in text
+    )
 
 
 def escape(text: str) -> str:

@@ -12,6 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from tests.support.runs import beginning, command, end, whole_run
 from vibekit_jupyter.errors import ConfigurationError, ModelError
 from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     CommandOutput,
     Event,
     RetryScheduled,
@@ -314,3 +316,38 @@ def test_without_a_kernel_the_display_is_plain(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("VIBEKIT_DISPLAY", "colourful")
     with pytest.raises(ConfigurationError, match="colourful"):
         display_mode(shell)
+
+
+CARD = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/html": "card"}
+
+
+def test_a_card_stands_below_the_run_and_what_comes_later_below_what_was_before(
+    publisher: CapturingDisplayPublisher, clock: Clock
+) -> None:
+    display = RichDisplay(publisher, clock=clock)
+
+    def draw(*events: Event) -> list[str]:
+        for event in events:
+            display.feed(event)
+        for _ in range(3):
+            clock.now += 0.2
+            display.tick()
+        return [str(output["data"]["text/html"]) for output in left_in_the_cell(publisher)]
+
+    asked = ApprovalAsked("r", "c", "run_command", "Run this command?", "ls -la")
+    draw(*beginning(), TextDelta("First."), asked)
+    display.ask(CARD)
+    assert draw()[-1] == "card"
+    sent = len(publisher.outputs)
+    assert draw()[-1] == "card"
+    assert not [o for o in publisher.outputs[sent:] if o["data"]["text/html"] in ("", "card")]
+    display.ask({})
+    assert "card" not in draw()
+    answered = ApprovalAnswered("r", "once", "you")
+    words = "".join(draw(answered, *command("ls -la"), TextDelta("Then.")))
+    assert words.index("First.") < words.index("ls -la") < words.index("Then.")
+    display.ask({**CARD})
+    assert draw()[-1] == "card"
+    display.finish()
+    (final,) = left_in_the_cell(publisher)
+    assert "card" not in final["data"]["text/html"]
