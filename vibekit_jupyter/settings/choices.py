@@ -71,7 +71,7 @@ def choose_agent(settings: Settings) -> str:
     if agent == OWN_AGENT and not settings.agent_command:
         raise AgentNotInitializedError(
             "nothing says how your own agent is started.",
-            hint='Give its command: %vibekit_config --agent-command "my-agent --acp"',
+            hint="Give its command: %vibekit_config --agent-command COMMAND",
         )
     return agent
 

@@ -26,8 +26,8 @@ async def folder_in(sandbox: Sandbox, agent: AcpAgent) -> str:
     if sandbox.service.confinement is None:
         raise AgentError(
             f"{agent.title} runs in the sandboxes of this machine alone so far.",
-            hint="Use --agent codex or claude there; or name a program that the sandbox has: "
-            "%vibekit_config --agent-command 'PROGRAM'.",
+            hint="Use --agent codex or claude there, or a program that the sandbox has: "
+            "%vibekit_config --agent-command COMMAND",
         )
     found = await asyncio.to_thread(agent_folder, agent.name)
     if found is None:
