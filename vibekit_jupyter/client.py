@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["VibeKit"]
 
 # Seconds that sandboxes have to pause while their kernel ends.
-LEAVING = 2.0
+LEAVING = 3.0
 
 
 class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataVerbs, PortVerbs):
@@ -288,7 +288,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
 
     @property
     def _redactor(self) -> Redactor:
-        return Redactor(secrets_of(self.layers.own))
+        return Redactor(secrets_of(self.layers.resolve().settings))
 
     async def leave(self) -> None:
         """Close, as a kernel's end does: what no other kernel uses is paused (``on_exit``)."""

@@ -359,3 +359,12 @@ class RunInterruptedError(VibeKitError):
 def printable(text: str) -> str:
     """Return a text without what acts on a terminal, or cannot be seen."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def said(value: object) -> str:
+    """Return a value as it is told in a sentence: short, in one line."""
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except (ValueError, RecursionError):  # of thousands of digits
+        return "a number that is too long"
+    return text if len(text) <= 60 else f"{text[:59]}…"

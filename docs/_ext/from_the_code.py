@@ -13,7 +13,7 @@ from sphinx.util.nodes import make_refnode
 
 from vibekit_jupyter import errors
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, MCP, USAGE
+from vibekit_jupyter.notebook.config_magic import AGENT_PROGRAMS, CONFIG, KEY, MCP, USAGE
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -34,7 +34,7 @@ MAGICS: dict[str, Sequence[Command]] = {
     "vibekit_run": (RUN,),
     "vibekit_session": [verb.command for verb in VERBS.values()],
     "vibekit_files": list(FILES.values()),
-    "vibekit_config": (CONFIG, KEY, MCP, USAGE),
+    "vibekit_config": (CONFIG, AGENT_PROGRAMS, KEY, MCP, USAGE),
 }
 WHERE = {
     frozenset({"kernel", "project", "user", "site"}): "all",

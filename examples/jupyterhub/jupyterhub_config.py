@@ -13,7 +13,7 @@ STATE = Path(os.environ.get("HUB_STATE", "hub-state")).resolve()
 PORT = int(os.environ.get("HUB_PORT", "8000"))
 # Seconds until a kernel that does nothing is ended, and how often that is looked at.
 IDLE = int(os.environ.get("HUB_IDLE", "3600"))
-LOOK = min(300, IDLE)
+LOOK = max(1, min(300, IDLE // 10))
 KEYS = STATE / "keys"
 
 STATE.mkdir(mode=0o700, parents=True, exist_ok=True)

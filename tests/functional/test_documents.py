@@ -19,7 +19,7 @@ from tests.support.documents import DOCUMENTS, REPOSITORY, Document
 from tests.support.local_server import stop_local_server
 from tests.support.surroundings import clean_environment
 from vibekit_jupyter.notebook.code_magic import RUN
-from vibekit_jupyter.notebook.config_magic import CONFIG, KEY, USAGE
+from vibekit_jupyter.notebook.config_magic import AGENT_PROGRAMS, CONFIG, KEY, MCP, USAGE
 from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
@@ -58,7 +58,8 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
     elif name == "%vibekit_files":
         FILES[words[0] if words else "list"].parse(words[1:], {})
     elif name == "%vibekit_config":
-        command = {"key": KEY, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+        commands = {"agents": AGENT_PROGRAMS, "key": KEY, "mcp": MCP, "usage": USAGE}
+        command = commands.get(words[0] if words else "", CONFIG)
         command.parse(words[command is not CONFIG :], {})
     elif name == "%%vibekit":
         CELL.parse(words, {})
@@ -72,7 +73,7 @@ def test_a_magic_that_is_named_takes_these_options(line: str) -> None:
 @documents
 def test_an_option_that_is_named_alone_exists(document: Document) -> None:
     verbs = (verb.command for verb in VERBS.values())
-    commands = (CELL, LINE, RUN, CONFIG, KEY, USAGE, *FILES.values(), *verbs)
+    commands = (CELL, LINE, RUN, CONFIG, AGENT_PROGRAMS, KEY, MCP, USAGE, *FILES.values(), *verbs)
     known = {name for each in commands for argument in each.arguments for name in argument.names}
     for option in re.findall(r"`(--[a-z-]+)[` ]", document.text):
         assert option in known or option == "--nbval", option

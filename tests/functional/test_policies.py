@@ -122,6 +122,14 @@ async def test_a_sessions_project_and_time_are_an_allowed_one(
     left = resumed.time_left()
     assert left is not None
     assert left.total_seconds() <= 900
+    # A label of before is no reason to leave a session unused, but is given to no new one.
+    await other.set_session(long.id)
+    assert (await other.execute_command("echo on")).stdout == "on\n"
+    site("[policy]\nproject = ['lab']\n")
+    await other.set_session(course.id)
+    assert (await other.execute_command("echo on")).stdout == "on\n"
+    with pytest.raises(ConfigurationError, match=f"project is 'course-7'.*{REFUSED}"):
+        await other.fork()
     for session in (long, course):
         await client.kill(session.id)
 

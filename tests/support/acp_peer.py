@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.resources
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.agents.acp.program import Launch, Program
+from vibekit_jupyter.agents.acp.launch import Launch
+from vibekit_jupyter.agents.acp.program import Program
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.memory import Kept

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Hub", "User", "hub"]
 
+NO_FRONTEND = {"jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False}
 CONFIG = REPOSITORY / "examples" / "jupyterhub" / "jupyterhub_config.py"
 PASSWORD = "correct horse"
 PORTS = 3
+USERS = ("ada", "ben")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Hub:
                 assert answer.status == 201, told
             session.headers["Authorization"] = f"token {told['token']}"
             yield User(self, name, session)
+
+    def give(self, user: str, **variables: str) -> None:
+        """Write down what the spawner hands to a user's servers from their next start on."""
+        keys = self.state / "keys"
+        keys.mkdir(exist_ok=True)
+        lines = [f"{name}={value}\n" for name, value in variables.items()]
+        (keys / f"{user}.env").write_text("".join(lines))
 
     def home(self, user: str) -> Path:
         """Return a user's ``VIBEKIT_HOME``."""
@@ -76,16 +85,6 @@ class User:
                     if told.get("ready"):
                         return
 
-    async def restart_server(self) -> None:
-        """Stop the server, which may have ended by itself, and start it anew."""
-        url = f"{self.hub.url}/hub/api/users/{self.name}/server"
-        while True:
-            async with self.session.delete(url) as answer:
-                if answer.status in (204, 404):
-                    break
-            await asyncio.sleep(0.2)
-        await self.start_server()
-
     def _url(self, server: str) -> str:
         return f"{self.hub.url}/user/{self.name}{f'/{server}' if server else ''}/api/kernels"
 
@@ -93,7 +92,7 @@ class User:
         """Wait until there is no kernel; the server may have ended with it."""
         left = True
         while left:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
             async with self.session.get(self._url("")) as answer:
                 left = bool(answer.status == 200 and await answer.json())
 
@@ -146,6 +145,11 @@ class RemoteKernel:
 def hub(folder: Path, *, idle: int) -> Iterator[Hub]:
     """Run the example; its users' sandbox servers end with it."""
     port = _free_ports()
+    for user in USERS:
+        # Nobody looks at the servers, and half of their start would be a frontend's.
+        settings = folder / "state" / "home" / user / ".jupyter" / "jupyter_server_config.json"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps({"ServerApp": {"jpserver_extensions": NO_FRONTEND}}))
     environment = {
         **clean_environment(),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -171,7 +175,7 @@ def hub(folder: Path, *, idle: int) -> Iterator[Hub]:
     finally:
         process.terminate()
         process.wait(60)
-        for user in ("ada", "ben"):
+        for user in USERS:
             stop_local_server(running.home(user))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vibekit_jupyter.agents.compaction import compact
 from vibekit_jupyter.agents.conversation import Conversation
 from vibekit_jupyter.agents.loop import Limits, run_agent
+from vibekit_jupyter.sandbox.installed import installed_first
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.vendor import Vendor
@@ -24,14 +25,15 @@ def load(model: Model) -> Vendor:
 
     No request is sent, but the import takes a second or two: call it in a thread.
     """
-    # The sandbox's SDK may be importing httpx just now, and the model SDKs look at what there is
-    # of it in sys.modules: importing it here waits until it is whole.
-    import httpx  # noqa: F401
+    with installed_first():
+        # The sandbox's SDK may be importing httpx just now, and the model SDKs look at what there
+        # is of it in sys.modules: importing it here waits until it is whole.
+        import httpx  # noqa: F401
 
-    if model.agent == "codex":
-        from vibekit_jupyter.agents.codex import Codex
+        if model.agent == "codex":
+            from vibekit_jupyter.agents.codex import Codex
 
-        return Codex(model)
-    from vibekit_jupyter.agents.claude import Claude
+            return Codex(model)
+        from vibekit_jupyter.agents.claude import Claude
 
-    return Claude(model)
+        return Claude(model)

@@ -15,7 +15,7 @@ BUDGET = re.compile(
     r"budget_?exceeded|budget has been exceeded|(over|crossed|exceeded( the| your)?|exhausted) "
     r"budget|budget (is |was )?(exceeded|exhausted)|key limit exceeded|exceeded\w*budget"
     r"|spend(ing)? (limit|cap) (has been |is |was )?(exceeded|reached|hit)"
-    r"|(exceeded|reached|hit) (the|your) (\w+ ){0,2}spend(ing)? (limit|cap)",
+    r"|(exceeded|reached|hit) (the|its|your) (\w+ ){0,2}spend(ing)? (limit|cap)",
     re.IGNORECASE,
 )
 # What has been paid for: OpenAI's and Anthropic's words, and OpenRouter's.

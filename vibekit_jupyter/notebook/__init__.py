@@ -6,6 +6,7 @@ It may import everything but the two servers, and is imported by nobody.
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.notebook.termination import before_termination
@@ -77,11 +78,34 @@ def load(shell: InteractiveShell) -> None:
     before_termination(_close)  # the client may be made in another thread, which cannot
     if (offer := restore_offer(shell.user_ns)) is not None:
         show(shell, offer)
-    audit = _client.settings.audit if _client is not None else None
-    if audit is not None and audit.notice:
+    if notice := _audit_notice():
         from vibekit_jupyter.notebook.render import message
 
-        show(shell, message(audit.notice))
+        show(shell, message(notice))
+
+
+def _audit_notice() -> str:
+    """Return what whoever asks has to know of the site's audit; empty where that is nothing."""
+    from vibekit_jupyter.settings.places import Places, places
+
+    if _client is not None:
+        audit = _client.vibekit.layers.resolve().settings.audit
+        return audit.notice if audit is not None else ""
+    sites = places(Path.cwd()).sites
+    # Few sites write prompts down, and loading is to stay cheap for the others.
+    if not any(map(_speaks_of_prompts, sites)):
+        return ""
+    from vibekit_jupyter.settings.layers import resolve
+
+    audit = resolve({}, places=Places(sites=sites)).settings.audit
+    return audit.notice if audit is not None else ""
+
+
+def _speaks_of_prompts(path: Path) -> bool:
+    try:
+        return path.is_file() and b"prompts" in path.read_bytes()
+    except OSError:
+        return False
 
 
 def unload(shell: InteractiveShell) -> None:

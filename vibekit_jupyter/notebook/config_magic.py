@@ -15,7 +15,7 @@ from vibekit_jupyter.notebook.setting_options import options, typed
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.notebook.traits import show_in_traits
 from vibekit_jupyter.settings.checks import check_model_name
-from vibekit_jupyter.settings.vendors import AGENTS, VENDORS
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, AGENTS, OWN_AGENT, VENDORS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["VibekitConfigMagics", "command_of"]
 
 NAME = "%vibekit_config"
+# Those that are programs to install.
+PROGRAMS = tuple(name for name in ACP_AGENTS if name not in ("demo-acp", OWN_AGENT))
 
 # What a person typed is not repeated: it may be a key.
 _REFUSAL = (
@@ -46,6 +48,7 @@ CONFIG = Command(
     ),
     usage=(
         "%(prog)s [OPTIONS]\n       %(prog)s key [--agent AGENT | --e2b]"
+        "\n       %(prog)s agents [install NAME]"
         "\n       %(prog)s mcp add NAME URL | list | remove NAME"
         "\n       %(prog)s usage [--days N]"
     ),
@@ -88,9 +91,24 @@ MCP = Command(
 )
 
 
+AGENT_PROGRAMS = Command(
+    f"{NAME} agents",
+    "Show the agents that can run in sandboxes of this machine, or install one.",
+    (
+        argument("verb", nargs="?", choices=("list", "install"), help="what to do (list)"),
+        argument("name", nargs="?", choices=PROGRAMS, metavar="NAME", help="the agent"),
+        argument("--own", action="store_true", help="take the program that is on your PATH"),
+    ),
+    epilog="Packages come from npm and PyPI, of pinned versions and known bytes; they are kept in\n"
+    "VIBEKIT_HOME/agents, which sandboxes can read and not write.",
+    refusal=_REFUSAL,
+)
+
+
 def command_of(words: Sequence[str]) -> Command:
     """Return the command that the words of a line are for."""
-    return {"key": KEY, "mcp": MCP, "usage": USAGE}.get(words[0] if words else "", CONFIG)
+    commands = {"agents": AGENT_PROGRAMS, "key": KEY, "mcp": MCP, "usage": USAGE}
+    return commands.get(words[0] if words else "", CONFIG)
 
 
 # IPython keeps magics by their class's name, and has a ConfigMagics of its own.
@@ -103,7 +121,7 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(f"{CONFIG.help()}\n{KEY.help()}\n{MCP.help()}\n{USAGE.help()}")
+    @documented("\n".join(each.help() for each in (CONFIG, AGENT_PROGRAMS, KEY, MCP, USAGE)))
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)
@@ -119,6 +137,11 @@ class VibekitConfigMagics(Magics):
 
         client = get_client()
         with plain_errors(debug=chosen.debug):
+            if command is AGENT_PROGRAMS:
+                from vibekit_jupyter.notebook.agents_magic import agents
+
+                agents(self.shell, client, chosen)
+                return
             if command is USAGE:
                 costs = client.usage(chosen.days)
                 show(self.shell, usage_card(costs, client.budgets(), days=chosen.days))
@@ -175,7 +198,7 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     if not changed:
         return given
     if options.agent_command is not None and not options.agent:
-        given.pop("agent", None)  # the command says whose it is
+        given["agent"] = "auto"  # the command says whose it is
     settings = layers.resolve(given=given).checked()
     for name in changed:
         settings.check(name, given.get(name))

@@ -28,9 +28,9 @@ NAMED: Final = 5
 
 SESSION: Final = argument("--session", completes="session", help="whose, else the current one's")
 PATTERNS: Final = (
-    "Patterns are *, ?, [a-z] and ** for any folders; what is hidden has to be named. A name keeps "
-    "no folder\nabove its first pattern: out/x.csv comes as x.csv, out as out/..., "
-    "out/*/x as NAME/x."
+    "Patterns are *, ?, [a-z] and ** for any folders; what is hidden has to be named.\n"
+    "A name keeps no folder above its first pattern: out/x.csv comes as x.csv,\n"
+    "out as out/..., out/*/x as NAME/x."
 )
 COMMANDS: Final = {
     "list": Command(

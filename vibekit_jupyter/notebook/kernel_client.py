@@ -95,7 +95,7 @@ class _Bridge:
     @property
     def redactor(self) -> Redactor:
         """What takes the secrets of this moment out of texts."""
-        return Redactor(secrets_of(self.vibekit.layers.own))
+        return Redactor(secrets_of(self.vibekit.layers.resolve().settings))
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Have a function called, on any thread, whenever sessions may have changed."""

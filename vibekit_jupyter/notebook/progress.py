@@ -36,12 +36,12 @@ class ProgressLine:
         from vibekit_jupyter.notebook.render import display_mode
 
         self._plain = display_mode(shell) == "plain"
-        self._latest: Progress | None = None
+        self._latest: Progress | str | None = None
         self._began = time.monotonic()
         self._handle: Any = None
         self._width = 0
 
-    def note(self, progress: Progress) -> None:
+    def note(self, progress: Progress | str) -> None:
         """Take down how far it is, from any thread."""
         self._latest = progress
 
@@ -64,7 +64,11 @@ class ProgressLine:
             return
         from vibekit_jupyter.notebook.render.files import progress_words
 
-        words = progress_words(self._latest, time.monotonic() - self._began)
+        seconds = time.monotonic() - self._began
+        if isinstance(self._latest, str):
+            words = f"{self._latest} · {seconds:.0f} s"
+        else:
+            words = progress_words(self._latest, seconds)
         if self._plain:
             self._print(words)
             return

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.table import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["save", "with_values"]
@@ -40,7 +41,7 @@ def save(given: Mapping[str, Any]) -> str:
     try:
         target = path.resolve()  # a link of one's own stays one
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        before = target.read_text(encoding="utf-8") if target.exists() else ""
+        before = target.read_text(encoding="utf-8-sig") if target.exists() else ""
         text = with_values(before, values)
         _check(text, values, path)
         write_private(target, text)
@@ -58,6 +59,8 @@ def _can_stand(name: str, value: Any) -> bool:
         return False
     if name == "mcp":
         return all(set(server) == {"url"} and "?" not in server["url"] for server in value.values())
+    if isinstance(value, Mapping) and TABLE[name].kind is kinds.HEADERS:
+        return False
     parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
     return parts is None or not ("@" in parts.netloc or parts.query)
 
@@ -94,11 +97,10 @@ def _table(lines: list[str], group: str) -> tuple[int | None, int]:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        entries = (f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
-        return f"{{ {', '.join(entries)} }}"
     if isinstance(value, str):
         # JSON's escapes are TOML's, but for DEL, which is no character of a name.
         return json.dumps(value, ensure_ascii=False)

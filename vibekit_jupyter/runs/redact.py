@@ -25,7 +25,7 @@ from vibekit_jupyter.events import (
 )
 from vibekit_jupyter.settings.config import VENDORS
 from vibekit_jupyter.settings.headers import secrets_in
-from vibekit_jupyter.settings.keys import remembered
+from vibekit_jupyter.settings.keys import known_of, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +44,13 @@ SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)$",
 
 
 def secrets_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterable[str]:
-    """Yield what must never be shown: the keys that are set, and the environment's secrets."""
+    """Yield what must never be shown: what the layers of settings say, and the environment.
+
+    A program that prints a key is not run for it: what it prints is known once it is used.
+    """
+    yield from settings.secrets
+    for name, path in settings.key_files:
+        yield from known_of(name, path)
     yield from (model.api_key for model in settings.models.values() if model.api_key)
     for model in settings.models.values():
         yield from secrets_in(model.headers.items())
@@ -64,18 +70,28 @@ class Redactor:
     Parameters
     ----------
     secrets
-        What to take out; those of fewer than 8 characters are left alone.
+        What to take out; those of fewer than 8 characters are left alone. A key that is read
+        later, when it is first used, is taken out from then on.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        long_enough = (secret for secret in secrets if len(secret) >= SHORTEST)
+        self._held: dict[object, tuple[Event, str]] = {}
+        self._secrets = set(secrets)
+        self._read: Iterable[str] | None = None
+        self._learn()
+
+    def _learn(self) -> None:
+        if self._read == (read := remembered()):
+            return
+        self._read = read
+        long_enough = (each for each in {*self._secrets, *read} if len(each) >= SHORTEST)
         found = {spelling for secret in long_enough for spelling in _spellings(secret)}
         self._spellings = sorted(found, key=len, reverse=True)
         self._whole = re.compile("|".join(map(re.escape, self._spellings))) if found else None
-        self._held: dict[object, tuple[Event, str]] = {}
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
+        self._learn()
         # Looking for each is much faster than the pattern, and most texts have none.
         if self._whole is None or not any(spelling in text for spelling in self._spellings):
             return text
@@ -83,6 +99,7 @@ class Redactor:
 
     def value(self, value: T) -> T:
         """Return the same structure of dataclasses, dicts, lists and texts without secrets."""
+        self._learn()
         return value if self._whole is None else self._value(value)
 
     def _value(self, value: Any) -> Any:
@@ -128,6 +145,7 @@ class Redactor:
         The pieces of a stream come without its secrets; what had to wait of a stream comes
         before the event that ends it.
         """
+        self._learn()
         if self._whole is None:
             yield event
         elif not event.recorded:

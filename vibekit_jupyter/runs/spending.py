@@ -10,13 +10,14 @@ took.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import RunLimitError
 from vibekit_jupyter.results import DayCosts, Usage
-from vibekit_jupyter.settings.prices import dollars, no_price, price_in
+from vibekit_jupyter.settings.prices import dollars, no_price, price_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Settings
     from vibekit_jupyter.settings.prices import Price
 
-__all__ = ["Budget", "Spending", "budgets", "day_costs"]
+__all__ = ["Budget", "Spending", "budgets", "day_costs", "price_in"]
 
 WHERE = "runs: %vibekit_config usage"
 
@@ -81,6 +82,12 @@ def budgets(
         for period, most, begins, ends in periods
         if most is not None
     ]
+
+
+def price_in(settings: Settings, model: str) -> Price | None:
+    """Return a model's price by settings and, where those let it, by ``VIBEKIT_PRICES``."""
+    environ = {} if settings.has_fixed_prices else os.environ
+    return price_of(model, environ, prices=settings.prices)
 
 
 def day_costs(costs: Iterable[Costs], settings: Settings) -> Sequence[DayCosts]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from vibekit_jupyter.sandbox.installed import installed_first
 from vibekit_jupyter.settings.choices import DOMAIN
 from vibekit_jupyter.settings.network import check_proxies
 
@@ -30,8 +32,13 @@ class Key(str):
 
 def load() -> None:
     """Import the SDK: a second in which the caller's thread does nothing else."""
-    import e2b
-    import e2b.sandbox_async.commands.command  # noqa: F401
+    with installed_first():
+        import e2b
+        import e2b.sandbox_async.commands.command  # noqa: F401
+
+        # The SDK's transport looks for it when the first one is made.
+        with contextlib.suppress(ImportError):
+            import opentelemetry  # noqa: F401
 
 
 def sdk_class() -> type[e2b.AsyncSandbox]:

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.sandbox.service import get_info
 
 if TYPE_CHECKING:
     from vibekit_jupyter.sessions.session import Session
     from vibekit_jupyter.settings.config import Service, Settings
     from vibekit_jupyter.settings.policy import Policy
 
-__all__ = ["check_session", "check_timeout", "lasting", "reaches_internet"]
+__all__ = ["Allowed", "as_allowed", "check_timeout", "lasting", "reaches_internet"]
 
 
-def check_session(policy: Policy, wanted: Session) -> None:
-    """Raise ``ConfigurationError`` where a session is made in a way that is not allowed."""
-    if wanted.internet:
+class Allowed:
+    """Whether sessions may be used, of which some are from before the policy."""
+
+    def __init__(self) -> None:
+        self._without_internet: set[str] = set()
+
+    async def check(
+        self, policy: Policy, service: Service, session_id: str, known: Session | None
+    ) -> None:
+        """Raise ``ConfigurationError`` where a session is not as the policy has it."""
+        if known is not None:
+            _check(policy, known)
+        if policy.allows("internet") or session_id in self._without_internet:
+            return
+        # What was made elsewhere, or far away, is not in the registry.
+        if known is None or not service.is_local:
+            info = await get_info(service, session_id)
+            if info.internet:
+                policy.check_use("internet", "The session reaches the internet")
+        self._without_internet.add(session_id)
+
+
+def _check(policy: Policy, session: Session) -> None:
+    if session.internet:
         policy.check_use("internet", "The session asks for the internet")
-    policy.check("e2b.template", wanted.template, "as asked for the session")
-    policy.check("project", wanted.project or None, "as asked for the session")
+    policy.check("e2b.template", session.template, "as asked for the session")
+
+
+def as_allowed(settings: Settings, wanted: Session, project: str = "") -> Session:
+    """Return a session that is to be made, with its project and its time.
+
+    Raises
+    ------
+    ConfigurationError
+        It asks for more than is allowed.
+    """
+    project = wanted.project or project or settings.project
+    _check(settings.policy, wanted)
+    settings.policy.check("project", project or None, "as asked for the session")
+    return dataclasses.replace(wanted, project=project, timeout=lasting(settings, wanted))
 
 
 def check_timeout(policy: Policy, seconds: float | None) -> None:

@@ -56,15 +56,15 @@ class Used:
         self._services[place] = service
         self._renewal.begin()
 
-    def leave(self) -> None:
-        """Write down that none is used any more."""
-        if self._recorded:
+    def leave(self, *, busy: bool) -> None:
+        """Write down that none is used any more; not while commands go on (``busy``).
+
+        The next one to connect their sandbox ends those.
+        """
+        self._renewal.end()
+        if self._recorded and not busy:
             self._registry.drop_commander(self.run)
             self._recorded.clear()
-
-    def close(self) -> None:
-        """Give no more signs of life in the background."""
-        self._renewal.end()
 
     async def pause(self) -> None:
         """Pause one's own sessions of these that no other kernel uses at this moment."""

@@ -24,7 +24,7 @@ from vibekit_jupyter.sandbox.connection import Sandbox, kept_alive
 from vibekit_jupyter.sandbox.missing import missing_files
 from vibekit_jupyter.sandbox.queue import Queue, to_its_end
 from vibekit_jupyter.sandbox.service import fork, get_info, kill
-from vibekit_jupyter.sessions.allowed import check_session, check_timeout, lasting, reaches_internet
+from vibekit_jupyter.sessions import allowed
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
 from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
@@ -69,7 +69,7 @@ class Workspace:
         self._creating = asyncio.Lock()
         self._used = Used(self.book.registry, user)
         self._commands = 0
-        self._without_internet: set[str] = set()
+        self._allowed = allowed.Allowed()
 
     @property
     def settings(self) -> Settings:
@@ -114,8 +114,9 @@ class Workspace:
         service = await self.service()
         self.book.check_reachable(session_id, service.id)
         known = self.book.known(service.id, session_id)
-        timeout = lasting(self.settings, known)
-        await self._check_allowed(service, session_id, known)
+        timeout = allowed.lasting(self.settings, known)
+        async with self.explained():
+            await self._allowed.check(self.settings.policy, service, session_id, known)
         if anew:
             self.connections.drop(session_id)
         self._used.add(service, session_id)
@@ -126,23 +127,6 @@ class Workspace:
         self.book.connected(sandbox)
         await end_cut_off(sandbox, self.book.registry)
         return sandbox
-
-    async def _check_allowed(
-        self, service: Service, session_id: str, known: Session | None
-    ) -> None:
-        """Raise where a session, which may be from before the policy, is not as that allows."""
-        policy = self.settings.policy
-        if known is not None:
-            check_session(policy, known)
-        if policy.allows("internet") or session_id in self._without_internet:
-            return
-        # What was made elsewhere, or far away, is not in the registry.
-        if known is None or not service.is_local:
-            async with self.explained():
-                info = await get_info(service, session_id)
-            if info.internet:
-                policy.check_use("internet", "The session reaches the internet")
-        self._without_internet.add(session_id)
 
     async def _queued(
         self,
@@ -182,17 +166,14 @@ class Workspace:
 
         It is the current one, unless another one was asked for meanwhile.
         """
-        check_timeout(self.settings.policy, wanted.timeout)
+        allowed.check_timeout(self.settings.policy, wanted.timeout)
         return await to_its_end(self._create(wanted, self.book.speak()))
 
     async def _create(
         self, wanted: Session, spoken: int, *, replaces: Session | None = None
     ) -> Session:
         settings = self.settings
-        wanted = dataclasses.replace(
-            wanted, project=wanted.project or self.project or settings.project
-        )
-        check_session(settings.policy, wanted)
+        wanted = allowed.as_allowed(settings, wanted, self.project)
         service = await self.service()
         book = self.book
         name = wanted.name or book.registry.free_name(book.user, service.id, book.notebook)
@@ -203,14 +184,14 @@ class Workspace:
             "notebook": book.notebook,
             "agent": choices.choose_agent(settings),
         }
-        timeout = lasting(settings, wanted)
+        timeout = allowed.lasting(settings, wanted)
         template = wanted.template or service.template
         sandbox = await self._queued(
             service,
             Sandbox.create,
             timeout=timeout,
             metadata={f"vibekit_{label}": text for label, text in labels.items() if text},
-            internet=reaches_internet(settings.policy, wanted, service),
+            internet=allowed.reaches_internet(settings.policy, wanted, service),
             template=template,
         )
         self.connections.keep(sandbox)
@@ -220,13 +201,11 @@ class Workspace:
             id=sandbox.id,
             name=name,
             state="running",
-            project=labels["project"],
             user=book.user,
             notebook=book.notebook,
             confinement=service.confinement,
             created=datetime.now(UTC),
             ends_at=sandbox.ends_at,
-            timeout=timeout,
             template=template,
             named_here=True,
         )
@@ -260,8 +239,8 @@ class Workspace:
 
     async def _fork(self, source: Session, name: str | None) -> Session:
         service = await self.service()
-        check_session(self.settings.policy, source)
-        timeout = lasting(self.settings, source)
+        source = allowed.as_allowed(self.settings, source)
+        timeout = allowed.lasting(self.settings, source)
         await self.connect(source.id)  # one that is paused has no processes to copy
         async with self.explained():
             sandbox = await self._queued(
@@ -269,7 +248,7 @@ class Workspace:
                 fork,
                 source.id,
                 timeout=timeout,
-                internet=reaches_internet(self.settings.policy, source, service),
+                internet=allowed.reaches_internet(self.settings.policy, source, service),
             )
         self._used.add(service, sandbox.id)
         book = self.book
@@ -283,7 +262,6 @@ class Workspace:
             created=datetime.now(UTC),
             ends_at=sandbox.ends_at,
             continued_from=source.id,
-            timeout=timeout,
             named_here=True,
         )
         copy = await self._record(copy, service, named=name is not None)
@@ -402,8 +380,7 @@ class Workspace:
 
     def leave(self) -> None:
         """Have other kernels know that this client uses no session any more."""
-        if not self._commands:  # else the next one to connect ends what goes on
-            self._used.leave()
+        self._used.leave(busy=self._commands > 0)
 
     async def pause_used(self) -> None:
         """Pause what this client used, where nobody else uses it at this moment."""
@@ -414,7 +391,6 @@ class Workspace:
         """Close the connections, and end what was started for this client alone."""
         await self.connections.aclose()
         self.leave()
-        self._used.close()
         self.book.registry.close()
 
 

@@ -257,6 +257,10 @@ class Settings:
         What the site's files allow.
     notes
         What the person should know of it: numbers that were lowered, files to look after.
+    secrets
+        The keys, passwords and secret headers that any layer says, used or not; never shown.
+    key_files
+        The files of keys that any layer names, by their settings' names.
     """
 
     agent: str | None = None
@@ -286,6 +290,8 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     policy: Policy = field(default=NO_POLICY, repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    key_files: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False, compare=False)
 
     def value(self, name: str) -> Any:
         """Return what holds for a setting that has no attribute here, by its name."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import VibeKitError
+from vibekit_jupyter.errors import VibeKitError, said
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
 from vibekit_jupyter.settings.config import BUILT_IN, DEMO_MODEL, SILENCE
-from vibekit_jupyter.settings.kinds import said
 from vibekit_jupyter.settings.live import values_of
 from vibekit_jupyter.settings.prices import dollars
 from vibekit_jupyter.settings.table import TABLE

@@ -17,7 +17,7 @@ from vibekit_jupyter.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["from_command", "from_file", "remember", "remembered"]
+__all__ = ["from_command", "from_file", "known_of", "remember", "remembered"]
 
 PATIENCE: Final = 10.0
 LONGEST: Final = 64 * 1024
@@ -36,6 +36,12 @@ def remember(secret: str) -> str:
 def remembered() -> Iterable[str]:
     """Return the secrets that this process has read."""
     return frozenset(_secrets)
+
+
+def known_of(name: str, path: str) -> Iterable[str]:
+    """Yield the key in a file where there is one: it is taken out of texts before it is used."""
+    with contextlib.suppress(ConfigurationError):
+        yield from_file(name, path)
 
 
 def from_file(name: str, path: str) -> str:
@@ -89,6 +95,8 @@ def _printed(what: str, argv: Sequence[str], name: str) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # The notebook's folder may be somebody else's: what is there is not the program's.
+            cwd=os.sep,
         )
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

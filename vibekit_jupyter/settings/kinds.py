@@ -6,13 +6,14 @@ The readers take what a file or a mapping holds, and raise for what is no such v
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
+from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, said
 from vibekit_jupyter.settings.optional_fields import fields
 from vibekit_jupyter.settings.vendors import (
     ALL_AGENTS,
@@ -60,7 +61,6 @@ __all__ = [
     "lifetime",
     "mode_name",
     "one_of",
-    "said",
     "seconds",
 ]
 
@@ -105,15 +105,6 @@ class Kind:
     def is_secret(self) -> bool:
         """Whether a value must never be shown."""
         return self.read is _secret
-
-
-def said(value: object) -> str:
-    """Return a value as it is told in a sentence: short, in one line."""
-    try:
-        text = repr(value) if isinstance(value, str) else str(value)
-    except (ValueError, RecursionError):  # of thousands of digits
-        return "a number that is too long"
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def known(word: str, words: Iterable[str]) -> str:
@@ -220,7 +211,12 @@ def _is_word(word: object) -> bool:
 
 def _command(name: str, value: Any) -> tuple[str, ...]:
     words = _argv(name, value)
-    _text(name, words[0])
+    # A part of a path would lead to whatever is so called in the notebook's folder.
+    if os.sep in _text(name, words[0]) and not Path(words[0]).is_absolute():
+        raise ConfigurationError(
+            f"{name} begins with {said(words[0])}.",
+            hint="Write the program's whole path, or its name alone.",
+        )
     return words
 
 
@@ -304,7 +300,7 @@ def _headers(_: str, value: Any) -> Mapping[str, str]:
 
 
 def _mcp(_: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
-    from vibekit_jupyter.settings.mcp import check_servers
+    from vibekit_jupyter.settings.mcp_table import check_servers
 
     return check_servers(value)
 

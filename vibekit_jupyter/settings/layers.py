@@ -174,12 +174,15 @@ class _Merged:
         # that stands before it may be the user's own folder.
         self._budgets: set[str] = set()
         self._prices: tuple[Any, str] | None = None
+        self._secrets: set[str] = set()
+        self._key_files: set[tuple[str, str]] = set()
         self.errors: list[VibeKitError] = []
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
 
     def add(self, layer: _Layer) -> None:
         """Put a stronger layer on top."""
+        self._note_secrets(layer.values)
         values = self._named_models(layer)
         for group in {name.partition(".")[0] for name in values if name.endswith(_ENDS)}:
             for key in KEYS:
@@ -198,6 +201,21 @@ class _Merged:
                 self._set(name, value, origin)
             if layer.file == "site" and name in BUDGETS:
                 self._budgets.add(name)
+
+    def _note_secrets(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            kind = TABLE[name].kind if name in TABLE and value else None
+            if kind is kinds.SECRET:
+                self._secrets.add(str(value))
+            elif kind is kinds.HEADERS:
+                from vibekit_jupyter.settings.headers import secrets_in
+
+                self._secrets.update(secrets_in(value.items()))
+            elif kind is kinds.URL and "@" in str(value):
+                said = str(value).partition("://")[2].rpartition("@")[0]
+                self._secrets.update((said, said.partition(":")[2]))
+            elif name.endswith(".key_file") and value:
+                self._key_files.add((name, str(value)))
 
     def _named_models(self, layer: _Layer) -> dict[str, Any]:
         """Take who answers, and with which model, from what a layer says; return the rest."""
@@ -221,7 +239,7 @@ class _Merged:
 
     def _add_agent(self, values: dict[str, Any], layer: _Layer) -> None:
         agent, said = values.pop("agent", None), "agent"
-        if agent is None and values.get("agent_command"):  # whoever gives it means it
+        if agent in (None, "auto") and values.get("agent_command"):  # whoever gives it means it
             agent, said = OWN_AGENT, "agent_command"
         if agent == "auto":  # the weaker layers decide
             self._is_automatic = True
@@ -280,7 +298,13 @@ class _Merged:
         self._clamp()
         fixed = self._keep_prices()
         notes = (*self._notes, *warnings)
-        return dataclasses.replace(self._held(), notes=notes, has_fixed_prices=fixed)
+        return dataclasses.replace(
+            self._held(),
+            notes=notes,
+            has_fixed_prices=fixed,
+            secrets=frozenset(self._secrets),
+            key_files=frozenset(self._key_files),
+        )
 
     def _held(self) -> Settings:
         held = {name: value for name, value in self.values.items() if value is not None}

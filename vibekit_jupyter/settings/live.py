@@ -6,7 +6,7 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.settings.config import AGENTS, ModelSettings, Settings, settings_of
+from vibekit_jupyter.settings.config import AGENTS, ModelSettings, Settings
 from vibekit_jupyter.settings.layers import Resolution, resolve
 from vibekit_jupyter.settings.places import folder_of, places
 from vibekit_jupyter.settings.table import TABLE
@@ -67,11 +67,6 @@ class LiveSettings:
         """
         kept = _kept.get()
         return kept[1] if kept and kept[0] is self else self.resolve().checked()
-
-    @property
-    def own(self) -> Settings:
-        """What was set for this client alone; no file is read."""
-        return settings_of(self.given)
 
     @contextlib.contextmanager
     def keeping(self, settings: Settings) -> Iterator[None]:

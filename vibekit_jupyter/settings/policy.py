@@ -129,13 +129,16 @@ def read_rule(name: str, allowed: Any, file: str) -> Rule:
     ConfigurationError
         There is no such setting, it is not narrowed so, or nothing would be allowed.
     """
-    narrowed = {**dict.fromkeys(SWITCHES, "switch"), **_narrowed()}
-    if name not in narrowed:
+    narrowed = (
+        TABLE[name].kind.policy if name in TABLE else "switch" if name in SWITCHES else "never"
+    )
+    if narrowed == "never":
+        names = (*SWITCHES, *(each.name for each in TABLE.values() if each.kind.policy != "never"))
         raise ConfigurationError(
             f"a policy has no {name[:60]!r}.",
-            hint=f"{known(name, narrowed)} Until it is corrected, nothing runs.",
+            hint=f"{known(name, names)} Until it is corrected, nothing runs.",
         )
-    match narrowed[name]:
+    match narrowed:
         case "switch":
             allowed = kinds.SWITCH.read(f"policy.{name}", allowed)
         case "most":
@@ -152,10 +155,6 @@ def read_rule(name: str, allowed: Any, file: str) -> Rule:
             allowed = tuple(allowed)
             _check_words(name, allowed)
     return Rule(name, allowed, file)
-
-
-def _narrowed() -> Mapping[str, str]:
-    return {each.name: each.kind.policy for each in TABLE.values() if each.kind.policy != "never"}
 
 
 def _check_words(name: str, words: Sequence[str]) -> None:

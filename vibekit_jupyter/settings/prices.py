@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.errors import ConfigurationError, printable
-from vibekit_jupyter.settings.kinds import said
+from vibekit_jupyter.errors import ConfigurationError, printable, said
 
 if TYPE_CHECKING:
     from vibekit_jupyter.results import Usage
-    from vibekit_jupyter.settings.config import Settings
 
-__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_in", "price_of"]
+__all__ = ["Price", "check_prices", "dollars", "money", "no_price", "price_of"]
 
 VARIABLE = "VIBEKIT_PRICES"
 HINT = 'It is JSON, or a file of it: {"MODEL": {"input": 1.25, "cached": 0.125, "output": 10}}.'
@@ -83,12 +81,6 @@ def price_of(
         if (name := _most_specific(model, table)) is not None:
             return _price(name, table[name], where, hint)
     return None
-
-
-def price_in(settings: Settings, model: str) -> Price | None:
-    """Return a model's price by settings and, where those let it, by ``VIBEKIT_PRICES``."""
-    environ = {} if settings.has_fixed_prices else os.environ
-    return price_of(model, environ, prices=settings.prices)
 
 
 def check_prices(prices: Any, where: str = TABLE) -> Mapping[str, Mapping[str, float]]:

@@ -151,6 +151,16 @@ async def test_a_refusal_that_passes_is_retried_before_anything_was_shown(
         (over_budget(), "budget at the model service", "Current cost: 10.51, Max budget: 10.0"),
         (over_budget(400), "budget at the model service", "Budget has been exceeded!"),
         (
+            over_budget(429, "ExceededTokenBudget: Current spend for token: 2.0; Max: 1.0", None),
+            "budget at the model service",
+            "Current spend for token: 2.0",
+        ),
+        (
+            over_budget(402, "This key has reached its monthly spending limit.", None),
+            "budget at the model service",
+            "monthly spending limit",
+        ),
+        (
             over_budget(429, "Your allowance is used up. Please contact the AI team."),
             "budget at the model service",
             "Please contact the AI team.",

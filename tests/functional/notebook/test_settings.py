@@ -130,6 +130,16 @@ def test_a_policy_holds_below_the_magics(kernel: Kernel, root: Path) -> None:
     kernel.run("%vibekit_config --max-steps 50")
 
 
+def test_that_a_site_records_prompts_is_told_when_the_extension_is_loaded(root: Path) -> None:
+    (root / "site" / "vibekit.toml").write_text(
+        f"[audit]\nfile = '{root}/audit.jsonl'\nprompts = true\n"
+    )
+    environment = {"JUPYTER_CONFIG_PATH": str(root / "site"), "HOME": str(root)}
+    with Kernel(root / "home", environment) as kernel:
+        loaded = kernel.run("%load_ext vibekit_jupyter").text
+    assert f"Your administrator records prompts here ({root}/audit.jsonl)" in loaded
+
+
 def test_traits_and_the_magic_show_the_same(kernel: Kernel) -> None:
     kernel.run("%config VibekitMagics.mode = 'ask'")
     assert "ask" in kernel.run("%vibekit_config").text

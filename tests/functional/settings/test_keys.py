@@ -40,6 +40,16 @@ def test_a_program_runs_once_and_its_key_is_used_and_remembered(tmp_path: Path) 
     assert "sk-of-a-program" in keys.remembered()
 
 
+def test_a_program_does_not_see_the_notebooks_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keyring.py").write_text("print('sk-of-somebody-else')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"failed \(exit 1\)"):
+        keys.from_command(NAME, [sys.executable, "-S", "-m", "keyring"])
+    assert "sk-of-somebody-else" not in keys.remembered()
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

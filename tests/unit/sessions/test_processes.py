@@ -10,6 +10,7 @@ import pytest
 from vibekit_jupyter.services.process import own_mark
 from vibekit_jupyter.sessions import processes
 from vibekit_jupyter.sessions.registry import Registry
+from vibekit_jupyter.sessions.schema import MIGRATIONS, open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,16 @@ def test_whoever_begins_something_is_there_from_its_beginning(registry: Registry
     )
     assert registry.is_there(ELSEWHERE)
     assert registry.is_there("there 1 2 3")
+
+
+def test_one_that_was_recorded_before_there_were_marks_has_as_long_as_others(
+    tmp_path: Path, registry: Registry
+) -> None:
+    before = next(number for number, step in enumerate(MIGRATIONS) if "TABLE process" in str(step))
+    older = open_database(tmp_path / "sessions.sqlite", MIGRATIONS[:before])
+    older.execute("INSERT INTO commander VALUES ('service', 'session', 1, ?)", (ELSEWHERE,))
+    older.close()
+    assert registry.is_there(ELSEWHERE)
 
 
 def test_those_that_are_long_silent_are_forgotten(

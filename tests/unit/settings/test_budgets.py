@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from vibekit_jupyter.runs.spending import price_in
 from vibekit_jupyter.settings.layers import resolve
 from vibekit_jupyter.settings.places import Places
-from vibekit_jupyter.settings.prices import no_price, price_in
+from vibekit_jupyter.settings.prices import no_price
 
 if TYPE_CHECKING:
     from pathlib import Path

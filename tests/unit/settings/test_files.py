@@ -63,6 +63,7 @@ def refusal(file: File) -> str:
         ("codex = {model = 'x', base_url = 'ftp://x'}", "line 1: codex.base_url is no http(s) URL"),
         ("[codex]\nkey_file = 'key'", "line 2: codex.key_file is 'key'. Write the whole path"),
         ("[e2b]\nkey_command = ['']", "line 2: e2b.key_command is empty"),
+        ("[e2b]\nkey_command = ['./key']", "line 2: e2b.key_command begins with './key'"),
         ("\"m\\u006fdle\" = 'x'", "line 1: there is no setting 'modle'"),
         ("[prices.x]\ninput = 1\noutput = -1", "line 3: [prices] has no valid price for x: output"),
         ("[prices]\n'x*' = {input = true, output = 1}", "line 2: [prices] has no valid price"),

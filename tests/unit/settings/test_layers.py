@@ -17,7 +17,7 @@ from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.settings.choices import automatic, choose_agent, choose_e2b, choose_model
 from vibekit_jupyter.settings.config import BUILT_IN
 from vibekit_jupyter.settings.layers import resolve
-from vibekit_jupyter.settings.live import values_of
+from vibekit_jupyter.settings.live import LiveSettings, values_of
 from vibekit_jupyter.settings.places import Places
 from vibekit_jupyter.settings.table import TABLE
 
@@ -286,3 +286,10 @@ def test_all_layers_are_read_within_a_millisecond(tmp_path: Path) -> None:
         resolve({"agent": "auto"}, places=places, environ=KEY).checked()
         took.append(time.perf_counter() - began)
     assert min(took) < 0.003  # a third of it on a machine of its own
+
+
+def test_who_gives_a_command_means_the_agent_of_ones_own() -> None:
+    layers = LiveSettings({"agent": "auto", "agent_command": ("x", "--acp")}, "")
+    assert layers.resolve().settings.agent == "own"
+    assert layers.resolve({"agent": "claude"}).settings.agent == "claude"
+    assert layers.resolve(given={"agent": "auto"}).settings.agent == "auto"

@@ -23,6 +23,12 @@ async def folder_in(sandbox: Sandbox, agent: AcpAgent) -> str:
     AgentError
         It is not there.
     """
+    if sandbox.service.confinement is None:
+        raise AgentError(
+            f"{agent.title} runs in the sandboxes of this machine alone so far.",
+            hint="Use --agent codex or claude there; or name a program that the sandbox has: "
+            "%vibekit_config --agent-command 'PROGRAM'.",
+        )
     found = await asyncio.to_thread(agent_folder, agent.name)
     if found is None:
         raise AgentError(

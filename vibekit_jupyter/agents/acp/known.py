@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.agents.acp.program import Launch
+from vibekit_jupyter.agents.acp.launch import Launch
 from vibekit_jupyter.services.agent_folders import OWN
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 
@@ -259,7 +259,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             lacks=(
                 "It shows no output of its commands.",
                 "It cannot be loaded again: each turn is told what was said before.",
-                "Its protocol is served by some gateways only.",
+                "Its protocol is not served by the relay yet.",
             ),
         ),
     )

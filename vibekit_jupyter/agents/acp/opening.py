@@ -10,7 +10,7 @@ from vibekit_jupyter.agents.acp.fields import items_in, mapping_in, text_in
 from vibekit_jupyter.agents.compaction import transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.acp.connection import Connection
     from vibekit_jupyter.agents.acp.program import Program
@@ -73,6 +73,7 @@ async def open_session(
     before: Sequence[Message],
     *,
     folder: str,
+    servers: Sequence[Mapping[str, Any]],
     within: float,
     can_load: bool,
     replayed: Callable[[], int],
@@ -94,7 +95,7 @@ async def open_session(
     AgentError
         It has none, or did not answer.
     """
-    place = {"cwd": folder, "mcpServers": list(program.servers)}
+    place = {"cwd": folder, "mcpServers": list(servers)}
     kept = memory.recall(program.name)
     if kept is not None:
         why = "it cannot load one"

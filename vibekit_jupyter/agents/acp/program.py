@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from vibekit_jupyter.agents.acp.launch import Launch
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import printable
 from vibekit_jupyter.settings.vendors import OWN_AGENT
@@ -18,35 +19,10 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Model, Settings
 
-__all__ = ["DEMO_AGENT", "Launch", "Program", "program_of"]
+__all__ = ["DEMO_AGENT", "Program", "program_of"]
 
 DEMO_AGENT: Final = "demo-acp"
 DEMO_PATH: Final = "/tmp/vibekit/demo_agent.py"  # noqa: S108  (a folder of the sandbox)
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How an agent is started for one turn.
-
-    Attributes
-    ----------
-    argv
-        The program and its arguments.
-    environment
-        What it finds there, beside the sandbox's own.
-    files
-        What is written before it starts, by path.
-    mode
-        The mode of its own that it is put in; None leaves it as it is.
-    capabilities
-        What else it is told that we can do.
-    """
-
-    argv: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    mode: str | None = None
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ class ToolCallTold:
         kind, name = text_in(self._known, "kind"), text_in(self._known, "name")
         if name in OURS:
             return name
+        if kind in ("", "other") and text_in(self._known, "rawInput", "command"):
+            return "run_command"  # some have one kind for all
         return TOOLS.get(kind) or tool_name(name or kind or "tool")
 
     @property

@@ -39,9 +39,10 @@ from vibekit_jupyter.events import (
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from vibekit_jupyter.agents.acp.program import Launch, Program
+    from vibekit_jupyter.agents.acp.launch import Launch
+    from vibekit_jupyter.agents.acp.program import Program
     from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import Conversation
@@ -190,14 +191,16 @@ class _Turn:
         about = await self._called(connection, "initialize", _greeting(launch), within)
         if about.get("protocolVersion") != VERSION:
             raise self.failures.other_version(about.get("protocolVersion"))
+        able = mapping_in(about, "agentCapabilities")
         opened = await open_session(
             connection,
             self.program,
             self.memory,
             self.conversation.messages[:-1],
             folder=HOME,
+            servers=self._servers(able),
             within=within,
-            can_load=mapping_in(about, "agentCapabilities").get("loadSession") is True,
+            can_load=able.get("loadSession") is True,
             replayed=lambda: self.replayed,
             say=lambda text: self.news.put(Notice(text)),
         )
@@ -219,6 +222,16 @@ class _Turn:
             self._count_told(result)
         self.memory.keep(self.program.name, opened.id, opened.prompts + 1)
         self._judge(text_in(result, "stopReason"))
+
+    def _servers(self, able: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the MCP servers that the agent can use; of the others the person is told."""
+        servers = self.program.servers
+        if not servers or mapping_in(able, "mcpCapabilities").get("http") is True:
+            return servers
+        names = ", ".join(str(server["name"]) for server in servers)
+        title = self.program.title
+        self.news.put(Notice(f"{title} has not the tools of {names}: it takes none over HTTP."))
+        return ()
 
     async def _called(
         self, connection: Connection, method: str, params: dict[str, Any], within: float

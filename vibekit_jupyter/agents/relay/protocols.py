@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +71,7 @@ class UnfitError(Exception):
 
 def route_of(target: str, vendor: AgentName) -> Route | None:
     """Return where a request goes; None where that is nowhere."""
-    route = ROUTES.get(urlsplit(target).path)
+    route = ROUTES.get(target.partition("?")[0])
     return route if route is not None and route.vendor == vendor else None
 
 

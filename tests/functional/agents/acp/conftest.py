@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,10 @@ class Peers:
             **options,
         }
         words = options.pop("words", peer(*fault))
+        agent = program(model_at(self.server, "codex"), *words, mode=mode)
+        agent = dataclasses.replace(agent, servers=options.pop("servers", ()))
         return run_acp_agent(
-            program(model_at(self.server, "codex"), *words, mode=mode),
+            agent,
             self.conversation,
             prompt,
             sandbox=self.sandbox,

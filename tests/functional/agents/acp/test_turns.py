@@ -77,7 +77,7 @@ async def test_nothing_of_a_turn_is_left_but_what_was_to_stay(peers: Peers) -> N
     await peers.sandbox.end_run(peers.run)
 
 
-@pytest.mark.parametrize("detached", ["", "setsid ", "nohup "])
+@pytest.mark.parametrize("detached", ["", "setsid "])
 async def test_an_interrupt_ends_the_turn_with_all_that_it_started(
     peers: Peers, detached: str
 ) -> None:
@@ -211,6 +211,13 @@ async def test_a_session_that_lost_prompts_is_not_gone_on_with(peers: Peers) -> 
     events = await peers.turn(memory=Remembering(kept), prompt="Go on")
     (notice,) = (event for event in events if isinstance(event, Notice))
     assert "of 5 prompts it knew 1" in notice.text
+
+
+async def test_an_agent_without_mcp_is_not_told_of_servers_and_that_is_said(peers: Peers) -> None:
+    server = {"type": "http", "name": "tickets", "url": "http://127.0.0.1:9/mcp", "headers": []}
+    events = await peers.turn(servers=[server])
+    (notice,) = (event for event in events if isinstance(event, Notice))
+    assert notice.text == "The peer has not the tools of tickets: it takes none over HTTP."
 
 
 async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:

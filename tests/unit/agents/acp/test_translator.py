@@ -106,6 +106,20 @@ def test_how_a_command_ended_is_found_where_agents_say_it(end: dict[str, Any], c
     assert finished.ok == (code == 0)
 
 
+def test_a_command_of_an_agent_that_knows_no_kinds_is_one() -> None:
+    """As goose does it."""
+    started, _, finished = told(
+        call(title="shell · ls", rawInput={"command": "ls"}, status="pending") | {"kind": "other"},
+        call(
+            "tool_call_update", status="completed", rawOutput={"stdout": "a.py\n", "exit_code": 0}
+        ),
+    )
+    assert started == ToolCallStarted("c1", "run_command", {"command": "ls"}, "shell · ls")
+    assert isinstance(finished, ToolCallFinished)
+    assert finished.command is not None
+    assert finished.command.stdout == "a.py\n"
+
+
 def test_output_that_is_told_whole_each_time_is_shown_once() -> None:
     parts = [[{"type": "content", "content": text(said)}] for said in ("a", "ab", "abc")]
     events = told(

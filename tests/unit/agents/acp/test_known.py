@@ -1,0 +1,69 @@
+"""Known agents are told of the relay alone, and have a mode in which they ask nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from vibekit_jupyter.agents.acp.known import KNOWN, acp_agent
+from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
+from vibekit_jupyter.settings.vendors import ACP_AGENTS
+
+URL, TOKEN = "http://127.0.0.1:4711", "token-of-this-turn"
+FOLDERS = "/opt/sandbox/agents"
+each = pytest.mark.parametrize("name", KNOWN)
+
+
+def told(name: str, *, approve: bool = False, folder: str = "") -> tuple[str, tuple[str, ...]]:
+    launch = KNOWN[name].launch(
+        folder=folder or f"{FOLDERS}/{RECIPES[name].folder}",
+        url=URL,
+        token=TOKEN,
+        model="the-model",
+        approve=approve,
+    )
+    said = json.dumps([dict(launch.environment), dict(launch.files), list(launch.argv)])
+    return said, tuple(launch.argv)
+
+
+def test_every_known_agent_has_a_name_a_vendor_and_a_recipe() -> None:
+    assert KNOWN.keys() == RECIPES.keys()
+    assert all(ACP_AGENTS[name] == agent.vendor for name, agent in KNOWN.items())
+    assert acp_agent("nobody") is None
+
+
+@each
+def test_an_agent_knows_the_relays_url_and_no_other(name: str) -> None:
+    said, _ = told(name)
+    assert TOKEN in said
+    assert "the-model" in said
+    assert set(re.findall(r"https?://[^\"/\\]+", said)) == {URL}
+
+
+@each
+def test_a_program_lies_where_sandboxes_see_it(name: str) -> None:
+    _, argv = told(name)
+    assert argv[0].startswith(f"{FOLDERS}/")
+    if RECIPES[name].needs_node:
+        assert argv[0] == f"{FOLDERS}/{NODE.folder}/{NODE.program}"
+        assert argv[1] == f"{FOLDERS}/{RECIPES[name].folder}/{RECIPES[name].program}"
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex-cli", "goose", "opencode"])
+def test_ones_own_program_is_used_where_it_was_taken(name: str) -> None:
+    said, argv = told(name, folder=f"{FOLDERS}/{name}-own")
+    own = f"{FOLDERS}/{name}-own/bin/{RECIPES[name].command}"
+    assert own in said
+    assert RECIPES[name].needs_node or argv[0] == own
+
+
+@each
+def test_asking_and_not_asking_are_told_apart(name: str) -> None:
+    launches = [
+        KNOWN[name].launch(folder="/f/x-1", url=URL, token=TOKEN, model="m", approve=approve)
+        for approve in (False, True)
+    ]
+    free, asks = ((launch.mode, str(launch.environment)) for launch in launches)
+    assert free != asks

@@ -1,0 +1,36 @@
+"""How a program that is an agent is started for one turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Launch"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How an agent is started for one turn.
+
+    Attributes
+    ----------
+    argv
+        The program and its arguments.
+    environment
+        What it finds there, beside the sandbox's own.
+    files
+        What is written before it starts, by path.
+    mode
+        The mode of its own that it is put in; None leaves it as it is.
+    capabilities
+        What else it is told that we can do.
+    """
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    mode: str | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
