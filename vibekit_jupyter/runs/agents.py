@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vibekit_jupyter.agents.loop import run_agent
+from vibekit_jupyter.events import Notice
 from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from vibekit_jupyter.agents.conversation import Conversation
     from vibekit_jupyter.agents.memory import Memory
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.sessions.workspace import Workspace
     from vibekit_jupyter.settings.config import Settings
+    from vibekit_jupyter.settings.mcp import McpServer
 
 __all__ = ["Agent", "agent_of"]
 
@@ -57,17 +60,35 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
         return in_kernel
     from vibekit_jupyter.agents.acp.program import program_of
     from vibekit_jupyter.agents.acp.turn import run_acp_agent
-    from vibekit_jupyter.settings.mcp import mcp_servers, withheld
 
-    program = dataclasses.replace(
-        program_of(settings, name, await connections.model(settings, name)),
-        servers=mcp_servers(settings),
-        withheld=tuple(withheld(settings)),
-    )
+    program = program_of(settings, name, await connections.model(settings, name))
 
     def in_sandbox(
-        conversation: Conversation, prompt: str, *, memory: Memory, **options: Any
+        conversation: Conversation,
+        prompt: str,
+        *,
+        memory: Memory,
+        servers: Sequence[McpServer] = (),
+        **options: Any,
     ) -> AsyncGenerator[Event, None]:
-        return run_acp_agent(program, conversation, prompt, memory=memory, **options)
+        # No key reaches a sandbox.
+        named = [server.as_acp() for server in servers if not server.secrets]
+        kept = [server.name for server in servers if server.secrets]
+        asked = dataclasses.replace(program, servers=named)
+        events = run_acp_agent(asked, conversation, prompt, memory=memory, **options)
+        return _noted(kept, events) if kept else events
 
     return in_sandbox
+
+
+async def _noted(
+    kept: Sequence[str], events: AsyncGenerator[Event, None]
+) -> AsyncGenerator[Event, None]:
+    """Say which servers an agent in a sandbox is not told of, then yield what happens."""
+    yield Notice(
+        f"The agent is not told of the MCP server {', '.join(kept)}: "
+        "it needs a key, and no key goes into a sandbox."
+    )
+    async with aclosing(events):
+        async for event in events:
+            yield event

@@ -48,6 +48,11 @@ class McpServer:
         query = parse_qsl(urlsplit(self.url).query)
         return [*secrets_in(self.headers), *secrets_in(query)]
 
+    def as_acp(self) -> dict[str, Any]:
+        """Return it as ACP has servers, for an agent in a sandbox; not one with secrets."""
+        headers = [{"name": name, "value": value} for name, value in self.headers]
+        return {"type": "http", "name": self.name, "url": self.url, "headers": headers}
+
 
 def check_servers(given: Any) -> Mapping[str, Mapping[str, Any]]:
     """Return a table of servers, by their names.
@@ -171,15 +176,7 @@ def mcp_servers(settings: Settings) -> list[dict[str, Any]]:
         settings.check("mcp", settings.mcp)
     left_out = withheld(settings)
     return [
-        {
-            "type": "http",
-            "name": name,
-            "url": server["url"],
-            "headers": [
-                {"name": each, "value": value}
-                for each, value in (server.get("headers") or {}).items()
-            ],
-        }
+        McpServer(name, server["url"], tuple((server.get("headers") or {}).items())).as_acp()
         for name, server in settings.mcp.items()
         if name not in left_out
     ]

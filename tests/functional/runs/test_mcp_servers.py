@@ -140,3 +140,19 @@ async def test_a_key_that_is_not_there_ends_the_run_before_it_begins(
         with pytest.raises(ConfigurationError, match=r"mcp\.docs\.key_file"):
             await client.generate_code("look")
         assert not server.requests
+
+
+async def test_an_agent_in_a_sandbox_is_told_of_servers_without_a_key_alone(
+    new_client: NewClient, peer: McpPeer, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    events: list[Event] = []
+    client = with_server(new_client(agent={"type": "demo-acp"}), url=peer.url, key_file=str(key))
+    result = await client.generate_code("say hello", on_event=events.append)
+    assert result.status == "done"
+    notes = [event.text for event in events if isinstance(event, Notice)]
+    assert any("is not told of the MCP server docs: it needs a key" in note for note in notes)
+    assert KEY not in repr(events)
+    found = await client.execute_command(f"grep -rs {KEY} /home/user || true")
+    assert KEY not in found.stdout

@@ -225,16 +225,13 @@ class _Turn:
 
     def _servers(self, able: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the MCP servers that the agent can use; of the others the person is told."""
-        left_out = list(self.program.withheld)
-        reason = "they need a key, which no sandbox is given"
         servers = self.program.servers
-        if servers and mapping_in(able, "mcpCapabilities").get("http") is not True:
-            left_out += [str(server["name"]) for server in servers]
-            servers, reason = (), "it takes none over HTTP"
-        if left_out:
-            names = ", ".join(left_out)
-            self.news.put(Notice(f"{self.program.title} has not the tools of {names}: {reason}."))
-        return servers
+        if not servers or mapping_in(able, "mcpCapabilities").get("http") is True:
+            return servers
+        names = ", ".join(str(server["name"]) for server in servers)
+        title = self.program.title
+        self.news.put(Notice(f"{title} has not the tools of {names}: it takes none over HTTP."))
+        return ()
 
     async def _called(
         self, connection: Connection, method: str, params: dict[str, Any], within: float
