@@ -14,7 +14,7 @@ from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.agents.file_tools import proposed
 from vibekit_jupyter.agents.places import absolute
 from vibekit_jupyter.agents.risks import command_risks, path_risks
-from vibekit_jupyter.agents.tool_specs import READING, WRITING, checked_arguments
+from vibekit_jupyter.agents.tool_specs import MCP, READING, WRITING, checked_arguments
 from vibekit_jupyter.agents.wire_text import json_object
 from vibekit_jupyter.errors import RunInterruptedError
 from vibekit_jupyter.events import ApprovalAsked
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.events import ApprovalAnswered
     from vibekit_jupyter.settings.vendors import Approve
 
-__all__ = ["MCP", "Approver", "Gate", "kinds_of", "needs_asking", "risks_of", "stopped"]
-
-MCP: Final = "mcp__"
-"""What the name of a tool of an MCP server begins with."""
+__all__ = ["Approver", "Gate", "kinds_of", "needs_asking", "risks_of", "stopped"]
 
 # What other agents call tools that change nothing, beside our own names.
 LOOKING: Final = (*READING, "read", "search", "think")

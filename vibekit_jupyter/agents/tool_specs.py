@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMAND_TIMEOUT",
+    "MCP",
     "MOST_COMMAND_TIMEOUT",
     "READING",
     "SPECS",
@@ -132,6 +133,8 @@ SPECS = (
 )
 READING = ("read_file", "list_files", "search", "view_image")
 WRITING = ("write_file", "edit_file")
+# What the name of a tool of an MCP server begins with.
+MCP = "mcp__"
 TYPES: Mapping[str, type | UnionType] = {
     "string": str,
     "number": int | float,

@@ -8,7 +8,8 @@ from vibekit_jupyter.errors import ConfigurationError
 from vibekit_jupyter.notebook.magic_errors import UsageError
 from vibekit_jupyter.notebook.render import Rendered, config_card, message
 from vibekit_jupyter.settings.kinds import known
-from vibekit_jupyter.settings.mcp import check_servers, shown_url
+from vibekit_jupyter.settings.mcp import shown_url
+from vibekit_jupyter.settings.mcp_table import check_servers
 
 if TYPE_CHECKING:
     from argparse import Namespace

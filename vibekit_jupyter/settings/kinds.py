@@ -300,7 +300,7 @@ def _headers(_: str, value: Any) -> Mapping[str, str]:
 
 
 def _mcp(_: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
-    from vibekit_jupyter.settings.mcp import check_servers
+    from vibekit_jupyter.settings.mcp_table import check_servers
 
     return check_servers(value)
 

@@ -11,7 +11,8 @@ from vibekit_jupyter.notebook.saving import with_values
 from vibekit_jupyter.runs.redact import secrets_of
 from vibekit_jupyter.settings import keys
 from vibekit_jupyter.settings.layers import resolve
-from vibekit_jupyter.settings.mcp import check_servers, mcp_servers, servers_of, withheld
+from vibekit_jupyter.settings.mcp import mcp_servers, servers_of, withheld
+from vibekit_jupyter.settings.mcp_table import check_servers
 from vibekit_jupyter.settings.places import Places
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.agents.approvals import MCP
 from vibekit_jupyter.agents.mcp.connection import Connection, McpFaultError, McpRefusalError
 from vibekit_jupyter.agents.mcp.results import outcome_of
 from vibekit_jupyter.agents.outcome import Outcome
+from vibekit_jupyter.agents.tool_specs import MCP
 from vibekit_jupyter.agents.vendor import ToolSpec
 from vibekit_jupyter.agents.wire_text import json_object, well_formed
 

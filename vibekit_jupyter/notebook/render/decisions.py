@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.notebook.render import style
+from vibekit_jupyter.notebook.render.output import details
 from vibekit_jupyter.notebook.render.text import escape, spelled, visible
+from vibekit_jupyter.notebook.render.words import decision_words
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.events import ApprovalAnswered
     from vibekit_jupyter.notebook.render.transcript import Approval, Plan
 
-__all__ = ["decision_html", "decision_plain", "decision_words", "plan_html", "plan_plain"]
+__all__ = ["decision_html", "decision_plain", "plan_html", "plan_plain"]
 
 NAMED: Final = 300  # characters of a row
 MOST_ENTRIES: Final = 50
 MARKS: Final = {"completed": "✓", "in_progress": "●"}
-_ALLOWED: Final = {
-    ("once", "you"): "allowed by you",
-    ("session", "you"): "allowed by you for this session",
-    ("session", "session"): "allowed earlier for this session",
-    ("refused", "nobody"): "refused",
-    ("stopped", "you"): "stopped by you",
-    ("stopped", "nobody"): "not answered",
-}
-_VERBS: Final = {"once": "allowed", "session": "allowed for this session"}
-
-
-def decision_words(answered: ApprovalAnswered | None, *, clock: bool = True) -> str:
-    """Return what was decided, by whom, and when: ``allowed by you · 14:02``."""
-    if answered is None:
-        return ""
-    answer, by = answered.answer, answered.by
-    words = _ALLOWED.get((answer, by)) or f"{_VERBS.get(answer, answer)} by {by}"
-    return " · ".join(filter(None, [words, _clock(answered.at) if clock else ""]))
-
-
-def _clock(at: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M}" if at > 0 else ""
-    except (OverflowError, OSError, ValueError):
-        return ""  # of a record that somebody else wrote
 
 
 def decision_html(block: Approval, limit: int) -> str:
     """Return a question that was not answered with yes, in one row that opens on what it was."""
-    from vibekit_jupyter.notebook.render.output import details
-
     first, _, rest = spelled(block.label).partition("\n")
     label = escape(first[:NAMED] + (" …" if rest or len(first) > NAMED else ""))
     words = escape(decision_words(block.answered))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.change import change_sums
-from vibekit_jupyter.notebook.render.decisions import decision_words
 from vibekit_jupyter.notebook.render.output import call_row, details
 from vibekit_jupyter.notebook.render.summary import short_path
 from vibekit_jupyter.notebook.render.text import escape
@@ -20,7 +19,7 @@ from vibekit_jupyter.notebook.render.transcript import (
     ToolCall,
     Warned,
 )
-from vibekit_jupyter.notebook.render.words import count, plural, seconds
+from vibekit_jupyter.notebook.render.words import count, decision_words, plural, seconds
 from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
 from vibekit_jupyter.notebook.render.change import change_html
-from vibekit_jupyter.notebook.render.decisions import decision_html, decision_words, plan_html
+from vibekit_jupyter.notebook.render.decisions import decision_html, plan_html
 from vibekit_jupyter.notebook.render.downloads import files_html
 from vibekit_jupyter.notebook.render.folded import fold_html, size
 from vibekit_jupyter.notebook.render.limits import CARD_TIME, drawing_time
@@ -34,7 +34,7 @@ from vibekit_jupyter.notebook.render.transcript import (
     Transcript,
     Warned,
 )
-from vibekit_jupyter.notebook.render.words import clock, plural, seconds
+from vibekit_jupyter.notebook.render.words import clock, decision_words, plural, seconds
 from vibekit_jupyter.results import FileChange
 
 if TYPE_CHECKING:

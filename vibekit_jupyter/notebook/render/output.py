@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.notebook.render import style
-from vibekit_jupyter.notebook.render.decisions import decision_words
 from vibekit_jupyter.notebook.render.text import escape, terminal_html
-from vibekit_jupyter.notebook.render.words import clock, seconds
+from vibekit_jupyter.notebook.render.words import clock, decision_words, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vibekit_jupyter.notebook.render.decisions import (
-    decision_plain,
-    decision_words,
-    plan_plain,
-)
+from vibekit_jupyter.notebook.render.decisions import decision_plain, plan_plain
 from vibekit_jupyter.notebook.render.summary import (
     facts,
     kept_sentence,
@@ -32,7 +28,7 @@ from vibekit_jupyter.notebook.render.transcript import (
     Transcript,
     Warned,
 )
-from vibekit_jupyter.notebook.render.words import plural
+from vibekit_jupyter.notebook.render.words import decision_words, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.settings.prices import dollars
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
-__all__ = ["ago", "clock", "count", "dollars", "left", "plural", "seconds"]
+    from vibekit_jupyter.events import ApprovalAnswered
+
+__all__ = ["ago", "clock", "count", "decision_words", "dollars", "left", "plural", "seconds"]
+
+_ALLOWED: Final = {
+    ("once", "you"): "allowed by you",
+    ("session", "you"): "allowed by you for this session",
+    ("session", "session"): "allowed earlier for this session",
+    ("refused", "nobody"): "refused",
+    ("stopped", "you"): "stopped by you",
+    ("stopped", "nobody"): "not answered",
+}
+_VERBS: Final = {"once": "allowed", "session": "allowed for this session"}
 
 
 def plural(number: int, noun: str) -> str:
@@ -68,3 +81,19 @@ def left(time: timedelta) -> str:
     if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def decision_words(answered: ApprovalAnswered | None, *, clock: bool = True) -> str:
+    """Return what was decided, by whom, and when: ``allowed by you · 14:02``."""
+    if answered is None:
+        return ""
+    answer, by = answered.answer, answered.by
+    words = _ALLOWED.get((answer, by)) or f"{_VERBS.get(answer, answer)} by {by}"
+    return " · ".join(filter(None, [words, _clock(answered.at) if clock else ""]))
+
+
+def _clock(at: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M}" if at > 0 else ""
+    except (OverflowError, OSError, ValueError):
+        return ""  # of a record that somebody else wrote

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.support.runs import beginning, command
 from vibekit_jupyter.events import ApprovalAnswered, ApprovalAsked, Event, PlanUpdated, TextDelta
-from vibekit_jupyter.notebook.render.decisions import decision_words
 from vibekit_jupyter.notebook.render.html import to_html
 from vibekit_jupyter.notebook.render.plain import to_plain
 from vibekit_jupyter.notebook.render.record import events_of_record, output_record
 from vibekit_jupyter.notebook.render.transcript import Transcript
+from vibekit_jupyter.notebook.render.words import decision_words
 
 HOSTILE = "<script>alert(1)</script> \u202egnp"
 
