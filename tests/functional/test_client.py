@@ -145,7 +145,7 @@ async def test_a_failing_command_is_its_result(new_client: NewClient) -> None:
     "agent",
     [
         None,
-        {"type": "gemini"},
+        {"type": "copilot"},
         {"type": "codex", "model": {"api_key": ""}},
         {"type": "claude", "model": {"api_key": "sk ant"}},
         {"type": "codex", "model": {"base_url": "not a url"}},

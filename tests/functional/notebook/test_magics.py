@@ -274,7 +274,7 @@ def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
     assert kernel.complete("%vibekit_session se") == ["set"]
     assert "my-own" in kernel.complete("%vibekit_session set my")
     assert "my-own" in kernel.complete("%%vibekit --session my")
-    assert kernel.complete("%%vibekit --ag") == ["--agent"]
+    assert kernel.complete("%%vibekit --ag") == ["--agent", "--agent-command"]
     assert kernel.complete("%%vibekit --agent c") == ["codex", "claude"]
     assert kernel.complete("%vibekit --mode ") == ["code", "ask"]
     assert kernel.complete("%vibekit_config --env") == ["--environment"]
