@@ -80,7 +80,7 @@ class CodeMagics(Magics):
 
     @no_var_expand
     @cell_magic
-    @documented(RUN.help())
+    @documented(RUN.help)
     def vibekit_run(self, line: str, cell: str) -> CodeResult | None:
         """Run the code."""
         options = RUN.parse(split_words(line), self.shell.user_ns)

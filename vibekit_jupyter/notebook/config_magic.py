@@ -121,7 +121,9 @@ class VibekitConfigMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented("\n".join(each.help() for each in (CONFIG, AGENT_PROGRAMS, KEY, MCP, USAGE)))
+    @documented(
+        lambda: "\n".join(each.help() for each in (CONFIG, AGENT_PROGRAMS, KEY, MCP, USAGE))
+    )
     def vibekit_config(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show or change what is used."""
         words = split_words(line)

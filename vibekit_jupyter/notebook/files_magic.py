@@ -106,7 +106,7 @@ class FilesMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(overview())
+    @documented(overview)
     def vibekit_files(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """List, show, bring and remove files."""
         words = split_words(line)

@@ -135,7 +135,7 @@ class VibekitMagics(SettingTraits):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
-    @documented(f"{CELL.help()}\n{LINE.help()}")
+    @documented(lambda: f"{CELL.help()}\n{LINE.help()}")
     def vibekit(
         self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Result | None:

@@ -369,7 +369,7 @@ class SessionMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @documented(overview())
+    @documented(overview)
     def vibekit_session(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Show, set, list and end sessions."""
         words = split_words(line)

@@ -275,7 +275,7 @@ def test_completion_knows_verbs_options_and_names(kernel: Kernel) -> None:
     assert "my-own" in kernel.complete("%vibekit_session set my")
     assert "my-own" in kernel.complete("%%vibekit --session my")
     assert kernel.complete("%%vibekit --ag") == ["--agent", "--agent-command"]
-    assert kernel.complete("%%vibekit --agent c") == ["codex", "claude"]
+    assert kernel.complete("%%vibekit --agent c") == ["codex", "claude", "claude-code", "codex-cli"]
     assert kernel.complete("%vibekit --mode ") == ["code", "ask"]
     assert kernel.complete("%vibekit_config --env") == ["--environment"]
     assert kernel.complete("%vibekit_config key --") == ["--agent", "--e2b", "--debug", "--help"]
