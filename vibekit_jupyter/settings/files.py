@@ -99,7 +99,7 @@ def _text_of(path: Path, name: str, layer: FileLayer) -> tuple[str, list[str]]:
         if not stat.S_ISREG(status.st_mode):
             raise ConfigurationError(f"{name} is no ordinary file.", hint=_HINTS[layer])
         _check_link(path, name, layer)
-        data = file.read(MOST + 1)
+        data = file.read(min(status.st_size, MOST) + 1)  # what it asks for is made room for
     if len(data) > MOST:
         raise ConfigurationError(
             f"{name} is larger than {MOST // 1024} KiB, and a file of settings is not.",

@@ -61,7 +61,7 @@ def places(start: Path, environ: Mapping[str, str] = os.environ) -> Places:
 
 def user_file(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the user's own file."""
-    return Path(environ.get("JUPYTER_CONFIG_DIR") or _home() / ".jupyter") / NAME
+    return Path(environ.get("JUPYTER_CONFIG_DIR") or f"{_home()}/.jupyter") / NAME
 
 
 def folder_of(notebook: str) -> Path:
@@ -72,17 +72,17 @@ def folder_of(notebook: str) -> Path:
 
 def shown(path: Path) -> str:
     """Return a path as a person writes it: from the home folder on."""
-    text, home = os.fspath(path), os.fspath(_home())
+    text, home = os.fspath(path), _home()
     return f"~{text.removeprefix(home)}" if text.startswith(f"{home}/") else text
 
 
-def _home() -> Path:
-    return Path(os.path.expanduser("~"))  # noqa: PTH111  # does not raise where there is none
+def _home() -> str:
+    return os.path.expanduser("~")  # noqa: PTH111  # does not raise where there is none
 
 
 def _project(start: Path) -> Path | None:
     """Return the nearest file upward, not past a repository nor the home folder."""
-    home = os.fspath(_home())
+    home = _home()
     folder = os.path.abspath(start)  # noqa: PTH100  # links are followed by nobody here
     while True:
         path = os.path.join(folder, PROJECT)  # noqa: PTH118  # a tenth of the time of Path
