@@ -35,6 +35,7 @@ from vibekit_jupyter.settings.home import current_user
 from vibekit_jupyter.settings.mappings import asked, check_options, given
 from vibekit_jupyter.settings.mcp import servers_of
 from vibekit_jupyter.settings.optional_fields import fields
+from vibekit_jupyter.settings.vendors import DEMO_MODEL, Approve
 from vibekit_jupyter.workbench.code.interpreters import Interpreters
 from vibekit_jupyter.workbench.code.runner import CodeRunner
 from vibekit_jupyter.workbench.data.sending import Sender
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from vibekit_jupyter.results import Result
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Settings
-    from vibekit_jupyter.settings.vendors import Approve
     from vibekit_jupyter.workbench.data.luggage import Luggage
 
 __all__ = ["VibeKit"]
@@ -338,7 +338,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         known = session_id and workspace.book.known(service_id, session_id)
         started = RunStarted(
             agent=name,
-            model=config.DEMO_MODEL if chosen is None else chosen.name,
+            model=DEMO_MODEL if chosen is None else chosen.name,
             mode=settings.mode,
             prompt=prompt,
             session_id=session_id,

@@ -31,7 +31,7 @@ from vibekit_jupyter.notebook.arguments import (
 from vibekit_jupyter.notebook.magic_errors import no_such_verb, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.sessions.session import Session, State
-from vibekit_jupyter.settings import config
+from vibekit_jupyter.settings.kinds import bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -204,7 +204,7 @@ def list_(
     """List the sessions, the last used first."""
     from vibekit_jupyter.notebook.render import message, session_list
 
-    most = sys.maxsize if all else config.bound("limit", limit) or SHOWN
+    most = sys.maxsize if all else bound("limit", limit) or SHOWN
     # Of everybody's, one more than is shown tells whether there are more.
     asked = (most if all else most + 1) if all_users else None
     sessions = client.list(project=project, all_users=all_users, state=state, limit=asked)

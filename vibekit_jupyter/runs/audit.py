@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import AuditError
-from vibekit_jupyter.settings.config import DEMO_MODEL
 from vibekit_jupyter.settings.home import host_name
+from vibekit_jupyter.settings.vendors import DEMO_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,8 @@ import threading
 from dataclasses import dataclass
 
 from vibekit_jupyter.errors import ModelUnavailableError
-from vibekit_jupyter.settings.config import DEMO_MODEL, AgentName, Model
+from vibekit_jupyter.settings.config import AgentName, Model
+from vibekit_jupyter.settings.vendors import DEMO_MODEL
 
 __all__ = ["DemoModel"]
 

@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError, UnconfinedError
-from vibekit_jupyter.settings.config import DEMO_MODEL
-from vibekit_jupyter.settings.vendors import ACP_AGENTS
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, DEMO_MODEL
 
 if TYPE_CHECKING:
     from vibekit_jupyter.settings.config import Service, Settings

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGENTS",
-    "DEMO_MODEL",
     "EFFORTS",
     "LOCAL_PREFIX",
     "MODES",
@@ -63,7 +62,6 @@ QUEUE: float = TABLE["queue"].default
 MAX_STEPS: int = TABLE["max_steps"].default
 SILENCE: float = TABLE["silence"].default
 
-DEMO_MODEL = "demo"
 # Where a value comes from that nobody set.
 BUILT_IN = "built in"
 # What the id of a machine's own sandbox service begins with; the machine's name follows.

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import VibeKitError, said
 from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
-from vibekit_jupyter.settings.config import BUILT_IN, DEMO_MODEL, SILENCE
+from vibekit_jupyter.settings.config import BUILT_IN, SILENCE
 from vibekit_jupyter.settings.live import values_of
 from vibekit_jupyter.settings.prices import dollars
 from vibekit_jupyter.settings.table import TABLE
+from vibekit_jupyter.settings.vendors import DEMO_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

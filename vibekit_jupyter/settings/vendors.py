@@ -10,6 +10,7 @@ __all__ = [
     "AGENTS",
     "ALL_AGENTS",
     "APPROVALS",
+    "DEMO_MODEL",
     "EFFORTS",
     "MODES",
     "OWN_AGENT",
@@ -25,6 +26,7 @@ Mode = Literal["code", "ask"]
 Approve = Literal["always", "risky", "never"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 OWN_AGENT = "own"
+DEMO_MODEL = "demo"
 # Programs that run in the sandbox and speak ACP, and whose vendor's models they ask; None asks
 # whichever is configured.
 ACP_AGENTS: dict[str, AgentName | None] = {
