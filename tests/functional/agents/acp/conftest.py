@@ -94,6 +94,12 @@ class Peers:
         said = (await self.sandbox.run(LOOK)).stdout.splitlines()
         return [line for line in said if any(word in line for word in OF_A_TURN)]
 
+    async def nothing_left(self) -> None:
+        """Wait until no process of a turn is there: what was told to end takes a moment."""
+        async with asyncio.timeout(DEADLINE):
+            while await self.left():
+                pass
+
 
 @pytest.fixture
 async def peers(sandbox: Sandbox) -> AsyncIterator[Peers]:

@@ -40,7 +40,7 @@ async def test_a_fault_is_one_sentence_and_leaves_nothing(
         await peers.turn(at, fault, limits=Limits(silence=5 if fault == "silent" else 30))
     assert raised.value.message.startswith(FAULTS[at, fault])
     assert raised.value.hint
-    assert await peers.left() == []
+    await peers.nothing_left()
     # Who goes on finds a conversation that can be gone on with.
     assert not peers.conversation.open_calls
 
@@ -72,7 +72,7 @@ async def test_a_hundred_questions_at_once_are_all_answered(peers: Peers) -> Non
     events = await peers.turn("session/prompt", "questions")
     asked = sum(isinstance(event, ToolCallFinished) for event in events)
     assert MOST_OPEN <= asked <= 100
-    assert await peers.left() == []
+    await peers.nothing_left()
 
 
 async def test_ten_thousand_updates_are_a_few_events(peers: Peers) -> None:
@@ -86,7 +86,7 @@ async def test_what_the_relay_saw_decides(peers: Peers) -> None:
     peers.replies(HttpError.unauthorized())
     with pytest.raises(ModelError):
         await peers.turn()
-    assert await peers.left() == []
+    await peers.nothing_left()
 
 
 async def test_after_a_fault_the_next_turn_is_as_any_other(peers: Peers) -> None:

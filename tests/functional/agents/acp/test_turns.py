@@ -71,7 +71,7 @@ async def test_the_conversation_holds_what_was_done(peers: Peers) -> None:
 async def test_nothing_of_a_turn_is_left_but_what_was_to_stay(peers: Peers) -> None:
     peers.replies(run("nohup sleep 4712 > /dev/null 2>&1 &"), Answer("It runs."))
     await peers.turn()
-    assert await peers.left() == []
+    await peers.nothing_left()
     found = await peers.sandbox.run("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
     assert "sleep 4712" in found.stdout
     await peers.sandbox.end_run(peers.run)
@@ -90,7 +90,7 @@ async def test_an_interrupt_ends_the_turn_with_all_that_it_started(
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
-    assert await peers.left() == []
+    await peers.nothing_left()
     last = peers.conversation.messages[-1]
     assert isinstance(last, AssistantMessage)
     assert last.text.endswith("[interrupted by the user]")
@@ -102,7 +102,7 @@ async def test_leaving_the_loop_ends_the_turn(peers: Peers) -> None:
         async for event in events:
             if isinstance(event, ToolCallStarted):
                 break
-    assert await peers.left() == []
+    await peers.nothing_left()
 
 
 class Answering:
@@ -140,7 +140,7 @@ async def test_stop_ends_the_run_as_an_interrupt_does(peers: Peers) -> None:
     peers.replies(run("echo yes"))
     with pytest.raises(RunInterruptedError):
         await peers.turn(approver=Answering("stopped"), approve="always", mode="ask")
-    assert await peers.left() == []
+    await peers.nothing_left()
 
 
 async def test_an_interrupt_answers_an_open_question(peers: Peers) -> None:
@@ -151,7 +151,7 @@ async def test_an_interrupt_answers_an_open_question(peers: Peers) -> None:
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
-    assert await peers.left() == []
+    await peers.nothing_left()
 
 
 async def test_a_session_is_loaded_and_goes_on(peers: Peers) -> None:
