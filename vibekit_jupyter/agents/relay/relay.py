@@ -328,8 +328,8 @@ class Relay:
     async def head(
         self, number: int, status: int, headers: Mapping[str, str], length: int | None
     ) -> None:
-        """Begin an answer."""
-        self._send("head", number, status, dict(headers), length)
+        """Begin an answer: told with its first piece, or with the next sign of life."""
+        self._out.append(frame("head", number, status, dict(headers), length))
 
     async def body(self, number: int, data: bytes) -> None:
         """Send a piece of an answer, when the client has taken those before it."""

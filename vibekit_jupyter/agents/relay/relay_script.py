@@ -39,12 +39,13 @@ numbers = iter(range(1, 1 << 62))
 heard = [time.monotonic()]
 
 
-def tell(*frame: Any) -> None:
-    """Write a frame."""
+def tell(*frame: Any, more: bool = False) -> None:
+    """Write a frame; where more is to come at once, it may go with that."""
     line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
     with told:
         sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        if not more:
+            sys.stdout.buffer.flush()
 
 
 class GoneError(Exception):
@@ -79,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         length = int(self.headers.get("Content-Length") or 0)
         kept = {name: self.headers[name][:MOST_HEADER] for name in HEADERS if name in self.headers}
-        tell("open", number, self.command, self.path[:MOST_HEADER], kept)
+        tell("open", number, self.command, self.path[:MOST_HEADER], kept, more=True)
         most, sent = int(sys.argv[2]), 0
         for left in self.chunks() if chunked else [length]:
             sent += left
@@ -88,7 +89,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 tell("large", number)
                 return
             for data in self.pieces(left):
-                tell("body", number, base64.b64encode(data).decode())
+                tell("body", number, base64.b64encode(data).decode(), more=True)
         tell("whole", number)
 
     def pieces(self, left: int) -> Iterator[bytes]:
