@@ -58,6 +58,7 @@ def test_a_click_and_a_key_answer_and_the_saved_cell_says_who_decided(
     page.output(1).locator(".vibekit-approval-added").wait_for()
     kinds = page.page.locator(".jp-Cell").count()
     card.locator(".vibekit-approval-title").click()
+    card.locator("button:enabled").first.wait_for()  # at first a card takes no answer
     page.page.keyboard.press("Enter")
     page.page.keyboard.press("b")  # of JupyterLab's: a new cell
     assert card.count() == 1, "neither answers"
