@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 LEVEL = os.environ.get("NOTEBOOKS_LEVEL", "auto")
-# Under landlock no program of a sandbox listens, and agents that run there ask their model so.
-collect_ignore = ["your-own-agent.ipynb"] if LEVEL == "landlock" else []
+# Under landlock no program of a sandbox listens, and agents that run there ask their model so;
+# unconfined none is started.
+collect_ignore = ["your-own-agent.ipynb"] if LEVEL in ("landlock", "none") else []
 SURROUNDINGS = pytest.StashKey[contextlib.ExitStack]()
 
 

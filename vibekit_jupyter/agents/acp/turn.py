@@ -156,6 +156,12 @@ class _Turn:
 
     async def go(self, meter: Meter | None) -> None:
         """Do the turn, and leave nothing of it running that is not meant to stay."""
+        if self.sandbox.service.confinement == "none":
+            raise SandboxError(
+                f"{self.program.title} is a program, and nothing confines it in this sandbox: it "
+                "was not started.",
+                hint="Use --agent codex or claude, or a machine on which bubblewrap works.",
+            )
         relay = Relay(
             self.sandbox,
             self.program.model,

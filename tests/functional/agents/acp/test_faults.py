@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.support.replies import HttpError
 from vibekit_jupyter.agents.acp.permissions import MOST_OPEN
 from vibekit_jupyter.agents.loop import Limits
-from vibekit_jupyter.errors import AgentError, ModelError, VibeKitError
+from vibekit_jupyter.errors import AgentError, ModelError, SandboxError, VibeKitError
 from vibekit_jupyter.events import Notice, TextDelta, ToolCallFinished
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ async def test_a_fault_is_one_sentence_and_leaves_nothing(
     await peers.nothing_left()
     # Who goes on finds a conversation that can be gone on with.
     assert not peers.conversation.open_calls
+
+
+async def test_where_nothing_confines_it_no_agent_is_started(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unconfined = dataclasses.replace(peers.sandbox.service, confinement="none")
+    monkeypatch.setattr(peers.sandbox, "service", unconfined)
+    with pytest.raises(SandboxError, match="nothing confines it in this sandbox"):
+        await peers.turn()
 
 
 async def test_an_agent_that_is_not_there_is_not_installed(peers: Peers) -> None:
