@@ -350,8 +350,15 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
 
 def _has_field(name: str) -> bool:
     group, _, key = name.rpartition(".")
-    fields = {"": _FIELDS, "budget": {each.removeprefix("budget_") for each in _FIELDS}}
-    return key in fields.get(group, _MODEL_FIELDS) or group in {"audit", "e2b"}
+    match group:
+        case "":
+            return key in _FIELDS
+        case "budget":
+            return f"budget_{key}" in _FIELDS
+        case "audit" | "e2b":
+            return True
+        case _:
+            return key in _MODEL_FIELDS
 
 
 def _of_group(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
