@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What ``%load_ext vibekit_jupyter`` costs in a fresh IPython, beyond what IPython itself does.
 
+A project's, a user's and a site's file of settings are in place.
+
 The control loads an empty extension; the peer is ``jupyter_ai_magic_commands``, installed into
 an environment of its own (``--peer`` names the Python of one that has it). All three take turns.
 """
@@ -32,6 +34,21 @@ print(f"took {time.perf_counter() - began}")
 """
 
 
+def write_settings(folder: Path) -> dict[str, str]:
+    """Write a project's, a user's and a site's file of settings; return what points to them."""
+    (folder / "pyproject.toml").write_text('[tool.vibekit]\nagent = "codex"\nmax_steps = 40\n')
+    for name, text in (
+        ("user", 'model = "gpt-5"\n'),
+        ("site", '[policy]\nmax_steps = 100\nagent = ["codex", "claude"]\n'),
+    ):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "vibekit.toml").write_text(text)
+    return {
+        "JUPYTER_CONFIG_DIR": str(folder / "user"),
+        "JUPYTER_CONFIG_PATH": str(folder / "site"),
+    }
+
+
 def load(python: str, extension: str, folder: Path) -> float:
     """Load an extension in a fresh IPython; return how many seconds it took."""
     environment = {
@@ -39,6 +56,7 @@ def load(python: str, extension: str, folder: Path) -> float:
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": os.pathsep.join([str(folder), str(PROJECT)]),
         **compiled_in(folder),
+        **write_settings(folder),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the peer asks the internet without it
     }
     done = subprocess.run(
@@ -87,7 +105,7 @@ def main() -> int:
         [
             Figure("%load_ext of an empty extension", empty, "ms"),
             Figure("%load_ext vibekit_jupyter", ours, "ms"),
-            Figure("beyond IPython", ours - empty, "ms", most=50),
+            Figure("beyond IPython", ours - empty, "ms", most=35),
             Figure("%load_ext jupyter_ai_magic_commands", theirs, "ms"),
             Figure("times faster than the peer", theirs / ours, "x", least=20),
         ],

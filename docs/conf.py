@@ -1,6 +1,6 @@
 """How the documentation is built: every notebook and every cell of it runs, nothing is fetched.
 
-python -m sphinx -n -W -j auto docs docs/_build/html
+python -m sphinx -n -W docs docs/_build/html
 """
 
 from __future__ import annotations

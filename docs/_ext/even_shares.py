@@ -1,7 +1,11 @@
-"""Pages that run cells are dealt out evenly: those of one folder would all be one process's."""
+"""Pages that run cells are dealt out evenly: those of one folder would all be one process's.
+
+While cells run, Sphinx waits: there are two processes for each core, whatever ``-j`` says.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from sphinx.util.parallel import make_chunks
@@ -10,12 +14,14 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
+AT_ONCE = 2 * (os.cpu_count() or 1)
 # A kernel, its services and its imports take as long as so many cells.
 START = 10
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Order the pages before they are read."""
+    app.parallel = max(app.parallel, AT_ONCE)
     app.connect("env-before-read-docs", deal_out)
     return {"parallel_read_safe": True}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import StdinNotImplementedError
@@ -241,6 +240,8 @@ def with_key(layers: LiveSettings, agent: AgentName | None, *, e2b: bool) -> Map
 
 
 def _ask(title: str, variable: str) -> str:
+    import getpass
+
     try:
         return getpass.getpass(f"Key for {title}: ").strip()
     except (EOFError, StdinNotImplementedError):

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
     Magics,
@@ -30,7 +30,7 @@ from vibekit_jupyter.notebook.arguments import (
 )
 from vibekit_jupyter.notebook.magic_errors import no_such_verb, plain_errors
 from vibekit_jupyter.notebook.show import help_text, show
-from vibekit_jupyter.sessions.session import Session, State
+from vibekit_jupyter.sessions.state import STATES
 from vibekit_jupyter.settings.kinds import bound
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.notebook.kernel_client import SyncClient
     from vibekit_jupyter.notebook.show import Showable
     from vibekit_jupyter.results import CommandResult
+    from vibekit_jupyter.sessions.session import Session
 
 __all__ = ["VERBS", "SessionMagics", "Verb"]
 
@@ -188,7 +189,7 @@ def _command(text: str) -> str:
 @verb(
     argument("--project", completes="project", help="only those of this project"),
     argument("--all-users", action="store_true", help="everybody's sandboxes at the service"),
-    argument("--state", choices=get_args(State), help="only those in this state"),
+    argument("--state", choices=STATES, help="only those in this state"),
     argument("--limit", type=int, metavar="N", help=f"how many to show ({SHOWN})"),
     argument("--all", action="store_true", help="show all of them"),
 )

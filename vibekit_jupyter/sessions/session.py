@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vibekit_jupyter.results import CommandResult
+    from vibekit_jupyter.sessions.state import State
 
-__all__ = ["Restored", "Session", "State", "Turn", "pause_notice"]
+__all__ = ["Restored", "Session", "Turn", "pause_notice"]
 
 # From when on a person is told that a session is about to pause.
 SOON = timedelta(minutes=5)
-
-State = Literal["running", "paused", "unknown", "gone", "unreachable", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)

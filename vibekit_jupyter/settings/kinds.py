@@ -5,7 +5,6 @@ The readers take what a file or a mapping holds, and raise for what is no such v
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -109,6 +108,8 @@ class Kind:
 
 def known(word: str, words: Iterable[str]) -> str:
     """Return the hint for a word that is none of those: the nearest one, or all."""
+    import difflib
+
     words = list(words)
     swapped = [each for each in words if sorted(each) == sorted(word.lower())]
     near = swapped or difflib.get_close_matches(word.lower(), words, n=1)
