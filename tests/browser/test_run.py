@@ -22,7 +22,7 @@ PRIMES = "%%vibekit\nWrite primes.py that prints the first ten primes, and run i
 CHART = "%%vibekit\nLoad sales.csv, plot revenue per month and save the chart as revenue.png"
 HELLO = "%%vibekit\nprint('hello from the sandbox')"
 # Each line is shown before the next one comes.
-COUNT = "%%vibekit\nimport time\nfor n in range(6): print(f'line {n}', flush=True); time.sleep(0.5)"
+COUNT = "%%vibekit\nimport time\nfor i in range(16): print(f'line {i}', flush=True); time.sleep(.5)"
 MODEL = "import os; os.environ.update(OPENAI_BASE_URL={url!r}, OPENAI_API_KEY='sk-any'{more})"
 ALLOW = ", VIBEKIT_ALLOW_UNCONFINED='1'"
 # Not the colour of words: what is not trusted keeps the one that is not mixed with the page's.
@@ -113,12 +113,13 @@ def test_a_page_reloaded_in_the_middle_of_a_run_loses_nothing(open_notebook: Ope
     page = open_notebook([LOAD, COUNT, "%vibekit last", "%vibekit_session history"])
     page.run(0)
     page.start(1)
-    page.output(1).get_by_text("line 1").first.wait_for()
+    # Its row is folded when it has ended.
+    page.output(1).get_by_text("line 1").first.wait_for(state="attached")
     page.reload()
     for index in (2, 3):
         page.run(index)
         page.evaluate(
             "() => document.querySelectorAll('details').forEach(row => { row.open = true })"
         )
-        for line in ("line 0", "line 5", "3 steps"):
+        for line in ("line 0", "line 15", "3 steps"):
             assert line in texts(page, index)
