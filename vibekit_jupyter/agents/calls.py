@@ -5,26 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
-from functools import partial
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
 from vibekit_jupyter.agents.conversation import ToolCall, ToolResult
+from vibekit_jupyter.agents.news import News
 from vibekit_jupyter.agents.tool_specs import arguments_of
-from vibekit_jupyter.events import CommandOutput, Event, ToolCallFinished, ToolCallStarted
+from vibekit_jupyter.events import CommandOutput, ToolCallFinished, ToolCallStarted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from vibekit_jupyter.agents.approvals import Gate
     from vibekit_jupyter.agents.tools import Toolbox
+    from vibekit_jupyter.events import Event
 
 __all__ = ["run_calls"]
 
 MOST_AT_ONCE = 8
-# Characters of output that wait to be taken; what comes on top is left out of the events.
-MOST_WAITING = 1_000_000
-GAP = "\n[… output came faster than it could be shown …]\n"
 
 
 async def run_calls(
@@ -46,12 +44,13 @@ async def run_calls(
     RunInterruptedError
         A person who was asked stopped the run.
     """
-    events = _Events()
-    work = asyncio.create_task(_run_all(toolbox, calls, results, events, gate))
-    work.add_done_callback(lambda _: events.end())
+    news = News()
+    work = asyncio.create_task(_run_all(toolbox, calls, results, news, gate))
+    work.add_done_callback(lambda _: news.end())
     try:
-        while (event := await events.take()) is not None:
-            yield event
+        async with aclosing(news.events()) as events:
+            async for event in events:
+                yield event
         await work
     finally:
         work.cancel()
@@ -62,7 +61,7 @@ async def _run_all(
     toolbox: Toolbox,
     calls: Sequence[ToolCall],
     results: dict[str, ToolResult],
-    events: _Events,
+    news: News,
     gate: Gate | None,
 ) -> None:
     free = asyncio.Semaphore(MOST_AT_ONCE)
@@ -74,7 +73,7 @@ async def _run_all(
                 if refusal:
                     results[call.call_id] = ToolResult(call.call_id, refusal, ok=False)
                 else:
-                    await _run(toolbox, call, results, events)
+                    await _run(toolbox, call, results, news)
 
     for _, neighbours in itertools.groupby(calls, toolbox.group):
         lanes: dict[str, list[ToolCall]] = {}
@@ -93,13 +92,16 @@ async def _run_all(
 
 
 async def _run(
-    toolbox: Toolbox, call: ToolCall, results: dict[str, ToolResult], events: _Events
+    toolbox: Toolbox, call: ToolCall, results: dict[str, ToolResult], news: News
 ) -> None:
-    events.put(ToolCallStarted(call.call_id, call.name, arguments_of(call), toolbox.title(call)))
+    def printed(stream: Literal["stdout", "stderr"], text: str) -> None:
+        news.put(CommandOutput(call.call_id, stream, text))
+
+    news.put(ToolCallStarted(call.call_id, call.name, arguments_of(call), toolbox.title(call)))
     started = time.monotonic()
-    outcome = await toolbox.run(call, partial(events.put_output, call.call_id))
+    outcome = await toolbox.run(call, printed)
     results[call.call_id] = ToolResult(call.call_id, outcome.output, outcome.ok, outcome.picture)
-    events.put(
+    news.put(
         ToolCallFinished(
             call.call_id,
             call.name,
@@ -110,57 +112,3 @@ async def _run(
             time.monotonic() - started,
         )
     )
-
-
-class _Events:
-    """Events on their way to one taker, in bounded memory however fast a command prints."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Event | _Output] = deque()
-        self._size = 0
-        self._news = asyncio.Event()
-        self._ended = False
-
-    def put(self, event: Event) -> None:
-        self._waiting.append(event)
-        self._news.set()
-
-    def put_output(self, call_id: str, stream: Literal["stdout", "stderr"], text: str) -> None:
-        if self._size >= MOST_WAITING:
-            return
-        last = self._waiting[-1] if self._waiting else None
-        if not (isinstance(last, _Output) and (last.call_id, last.stream) == (call_id, stream)):
-            last = _Output(call_id, stream)
-            self._waiting.append(last)
-        last.texts.append(text[: MOST_WAITING - self._size])
-        self._size += len(text)
-        if self._size >= MOST_WAITING:
-            last.texts.append(GAP)
-        self._news.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._news.set()
-
-    async def take(self) -> Event | None:
-        """Return the next event, None after the last one."""
-        while not self._waiting:
-            if self._ended:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        event = self._waiting.popleft()
-        if not isinstance(event, _Output):
-            return event
-        if not any(isinstance(other, _Output) for other in self._waiting):
-            self._size = 0
-        return CommandOutput(event.call_id, event.stream, "".join(event.texts))
-
-
-class _Output:
-    """Output of one call, put together until it is taken."""
-
-    def __init__(self, call_id: str, stream: Literal["stdout", "stderr"]) -> None:
-        self.call_id = call_id
-        self.stream = stream
-        self.texts: list[str] = []

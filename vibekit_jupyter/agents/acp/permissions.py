@@ -11,9 +11,9 @@ from vibekit_jupyter.agents.approvals import needs_asking, stopped
 from vibekit_jupyter.events import ApprovalAsked
 
 if TYPE_CHECKING:
-    from vibekit_jupyter.agents.acp.news import News
     from vibekit_jupyter.agents.acp.translator import Translator
     from vibekit_jupyter.agents.approvals import Approver
+    from vibekit_jupyter.agents.news import News
     from vibekit_jupyter.settings.vendors import Approve
 
 __all__ = ["Permissions"]

@@ -12,13 +12,13 @@ from vibekit_jupyter._version import __version__
 from vibekit_jupyter.agents.acp.connection import Connection
 from vibekit_jupyter.agents.acp.failures import VERSION, AgentFailures, CallRefusedError
 from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
-from vibekit_jupyter.agents.acp.news import News
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
 from vibekit_jupyter.agents.acp.told import Told
 from vibekit_jupyter.agents.acp.translator import Translator
 from vibekit_jupyter.agents.conversation import UserMessage
 from vibekit_jupyter.agents.loop import Limits
+from vibekit_jupyter.agents.news import News
 from vibekit_jupyter.agents.places import HOME
 from vibekit_jupyter.agents.relay import Relay
 from vibekit_jupyter.agents.tool_specs import MOST_COMMAND_TIMEOUT

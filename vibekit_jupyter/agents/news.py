@@ -1,4 +1,4 @@
-"""Events on their way from an agent to the run, in bounded memory however fast it talks."""
+"""Events on their way from an agent to the run, in bounded memory however fast they come."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ class News:
             if not (isinstance(last, _Stretch) and last.goes_on_with(event)):
                 last = _Stretch(event)
                 self._waiting.append(last)
-            if self._size < MOST_WAITING:
+            if (room := MOST_WAITING - self._size) > 0:
+                last.texts.append(event.text[:room])
                 self._size += len(event.text)
-                full = self._size >= MOST_WAITING
-                last.texts.append(event.text + GAP if full else event.text)
+                if len(event.text) >= room:
+                    last.texts.append(GAP)
         elif isinstance(event, PlanUpdated) and isinstance(last, PlanUpdated):
             self._waiting[-1] = event
         elif len(self._waiting) < MOST_EVENTS:
