@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["News"]
 
 # Characters that wait to be taken, and events; what comes on top is left out.
-MOST_WAITING: Final = 2_000_000
+MOST_WAITING: Final = 1_000_000
 MOST_EVENTS: Final = 20_000
 GAP: Final = "\n[… more came than could be shown …]\n"
 
