@@ -22,9 +22,9 @@ PIECE: Final = 48 * 1024
 MOST_LINE: Final = 128 * 1024
 
 
-def frame(kind: str, *fields: Any) -> str:
+def frame(*fields: Any) -> str:
     """Return a frame as a line."""
-    return json.dumps([kind, *fields], separators=(",", ":")) + "\n"
+    return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
 def piece_of(field: object) -> bytes:
