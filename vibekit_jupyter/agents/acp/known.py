@@ -16,7 +16,7 @@ from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vibekit_jupyter.settings.vendors import AgentName
+    from vibekit_jupyter.settings.vendors import VendorName
 
 __all__ = ["KNOWN", "AcpAgent", "acp_agent"]
 
@@ -80,7 +80,7 @@ class AcpAgent:
 
     name: str
     title: str
-    vendor: AgentName
+    vendor: VendorName
     surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
     arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
     modes: tuple[str | None, str | None] = (None, None)
@@ -252,14 +252,13 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
         AcpAgent(
             "gemini",
             "Gemini CLI",
-            "codex",
+            "gemini",
             _gemini,
             lambda start: ("--acp", "--skip-trust", "-m", start.model),
             modes=("yolo", "default"),
             lacks=(
                 "It shows no output of its commands.",
                 "It cannot be loaded again: each turn is told what was said before.",
-                "Its protocol is not served by the relay yet.",
             ),
         ),
     )
