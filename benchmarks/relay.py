@@ -75,9 +75,10 @@ print(server.server_address[1], flush=True)
 server.serve_forever()
 """
 PROGRAM = r"""
-import http.client, json, random, string, sys, time
+import http.client, json, random, sys, time
 host, token, size, anew, events, rounds = sys.argv[1].split("//")[1], *sys.argv[2:]
-text = "".join(random.Random(1).choices(string.ascii_letters + ' "\n', k=int(size)))
+words = ["".join(random.choices("etaoinshrdlu", k=random.randrange(1, 9))) for _ in range(2000)]
+text = " ".join(random.choices(words, k=int(size)))[: int(size)]
 body = json.dumps({"model": "m", "stream": True, "input": text, "metadata": {"events": events}})
 headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
 took, first, further = [], [], []

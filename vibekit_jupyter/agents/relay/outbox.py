@@ -52,7 +52,7 @@ class Outbox:
         self._unheard: deque[str] = deque()
         self._size = 0
         self._number = self._heard = 0
-        self._heard_at = 0.0
+        self._heard_at = self._asked_at = 0.0
         self._wake = asyncio.Event()
         self._stream: InputStream | None = None
         self._is_proved = False
@@ -89,11 +89,10 @@ class Outbox:
         try:
             while True:
                 await self._see_to_stream(process)
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(ASKING if self._unheard else ALIVE):
                         await self._wake.wait()
-                except TimeoutError:
-                    self.put("alive")
+                self._ask()
                 self._wake.clear()
                 if self._is_proved and self._unheard and _now() - self._heard_at > STALLED:
                     await self._send_again(process)
@@ -101,6 +100,13 @@ class Outbox:
                     await self._send(process, text)
         finally:
             await self._end_stream()
+
+    def _ask(self) -> None:
+        """Give a sign of life: the other end then says what it heard."""
+        since = _now() - max(self._heard_at, self._asked_at)
+        if since > (ASKING if self._unheard else ALIVE):
+            self._asked_at = _now()
+            self.put("alive")
 
     def _next(self) -> str:
         """Return what is to be written at once; empty where that is nothing, or it has to wait."""

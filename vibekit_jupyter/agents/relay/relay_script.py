@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PIECE = 90 * 1024
+# Bytes of an answer after which it is told that they are taken; the kernel waits at four times that.
+TOLD = 64 * 1024
 AT_ONCE = 64
 SILENCE = 60.0  # seconds without a word of the kernel, which says one every few seconds
 HEADERS = (
@@ -122,8 +124,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, number: int, answer: queue.Queue[Any]) -> None:
         chunked, took = False, 0
         while True:
-            if took and answer.empty():
+            if took >= TOLD or answer.empty():
                 self.wfile.flush()
+            if took >= TOLD:
                 tell("took", number, took)
                 took = 0
             frame = self.next(answer)
@@ -164,7 +167,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             try:
                 return answer.get(timeout=0.2)
             except queue.Empty:
-                self.wfile.flush()
                 if select.select([self.connection], [], [], 0)[0]:
                     peek = socket.MSG_PEEK | socket.MSG_DONTWAIT
                     if not self.connection.recv(1, peek):
