@@ -76,6 +76,8 @@ class AcpAgent:
         Its own modes in which it asks nobody, and in which it asks; None where files say it.
     lacks
         What does not work with it, as sentences.
+    starts_slowly
+        It takes several seconds of a processor's time before it says anything.
     """
 
     name: str
@@ -86,6 +88,7 @@ class AcpAgent:
     modes: tuple[str | None, str | None] = (None, None)
     capabilities: Mapping[str, Any] | None = None
     lacks: tuple[str, ...] = ()
+    starts_slowly: bool = False
 
     def launch(
         self, *, folder: str, url: str, token: str, model: str, approve: bool = False
@@ -248,6 +251,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _opencode,
             lambda _: ("acp", "--pure"),
             lacks=("It starts slowly, and takes half a gigabyte of memory.",),
+            starts_slowly=True,
         ),
         AcpAgent(
             "gemini",
@@ -257,9 +261,10 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             lambda start: ("--acp", "--skip-trust", "-m", start.model),
             modes=("yolo", "default"),
             lacks=(
-                "It shows no output of its commands.",
-                "It cannot be loaded again: each turn is told what was said before.",
+                "It starts slowly, and shows no output of its commands.",
+                "It does not always find its session again: it is told then what was said before.",
             ),
+            starts_slowly=True,
         ),
     )
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PIECE = 90 * 1024
-# Bytes of an answer after which it is told that they are taken; the kernel waits at four times that.
+# Bytes of an answer after which they are told to be taken; the kernel waits at four times that.
 TOLD = 64 * 1024
 AT_ONCE = 64
 SILENCE = 60.0  # seconds without a word of the kernel, which says one every few seconds
