@@ -78,7 +78,8 @@ async def test_words_go_through_one_request_that_is_kept_open(sandbox: Sandbox) 
             seen.posted.clear()
             (answer,) = await outcomes(sandbox, relay, asked(relay))
             assert answer["whole"]
-            assert seen.posted == []
+            # An older SDK has no such streams.
+            assert (REQUEST in seen.posted) is not hasattr(there.sdk.commands, "stream_input")
 
 
 @pytest.mark.parametrize("seed", range(2))
