@@ -129,6 +129,12 @@ def test_googles_models_have_settings_of_their_own() -> None:
     assert other.api_key == "sk-1"
 
 
+def test_an_agent_in_the_sandbox_is_described_with_the_settings_that_it_takes() -> None:
+    environ = {"OPENAI_API_KEY": "sk-1", "VIBEKIT_CODEX_MODEL": "gpt-x"}
+    rows = describe(resolved({"type": "goose"}, environ=environ))
+    assert ("model", "gpt-x", "from VIBEKIT_CODEX_MODEL") in rows
+
+
 @pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "sk-1"}])
 def test_gemini_without_its_key_is_not_initialized(environ: dict[str, str]) -> None:
     settings = settings_of({"type": "gemini"}, environ=environ)
