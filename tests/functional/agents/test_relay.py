@@ -95,6 +95,21 @@ async def test_an_answer_is_streamed_and_counted_and_the_key_added(sandbox: Sand
     assert relay.token not in str(server.requests)
 
 
+async def test_what_is_asked_arrives_as_it_was_asked(sandbox: Sandbox) -> None:
+    texts = ["Grüße — ✓ \u2028\x85\r", "ü" * 200_000, "x" * 300_000]
+    spelled = [
+        json.dumps(json.loads(body()) | {"input": text}, ensure_ascii=False, indent=indent)
+        for text in texts
+        for indent in (None, 2)
+    ]
+    with ModelServer(lambda _: ANSWER, strict=False) as server:
+        async with opened(sandbox, server) as relay:
+            answers = await outcomes(sandbox, relay, *(asked(relay, body=one) for one in spelled))
+    assert {one["status"] for one in answers} == {200}
+    sent = [request.json["input"] for request in server.requests]
+    assert sent == [text for text in texts for _ in range(2)]
+
+
 async def test_the_other_protocols_pass_too(sandbox: Sandbox) -> None:
     with ModelServer([ANSWER, ANSWER], key=KEY, strict=False) as server:
         chat = json.dumps({"model": "codex-model", "stream": True, "messages": [

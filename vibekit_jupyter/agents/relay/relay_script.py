@@ -48,12 +48,30 @@ last, acknowledged = [0], [0]
 
 def tell(*frame: Any, more: bool = False) -> None:
     """Write a frame; where more is to come at once, it may go with that."""
-    line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
+    write(json.dumps(frame, separators=(",", ":")).encode(), more=more)
+
+
+def tell_body(number: int, data: bytes) -> None:
+    """Write a piece of a request: as it is where it is one line of text, as most are."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        plain = False
+    else:
+        plain = b"\n" not in data
+    if plain:
+        write(b"=%d %s" % (number, data), more=True)
+    else:
+        tell("body", number, base64.b64encode(data).decode(), more=True)
+
+
+def write(line: bytes, *, more: bool) -> None:
+    """Write a line, after what is to be said of the lines that were heard."""
     with told:
         if acknowledged[0] != last[0]:
             acknowledged[0] = last[0]
             output.write(b'["heard",%d]\n' % last[0])
-        output.write(line)
+        output.write(line + b"\n")
         if not more:
             output.flush()
 
@@ -100,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 tell("large", number)
                 return
             for data in self.pieces(left):
-                tell("body", number, base64.b64encode(data).decode(), more=True)
+                tell_body(number, data)
         tell("whole", number)
 
     def pieces(self, left: int) -> Iterator[bytes]:
