@@ -25,6 +25,8 @@ class CuttingProxy:
         Where it is.
     cuts
         How many connections were cut.
+    posted
+        The paths of the POST requests that began.
     """
 
     def __init__(self, target: str) -> None:
@@ -33,6 +35,7 @@ class CuttingProxy:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.cuts = 0
+        self.posted: list[str] = []
         self._left: dict[Direction, int] = {}
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -61,6 +64,8 @@ class CuttingProxy:
     def _pump(self, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if direction == "up" and data.startswith(b"POST "):
+                    self.posted.append(data.split(b" ")[1].decode())
                 if self._is_cut(direction, len(data)):
                     for each in (source, sink):
                         each.shutdown(socket.SHUT_RDWR)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from tests.support import chat_wire
+from tests.support import chat_wire, gemini_wire
 from tests.support.conversation_rules import violation
 from tests.support.replies import (
     Cut,
@@ -68,6 +68,7 @@ __all__ = [
 ]
 
 CHAT: Wire = chat_wire
+GEMINI: Wire = gemini_wire
 MOST_BYTES = 256 * 1024**2
 DEADLINE = 10.0
 
@@ -188,7 +189,7 @@ class ModelServer:
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=MOST_BYTES)
-        for wire in (*WIRES.values(), CHAT):
+        for wire in (*WIRES.values(), CHAT, GEMINI):
             app.router.add_post(wire.PATH, self._answer)
         app.router.add_get("/v1/models", self._list_models)
         # A client that hangs up cancels its handler: that is how a hangup is noticed.
@@ -216,6 +217,8 @@ class ModelServer:
         wire = _wire_of(http.path, headers)
         try:
             request = wire.parse(await http.read(), headers)
+            if wire is GEMINI:
+                request = gemini_wire.of_path(request, http.path)
         except (ValueError, KeyError, TypeError) as problem:
             return _error_response(wire, HttpError(400, f"Unreadable request: {problem!r}"))
         with self._changed:
@@ -251,6 +254,8 @@ class ModelServer:
 
 
 def _wire_of(path: str, headers: dict[str, str]) -> Wire:
+    if path.startswith("/v1beta/"):
+        return GEMINI
     return CHAT if path == chat_wire.PATH else wire_of(path, headers)
 
 

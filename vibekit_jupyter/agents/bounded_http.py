@@ -64,7 +64,7 @@ async def _as_it_is(request: httpx2.Request) -> None:
 def _keeps_secrets(model: Model) -> Callable[[httpx2.Request], Awaitable[None]]:
     """Return what keeps a person's headers and key from the host that a service redirects to."""
     own = httpx2.URL(model.base_url)
-    names = ("x-api-key", *(name for name, _ in model.headers))
+    names = ("x-api-key", "x-goog-api-key", *(name for name, _ in model.headers))
 
     async def keep(request: httpx2.Request) -> None:
         url = request.url

@@ -135,7 +135,8 @@ class Failures:
                 f"Your budget at the model service {self._host} is used up ({status}): {said}.",
                 hint="Ask your administrator, or wait until it opens again.",
             )
-        if status == 402 or is_spent(code, message):
+        # Google says so of each minute's limit, too.
+        if status == 402 or (self.model.agent != "gemini" and is_spent(code, message)):
             return ModelRateLimitError(
                 f"The account at {vendor.title} has no credit left ({status}): {said}.",
                 hint=f"Add credit there, or choose another agent with --agent {other}.",

@@ -24,9 +24,9 @@ __all__ = ["Command", "Event", "Listener", "Pipes"]
 
 Event = dict[str, Any]
 
-CHUNK = 32_768
+CHUNK = 131_072
 PIPE_BYTES = 262_144
-BACKLOG = 64
+BACKLOG = 32
 # A child in the background may hold the pipes open for ever; the command itself has ended.
 GRACE_SECONDS = 0.25
 UNHEARD_BYTES_PER_SECOND = 64 * 1024 * 1024

@@ -14,7 +14,7 @@ from vibekit_jupyter.notebook.setting_options import options, typed
 from vibekit_jupyter.notebook.show import help_text, show
 from vibekit_jupyter.notebook.traits import show_in_traits
 from vibekit_jupyter.settings.checks import check_model_name
-from vibekit_jupyter.settings.vendors import ACP_AGENTS, AGENTS, OWN_AGENT, VENDORS
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT, VENDORS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from vibekit_jupyter.settings.live import LiveSettings
-    from vibekit_jupyter.settings.vendors import AgentName
+    from vibekit_jupyter.settings.vendors import VendorName
 
 __all__ = ["VibekitConfigMagics", "command_of"]
 
@@ -60,7 +60,7 @@ KEY = Command(
     f"{NAME} key",
     "Ask for a key, and keep it in this kernel's memory only.",
     (
-        argument("--agent", choices=AGENTS, help="the agent whose vendor it is for"),
+        argument("--agent", choices=[*VENDORS], help="the agent whose vendor it is for"),
         argument("--e2b", action="store_true", help="it is for E2B"),
     ),
     refusal=_REFUSAL,
@@ -212,7 +212,7 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     return given
 
 
-def with_key(layers: LiveSettings, agent: AgentName | None, *, e2b: bool) -> Mapping[str, Any]:
+def with_key(layers: LiveSettings, agent: VendorName | None, *, e2b: bool) -> Mapping[str, Any]:
     """Return what is set in this kernel, with a key that the person is asked for.
 
     Raises

@@ -59,6 +59,7 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
 
         return in_kernel
     from vibekit_jupyter.agents.acp.program import program_of
+    from vibekit_jupyter.agents.acp.starting import told_while_starting
     from vibekit_jupyter.agents.acp.turn import run_acp_agent
 
     program = program_of(settings, name, await connections.model(settings, name))
@@ -76,6 +77,8 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
         kept = [server.name for server in servers if server.secrets]
         asked = dataclasses.replace(program, servers=named)
         events = run_acp_agent(asked, conversation, prompt, memory=memory, **options)
+        if asked.starts_slowly:
+            events = told_while_starting(asked.title, events)
         return _noted(kept, events) if kept else events
 
     return in_sandbox

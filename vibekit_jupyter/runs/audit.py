@@ -45,7 +45,7 @@ WHY: Final = {
     errno.ENXIO: "it is a pipe or a socket that nobody reads",
     errno.EAGAIN: "whoever reads it is behind",
 }
-PROVIDERS: Final = {"codex": "openai", "claude": "anthropic"}
+PROVIDERS: Final = {"codex": "openai", "claude": "anthropic", "gemini": "gcp.gemini"}
 
 _told: set[str] = set()
 _torn: set[Path] = set()

@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from vibekit_jupyter.errors import VibeKitError
 from vibekit_jupyter.sandbox.failures import sandbox_errors
 from vibekit_jupyter.sandbox.sdk import unkept_output
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sandbox.connection import Sandbox
 
-__all__ = ["Process", "ProcessEnd"]
+__all__ = ["InputStream", "Process", "ProcessEnd"]
 
 MOST_REASON: Final = 200
 NAME: Final = "VIBEKIT_PROCESS"
@@ -27,6 +28,40 @@ class ProcessEnd:
 
     exit_code: int
     reason: str
+
+
+class InputStream:
+    """A request that is kept open, through which a program is spoken to: fast, and in order.
+
+    Nobody says what of it has arrived.
+    """
+
+    def __init__(self, sandbox: Sandbox, handle: Any) -> None:
+        self._sandbox = sandbox
+        self._handle = handle
+        self._failed = False
+
+    async def send(self, data: str) -> None:
+        """Write to the program's standard input, soon.
+
+        Raises
+        ------
+        SandboxError, SessionNotFoundError
+            It is known that nothing goes through any more.
+        """
+        try:
+            with sandbox_errors(self._sandbox.service, self._sandbox.id):
+                await self._handle.send(data)
+        except VibeKitError:
+            self._failed = True
+            raise
+
+    async def close(self) -> None:
+        """Wait until all has arrived. The standard input stays open."""
+        # The SDK raises the one error it has each time, which makes a circle of its causes.
+        if not self._failed:
+            with sandbox_errors(self._sandbox.service, self._sandbox.id):
+                await self._handle.close()
 
 
 class Process:
@@ -128,6 +163,13 @@ class Process:
         """Write to its standard input."""
         with sandbox_errors(self._sandbox.service, self._sandbox.id):
             await self._sandbox.sdk.commands.send_stdin(self.pid, data)
+
+    async def open_input(self, *, timeout: float) -> InputStream | None:
+        """Begin a stream of input that ends after ``timeout`` seconds; None with an older SDK."""
+        if (begin := getattr(self._sandbox.sdk.commands, "stream_input", None)) is None:
+            return None
+        with sandbox_errors(self._sandbox.service, self._sandbox.id):
+            return InputStream(self._sandbox, begin(self.pid, timeout=timeout))
 
     async def close_input(self) -> None:
         """Close its standard input, which most programs take for their end."""

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 
 from vibekit_jupyter.errors import ModelUnavailableError
-from vibekit_jupyter.settings.config import AgentName, Model
+from vibekit_jupyter.settings.config import Model, VendorName
 from vibekit_jupyter.settings.vendors import DEMO_MODEL
 
 __all__ = ["DemoModel"]
@@ -30,7 +30,7 @@ class DemoModel:
         self._lock = threading.Lock()
         self._running: _Running | None = None
 
-    def model(self, agent: AgentName) -> Model:
+    def model(self, agent: VendorName) -> Model:
         """Return the demo model as the model of an agent. Blocks; call it in a thread.
 
         Raises

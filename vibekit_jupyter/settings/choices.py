@@ -32,7 +32,7 @@ from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vibekit_jupyter.settings.config import AgentName, Settings
+    from vibekit_jupyter.settings.config import AgentName, Settings, VendorName
 
 __all__ = [
     "DOMAIN",
@@ -76,13 +76,13 @@ def choose_agent(settings: Settings) -> str:
     return agent
 
 
-def vendor_of(settings: Settings, agent: str) -> AgentName:
+def vendor_of(settings: Settings, agent: str) -> VendorName:
     """Return the vendor whose models an agent asks, and whose settings hold for it."""
     vendor = next((name for name in AGENTS if name == agent), None) or ACP_AGENTS.get(agent)
     return vendor or automatic(settings)
 
 
-def agent_in_use(settings: Settings) -> AgentName:
+def agent_in_use(settings: Settings) -> VendorName:
     """Return the vendor that is meant where a setting of its model is changed; never raises."""
     return vendor_of(settings, settings.agent or "")
 
@@ -111,10 +111,15 @@ def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model
     ConfigurationError
         The model's name can be none, the policy does not allow it, or a key cannot be read.
     """
-    if settings.demo or not any(_is_configured(settings, each) for each in AGENTS):
+    agent = vendor_of(settings, name)
+    if settings.demo or not any(_is_configured(settings, each) for each in {*AGENTS, agent}):
+        if agent not in AGENTS:
+            raise AgentNotInitializedError(
+                f"the demo model does not speak the protocol of {VENDORS[agent].title}.",
+                hint=f"Set {VENDORS[agent].key_variables[0]}, or use another agent.",
+            )
         settings.policy.check_use("demo", "The demo model would answer")
         return None
-    agent = vendor_of(settings, name)
     vendor = VENDORS[agent]
     own = settings.models.get(agent, ModelSettings())
     if own.name:
@@ -134,9 +139,9 @@ def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model
     if key is not None and (key or unlock or own.api_key is not None):
         _check_key(key, vendor.title, source)
     url = own.base_url
-    if url is not None and agent == "claude":  # its SDK adds /v1 itself
+    if url is not None and agent != "codex":  # who asks adds the version
         parts = urlsplit(url)
-        path = parts.path.rstrip("/").removesuffix("/v1")
+        path = parts.path.rstrip("/").removesuffix("/v1" if agent == "claude" else "/v1beta")
         url = urlunsplit(parts._replace(path=path))
     reason = "without a key" if key is None else f"with the key {source}"
     headers = tuple(own.headers.items())
@@ -279,7 +284,7 @@ def _environment(settings: Settings, *, has_key: bool) -> str:
     return "local" if settings.policy.has("environment", "local") else "e2b"
 
 
-def _is_configured(settings: Settings, agent: AgentName) -> bool:
+def _is_configured(settings: Settings, agent: VendorName) -> bool:
     return settings.models.get(agent, ModelSettings()).names_a_service
 
 

@@ -23,6 +23,7 @@ from vibekit_jupyter.settings.vendors import (
     AgentName,
     Approve,
     Mode,
+    VendorName,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "OnExit",
     "Service",
     "Settings",
+    "VendorName",
     "agent_name",
     "bound",
     "effort_name",
@@ -97,7 +99,7 @@ class Model:
         Sent with each request, beside the SDK's own. Never shown.
     """
 
-    agent: AgentName
+    agent: VendorName
     name: str
     base_url: str
     api_key: str = field(repr=False)
@@ -263,7 +265,7 @@ class Settings:
 
     agent: str | None = None
     agent_command: tuple[str, ...] = ()
-    models: Mapping[AgentName, ModelSettings] = field(default_factory=dict)
+    models: Mapping[VendorName, ModelSettings] = field(default_factory=dict)
     mode: Mode = "code"
     approve: Approve = "never"
     effort: str | None = None
@@ -325,7 +327,7 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     tops = {name: value for name, value in values.items() if name in _FIELDS}
     models = {
         agent: ModelSettings(**_model_fields(agent, values))
-        for agent in AGENTS
+        for agent in VENDORS
         if any(name.startswith(f"{agent}.") for name in values)
     }
     budgets = {

@@ -82,17 +82,17 @@ def _models(settings: Settings) -> Iterator[Row]:
         reason = "as set" if settings.demo else "as neither OpenAI nor Anthropic is configured"
         yield "model", DEMO_MODEL, reason
         return
-    yield "model", model.name, source_of(settings, f"{agent}.model", "model")
-    lock = settings.policy.lock(f"{agent}.base_url")
+    yield "model", model.name, source_of(settings, f"{model.agent}.model", "model")
+    lock = settings.policy.lock(f"{model.agent}.base_url")
     yield "model service", _bare(model.base_url), "; ".join(filter(None, [model.source, lock]))
     if model.headers:
         names = ", ".join(name for name, _ in model.headers)
-        yield "sent along", f"the headers {names}", source_of(settings, f"{agent}.headers")
+        yield "sent along", f"the headers {names}", source_of(settings, f"{model.agent}.headers")
     if model.without:
         yield (
             "left out of requests",
             ", ".join(model.without),
-            source_of(settings, f"{agent}.without"),
+            source_of(settings, f"{model.agent}.without"),
         )
 
 

@@ -18,7 +18,7 @@ from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.places import shown, user_file
 from vibekit_jupyter.settings.policy import Rule, read_rule
 from vibekit_jupyter.settings.table import TABLE, setting
-from vibekit_jupyter.settings.vendors import AGENTS
+from vibekit_jupyter.settings.vendors import VENDORS
 
 __all__ = ["File", "read"]
 
@@ -211,7 +211,7 @@ class _Reading:
             return ConfigurationError(
                 f"{self._at(name)} sets {name}, which only a site's file may.", hint="Take it out."
             )
-        leads = each.group in {*AGENTS, "e2b"} or each.kind is kinds.ENVIRONMENT
+        leads = each.group in {*VENDORS, "e2b"} or each.kind is kinds.ENVIRONMENT
         why = "it says where your keys and data go" if leads else "it is yours to say"
         return ConfigurationError(
             f"{self._at(name)} sets {name}, which a project's file may not: {why}.",

@@ -6,7 +6,7 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from vibekit_jupyter.settings.config import AGENTS, ModelSettings, Settings
+from vibekit_jupyter.settings.config import VENDORS, ModelSettings, Settings
 from vibekit_jupyter.settings.layers import Resolution, resolve
 from vibekit_jupyter.settings.places import folder_of, places
 from vibekit_jupyter.settings.table import TABLE
@@ -88,7 +88,7 @@ class LiveSettings:
 def values_of(settings: Settings) -> dict[str, Any]:
     """Return settings by the names of the table; what is not set is left out."""
     values: dict[str, Any] = {name: getattr(settings, name, None) for name in TABLE}
-    for agent in AGENTS:
+    for agent in VENDORS:
         own = vars(settings.models.get(agent, ModelSettings()))
         values |= {f"{agent}.{'model' if key == 'name' else key}": own[key] for key in own}
     values |= {f"e2b.{key}": value for key, value in settings.e2b.items()}

@@ -13,10 +13,12 @@ from vibekit_jupyter.settings import kinds
 from vibekit_jupyter.settings.kinds import known
 from vibekit_jupyter.settings.optional_fields import OPTIONAL_FIELDS
 from vibekit_jupyter.settings.setting import LAYERS, Layer, Setting
-from vibekit_jupyter.settings.vendors import AGENTS, VENDORS
+from vibekit_jupyter.settings.vendors import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from vibekit_jupyter.settings.vendors import VendorName
 
 __all__ = [
     "LAYERS",
@@ -34,9 +36,9 @@ SITE: Final = ("site",)
 PERSON: Final = ("kernel", *FILES)
 
 
-def _of_agent(agent: str) -> Iterator[Setting]:
+def _of_agent(agent: VendorName) -> Iterator[Setting]:
     """Yield the settings of one agent's model."""
-    vendor = VENDORS[agent]  # type: ignore[index]  # one of AGENTS
+    vendor = VENDORS[agent]
     yield Setting(
         f"{agent}.model",
         kinds.TEXT,
@@ -246,7 +248,7 @@ TABLE: Final[Mapping[str, Setting]] = {
             PERSON,
         ),
         Setting("project", kinds.LABEL, "what new sessions are filed under"),
-        *(each for agent in AGENTS for each in _of_agent(agent)),
+        *(each for agent in VENDORS for each in _of_agent(agent)),
         Setting(
             "e2b.api_key",
             kinds.SECRET,

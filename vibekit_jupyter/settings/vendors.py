@@ -19,9 +19,12 @@ __all__ = [
     "Approve",
     "Mode",
     "Vendor",
+    "VendorName",
 ]
 
 AgentName = Literal["codex", "claude"]
+# Whose models are asked: the third one's by a program in the sandbox alone.
+VendorName = Literal["codex", "claude", "gemini"]
 Mode = Literal["code", "ask"]
 Approve = Literal["always", "risky", "never"]
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
@@ -29,12 +32,12 @@ OWN_AGENT = "own"
 DEMO_MODEL = "demo"
 # Programs that run in the sandbox and speak ACP, and whose vendor's models they ask; None asks
 # whichever is configured.
-ACP_AGENTS: dict[str, AgentName | None] = {
+ACP_AGENTS: dict[str, VendorName | None] = {
     "claude-code": "claude",
     "codex-cli": "codex",
     "goose": "codex",
     "opencode": "codex",
-    "gemini": "codex",
+    "gemini": "gemini",
     "demo-acp": "codex",
     OWN_AGENT: None,
 }
@@ -56,7 +59,7 @@ class Vendor:
     default_model: str
 
 
-VENDORS: dict[AgentName, Vendor] = {
+VENDORS: dict[VendorName, Vendor] = {
     "codex": Vendor(
         "OpenAI",
         ("OPENAI_API_KEY",),
@@ -70,5 +73,12 @@ VENDORS: dict[AgentName, Vendor] = {
         "ANTHROPIC_BASE_URL",
         "https://api.anthropic.com",
         "claude-opus-5-5",
+    ),
+    "gemini": Vendor(
+        "Google",
+        ("GEMINI_API_KEY",),
+        "GOOGLE_GEMINI_BASE_URL",
+        "https://generativelanguage.googleapis.com",
+        "gemini-2.5-pro",
     ),
 }

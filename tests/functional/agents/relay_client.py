@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["asked", "body", "outcomes"]
 
 PROGRAM = r"""
-import http.client, json, sys
+import hashlib, http.client, json, sys
 host = sys.argv[1].split("//")[1]
 def ask(one):
     connection = http.client.HTTPConnection(host, timeout=60)
@@ -54,6 +54,7 @@ def ask(one):
                 text, whole = getattr(error, "partial", b""), False
         told = dict(answer.getheaders())
         return {"status": answer.status, "text": text.decode("utf-8", "replace")[-20000:],
+                "sum": hashlib.sha256(text).hexdigest(),
                 "whole": whole, "headers": told, "sent": sent}
     except (http.client.HTTPException, OSError) as error:
         return {"status": 0, "text": repr(error), "whole": False, "headers": {}, "sent": 0}

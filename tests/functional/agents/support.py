@@ -9,7 +9,7 @@ from vibekit_jupyter import agents
 from vibekit_jupyter.agents.conversation import Message, UserMessage
 from vibekit_jupyter.agents.vendor import Answer, Request, Vendor
 from vibekit_jupyter.events import TextDelta, ThinkingDelta
-from vibekit_jupyter.settings.config import AgentName, Model
+from vibekit_jupyter.settings.config import AgentName, Model, VendorName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEY = "sk-test-0123456789"
 
 
-def model_at(server: ModelServer, agent: AgentName, **changes: Any) -> Model:
+def model_at(server: ModelServer, agent: VendorName, **changes: Any) -> Model:
     return Model(
         **{
             "agent": agent,

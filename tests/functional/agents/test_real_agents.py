@@ -40,6 +40,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "Bash": {"command": COMMAND, "description": "Say so"},
     "shell": {"command": COMMAND},
     "bash": {"command": COMMAND, "description": "Say so"},
+    "run_shell_command": {"command": COMMAND, "description": "Say so"},
 }
 USED = Usage(100, 10, 5)
 

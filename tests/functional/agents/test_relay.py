@@ -95,6 +95,21 @@ async def test_an_answer_is_streamed_and_counted_and_the_key_added(sandbox: Sand
     assert relay.token not in str(server.requests)
 
 
+async def test_what_is_asked_arrives_as_it_was_asked(sandbox: Sandbox) -> None:
+    texts = ["Grüße — ✓ \u2028\x85\r", "ü" * 200_000, "x" * 300_000]
+    spelled = [
+        json.dumps(json.loads(body()) | {"input": text}, ensure_ascii=False, indent=indent)
+        for text in texts
+        for indent in (None, 2)
+    ]
+    with ModelServer(lambda _: ANSWER, strict=False) as server:
+        async with opened(sandbox, server) as relay:
+            answers = await outcomes(sandbox, relay, *(asked(relay, body=one) for one in spelled))
+    assert {one["status"] for one in answers} == {200}
+    sent = [request.json["input"] for request in server.requests]
+    assert sent == [text for text in texts for _ in range(2)]
+
+
 async def test_the_other_protocols_pass_too(sandbox: Sandbox) -> None:
     with ModelServer([ANSWER, ANSWER], key=KEY, strict=False) as server:
         chat = json.dumps({"model": "codex-model", "stream": True, "messages": [
@@ -122,6 +137,59 @@ async def test_the_other_protocols_pass_too(sandbox: Sandbox) -> None:
         assert relay.usage == Usage(100, 10, 5)
         assert server.requests[-1].json["max_tokens"] == 9
         assert "claude-model" in models["text"]
+
+
+GOOGLE = "/v1beta/models/gemini-model:streamGenerateContent?alt=sse"
+SAID = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]})
+WRONG_KEY = {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT",
+    "details": [{"reason": "API_KEY_INVALID", "domain": "googleapis.com"}]}}  # fmt: skip
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+async def test_googles_protocol_passes_with_the_key_as_it_wants_it(sandbox: Sandbox) -> None:
+    with ModelServer([ANSWER, ANSWER], key=KEY, strict=False) as server:
+        async with opened(sandbox, server, "gemini") as relay:
+            token = {"x-goog-api-key": relay.token, "Authorization": ""}
+            answer, whole, listed, other, unlisted = await outcomes(
+                sandbox,
+                relay,
+                asked(relay, path=GOOGLE, body=SAID, headers=token),
+                asked(relay, path=GOOGLE.replace("stream", "").replace("G", "g"), body=SAID),
+                asked(relay, path="/v1beta/models", method="GET"),
+                asked(relay, path=GOOGLE.replace("gemini-model", "another"), body=SAID),
+                asked(relay, path="/v1beta/files", body=SAID),
+            )
+            assert relay.usage == Usage(200, 20, 10)
+    assert '"finishReason": "STOP"' in answer["text"]
+    assert answer["whole"]
+    assert json.loads(whole["text"])["candidates"][0]["content"]["parts"] == [{"text": ANSWER.text}]
+    assert "models/gemini-model" in listed["text"]
+    assert [one["status"] for one in (other, unlisted)] == [400, 404]
+    assert [request.headers["x-goog-api-key"] for request in server.requests] == [KEY] * 2
+    assert relay.token not in str(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "expected", "said"),
+    [
+        (Raw(json.dumps(WRONG_KEY).encode(), 400, "application/json"), 401,
+         ModelAuthenticationError, "GEMINI_API_KEY"),
+        (HttpError(429, QUOTA), 429, ModelRateLimitError, "asks to wait"),
+        (HttpError(503, "Overloaded"), 503, ModelUnavailableError, "failed"),
+        (Disturbed(ANSWER, Cut(after=4)), 200, ModelStreamError, "broke off"),
+    ],
+    ids=["key", "quota", "overloaded", "cut"],
+)  # fmt: skip
+async def test_what_googles_service_fails_with_decides(
+    sandbox: Sandbox, reply: Reply, status: int, expected: type[Exception], said: str
+) -> None:
+    with ModelServer(lambda _: reply, strict=False) as server:
+        async with opened(sandbox, server, "gemini") as relay:
+            (answer,) = await outcomes(sandbox, relay, asked(relay, path=GOOGLE, body=SAID))
+            failure = relay.failure()
+    assert answer["status"] == status
+    assert isinstance(failure, expected)
+    assert said in str(failure)
 
 
 async def test_whoever_lacks_the_token_or_asks_for_anything_else_is_refused(

@@ -111,6 +111,43 @@ def test_claude_takes_a_url_with_or_without_v1() -> None:
     assert model.base_url == "http://localhost:1"
 
 
+def test_googles_models_have_settings_of_their_own() -> None:
+    environ = {
+        "GEMINI_API_KEY": "g-key",
+        "GOOGLE_GEMINI_BASE_URL": "https://gateway.example/v1beta/",
+        "VIBEKIT_GEMINI_MODEL": "gemini-x",
+        "OPENAI_API_KEY": "sk-1",
+    }
+    settings = settings_of({"type": "gemini"}, environ=environ)
+    model = choose_model(settings, choose_agent(settings))
+    assert model is not None
+    assert (model.agent, model.name, model.api_key) == ("gemini", "gemini-x", "g-key")
+    assert model.base_url == "https://gateway.example"
+    assert model.other_host == "gateway.example"
+    other = choose_model(settings, "codex")
+    assert other is not None
+    assert other.api_key == "sk-1"
+
+
+def test_an_agent_in_the_sandbox_is_described_with_the_settings_that_it_takes() -> None:
+    environ = {"OPENAI_API_KEY": "sk-1", "VIBEKIT_CODEX_MODEL": "gpt-x"}
+    rows = describe(resolved({"type": "goose"}, environ=environ))
+    assert ("model", "gpt-x", "from VIBEKIT_CODEX_MODEL") in rows
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "sk-1"}])
+def test_gemini_without_its_key_is_not_initialized(environ: dict[str, str]) -> None:
+    settings = settings_of({"type": "gemini"}, environ=environ)
+    with pytest.raises(AgentNotInitializedError, match="GEMINI_API_KEY"):
+        choose_model(settings, "gemini")
+
+
+def test_a_key_of_google_alone_leaves_the_other_agents_the_demo_model() -> None:
+    settings = settings_of({"type": "auto"}, environ={"GEMINI_API_KEY": "g-key"})
+    assert choose_agent(settings) == "codex"
+    assert choose_model(settings, "codex") is None
+
+
 def test_e2b_without_its_key_is_not_initialized() -> None:
     with pytest.raises(AgentNotInitializedError, match="no key for E2B"):
         choose_e2b(settings_of("codex", {"e2b": {}}))

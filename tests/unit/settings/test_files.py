@@ -113,7 +113,16 @@ def test_a_key_in_a_projects_file_is_an_error_and_is_not_shown(tmp_path: Path) -
 
 
 def test_every_setting_is_a_projects_or_refused(tmp_path: Path) -> None:
-    harmless = {"agent", "model", "mode", "effort", "project", "codex.model", "claude.model"}
+    harmless = {
+        "agent",
+        "model",
+        "mode",
+        "effort",
+        "project",
+        "codex.model",
+        "claude.model",
+        "gemini.model",
+    }
     bounds = {"max_steps", "max_tokens", "max_output_tokens", "max_cost"}
     may = {name for name, each in TABLE.items() if "project" in each.layers}
     assert may <= harmless | bounds

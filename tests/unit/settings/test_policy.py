@@ -184,13 +184,22 @@ FORBIDDEN: dict[str, tuple[str, Any]] = {
     "claude.model": ("claude.model = ['opus']", "other"),
     "claude.base_url": ("claude.base_url = ['https://h/v1']", "http://evil/v1"),
     "claude.key_file": ("claude.key_file = ['/run/secrets/*']", "/etc/passwd"),
+    "gemini.model": ("gemini.model = ['gemini-3*']", "other"),
+    "gemini.base_url": ("gemini.base_url = ['https://h']", "http://evil"),
+    "gemini.key_file": ("gemini.key_file = ['/run/secrets/*']", "/etc/passwd"),
     "e2b.domain": ("e2b.domain = ['*.example.org']", "evil.org"),
     "e2b.api_url": ("e2b.api_url = ['https://api.example.org']", "http://evil"),
     "e2b.sandbox_url": ("e2b.sandbox_url = ['https://s.example.org']", "http://evil"),
     "e2b.template": ("e2b.template = ['ds-2026']", "base"),
     "e2b.key_file": ("e2b.key_file = ['/run/secrets/*']", "/etc/passwd"),
 }
-KEYS = {**KEY, "ANTHROPIC_API_KEY": "sk-87654321", "E2B_API_KEY": "e2b_12345678"}
+OF_GROUP = {
+    "codex": "OPENAI_API_KEY",
+    "claude": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "e2b": "E2B_API_KEY",
+}
+KEYS = {**KEY, **dict.fromkeys(OF_GROUP.values(), "sk-87654321")}
 
 
 def use(resolution: Resolution, name: str) -> None:
@@ -200,7 +209,8 @@ def use(resolution: Resolution, name: str) -> None:
         choose_e2b(settings, unlock=False)
     else:
         agent = choose_agent(settings)
-        choose_model(settings, "claude" if name.startswith("claude") else agent, unlock=False)
+        group = name.partition(".")[0]
+        choose_model(settings, group if group in ("claude", "gemini") else agent, unlock=False)
 
 
 def test_every_setting_that_a_policy_narrows_is_held_to_it() -> None:
@@ -228,9 +238,7 @@ def test_what_is_forbidden_is_refused_wherever_it_is_set(
         (tmp_path / f"{who}.toml").write_text(written if way == who else "")
     keys = dict(KEYS)
     if name.endswith("key_file"):
-        keys.pop(
-            {"codex": "OPENAI_API_KEY", "claude": "ANTHROPIC_API_KEY"}.get(group, "E2B_API_KEY")
-        )
+        keys.pop(OF_GROUP[group])
     set_here = {name: value}
     found = resolve(
         {"agent": "auto", **(set_here if way == "kernel" else {})},

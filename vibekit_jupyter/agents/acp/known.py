@@ -16,7 +16,7 @@ from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vibekit_jupyter.settings.vendors import AgentName
+    from vibekit_jupyter.settings.vendors import VendorName
 
 __all__ = ["KNOWN", "AcpAgent", "acp_agent"]
 
@@ -76,16 +76,19 @@ class AcpAgent:
         Its own modes in which it asks nobody, and in which it asks; None where files say it.
     lacks
         What does not work with it, as sentences.
+    starts_slowly
+        It takes several seconds of a processor's time before it says anything.
     """
 
     name: str
     title: str
-    vendor: AgentName
+    vendor: VendorName
     surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
     arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
     modes: tuple[str | None, str | None] = (None, None)
     capabilities: Mapping[str, Any] | None = None
     lacks: tuple[str, ...] = ()
+    starts_slowly: bool = False
 
     def launch(
         self, *, folder: str, url: str, token: str, model: str, approve: bool = False
@@ -248,19 +251,20 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _opencode,
             lambda _: ("acp", "--pure"),
             lacks=("It starts slowly, and takes half a gigabyte of memory.",),
+            starts_slowly=True,
         ),
         AcpAgent(
             "gemini",
             "Gemini CLI",
-            "codex",
+            "gemini",
             _gemini,
             lambda start: ("--acp", "--skip-trust", "-m", start.model),
             modes=("yolo", "default"),
             lacks=(
-                "It shows no output of its commands.",
-                "It cannot be loaded again: each turn is told what was said before.",
-                "Its protocol is not served by the relay yet.",
+                "It starts slowly, and shows no output of its commands.",
+                "It does not always find its session again: it is told then what was said before.",
             ),
+            starts_slowly=True,
         ),
     )
 }

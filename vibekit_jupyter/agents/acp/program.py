@@ -39,6 +39,8 @@ class Program:
         Says how it is started in a sandbox, by the relay's URL and its token.
     servers
         The MCP servers that it is told of, as the protocol spells them.
+    starts_slowly
+        The person is told that it is starting.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Program:
     model: Model
     launch: Callable[[Sandbox, str, str], Awaitable[Launch]]
     servers: Sequence[Mapping[str, Any]] = ()
+    starts_slowly: bool = False
 
 
 def program_of(settings: Settings, name: str, model: Model) -> Program:
@@ -65,7 +68,8 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
     asks = settings.approve != "never"
     if (agent := acp_agent(name)) is not None:
         start = functools.partial(agent.launch, model=model.name, approve=asks)
-        return Program(name, agent.title, model, functools.partial(_known, agent, start))
+        launch = functools.partial(_known, agent, start)
+        return Program(name, agent.title, model, launch, starts_slowly=agent.starts_slowly)
     mode = "ask" if asks else "auto"
     return Program(name, "The demo agent", model, functools.partial(_demo, model, mode))
 

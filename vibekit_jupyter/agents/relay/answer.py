@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.told_usage import (
     usage_of_chat,
+    usage_of_gemini,
     usage_of_messages,
     usage_of_responses,
 )
@@ -14,7 +15,7 @@ from vibekit_jupyter.agents.wire_text import count
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.relay.protocols import Protocol
 
@@ -22,9 +23,18 @@ __all__ = ["PassingAnswer", "Without"]
 
 ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
 # A line without any of these tells nothing that is looked for.
-TELLING: Final = (b'"usage"', b'"error"', b"message_stop", b"finish_reason", b"[DONE]", *(
-    end.encode() for end in ENDS
-))  # fmt: skip
+TELLING: Final = (
+    *(b'"usage"', b'"error"', b"message_stop", b"finish_reason", b"[DONE]"),
+    *(b"usageMetadata", b"finishReason", b"blockReason"),
+    *(end.encode() for end in ENDS),
+)
+
+
+READ: Final[Mapping[str, Callable[[Any], Usage]]] = {
+    "responses": usage_of_responses,
+    "chat": usage_of_chat,
+    "gemini": usage_of_gemini,
+}
 
 
 class PassingAnswer:
@@ -115,18 +125,19 @@ class PassingAnswer:
             message = event.get("message")
             self._tell(message if kind == "message_start" and isinstance(message, dict) else event)
             self.ended = self.ended or kind == "message_stop"
+        elif self._protocol == "gemini":
+            self._tell(event)
+            blocked = event.get("promptFeedback")
+            self.ended = self.ended or _has(event.get("candidates"), "finishReason")
+            self.ended = self.ended or _has([blocked], "blockReason")
         else:
             self._tell(event)
-            choices = event.get("choices")
-            self.ended = self.ended or any(
-                isinstance(choice, dict) and choice.get("finish_reason")
-                for choice in (choices if isinstance(choices, list) else ())
-            )
+            self.ended = self.ended or _has(event.get("choices"), "finish_reason")
 
     def _tell(self, document: dict[str, Any]) -> None:
         if document.get("error"):
             self.error = document["error"]
-        usage = document.get("usage")
+        usage = document.get("usageMetadata" if self._protocol == "gemini" else "usage")
         if not isinstance(usage, dict):
             return
         if self._protocol == "messages":
@@ -135,8 +146,7 @@ class PassingAnswer:
                 str(name): count(number) for name, number in usage.items() if number is not None
             }
         else:
-            chat = self._protocol == "chat"
-            self._usage = usage_of_chat(usage) if chat else usage_of_responses(usage)
+            self._usage = READ[self._protocol](usage)
 
 
 class Without:
@@ -170,6 +180,13 @@ def _overlap(data: bytes, secret: bytes) -> int:
         if secret.startswith(tail[-length:]):
             return length
     return 0
+
+
+def _has(items: Any, name: str) -> bool:
+    """Whether one of a list's objects says something."""
+    return isinstance(items, list) and any(
+        isinstance(item, dict) and item.get(name) for item in items
+    )
 
 
 def _object(text: bytes) -> dict[str, Any]:

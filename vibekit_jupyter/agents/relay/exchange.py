@@ -114,7 +114,8 @@ async def exchange(door: Door, way: Way, asked: Asked) -> bool:
         await _refuse(door, way, asked, 401, "The key is not the one of this turn.")
         return False
     path = asked.target.partition("?")[0]
-    if asked.method == "GET" and path == "/v1/models":
+    listed = "/v1beta/models" if vendor == "gemini" else "/v1/models"
+    if asked.method == "GET" and path == listed:
         await _whole(way, asked, 200, models_body(vendor, door.models))
         return True
     route = route_of(asked.target, vendor)
@@ -169,7 +170,8 @@ class _Forwarded:
     passing: PassingAnswer = field(init=False)
 
     def __post_init__(self) -> None:
-        streams = bool(self.request.get("stream"))
+        said = self.route.streams
+        streams = bool(self.request.get("stream")) if said is None else said
         self.passing = PassingAnswer(self.route.protocol, streams=streams)
 
     async def run(self) -> None:

@@ -8,12 +8,12 @@ import contextlib
 import functools
 import importlib.resources
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from vibekit_jupyter.agents.relay.exchange import MIB, MOST_BODY, Asked, Door, exchange
-from vibekit_jupyter.agents.relay.frames import FrameLines, frame, piece_of
+from vibekit_jupyter.agents.relay.frames import FrameLines, piece_of
+from vibekit_jupyter.agents.relay.outbox import STOP, Outbox
 from vibekit_jupyter.agents.relay.upstream import Upstream
 from vibekit_jupyter.agents.relay.verdict import Verdict
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
@@ -45,16 +45,13 @@ done
 exit {NO_PYTHON}
 """
 START_TIMEOUT: Final = 20.0
-# Seconds between two signs of life; the other end waits for sixty.
-ALIVE: Final = 5.0
 # Requests that are open, those that are asked upstream, and those that may be refused.
 MOST_OPEN: Final = 32
 MOST_ASKED: Final = 4
 MOST_REFUSED: Final = 1000
-# Bytes: held of all bodies, on their way to one client, written at once.
+# Bytes: held of all bodies, on their way to one client.
 MOST_HELD: Final = 64 * MIB
 WINDOW: Final = 256 * 1024
-MOST_WRITTEN: Final = 512 * 1024
 
 
 @dataclass(eq=False)
@@ -120,8 +117,7 @@ class Relay:
         self._lines = FrameLines()
         self._open: dict[int, _Open] = {}
         self._held = self._refused = 0
-        self._out = deque[str]()
-        self._wake = asyncio.Event()
+        self._out = Outbox()
         self._began = asyncio.get_running_loop().create_future()
         self._said = ""
         self._is_over = False
@@ -246,7 +242,7 @@ class Relay:
             await asyncio.wait(waited)
         if (process := self._process) is not None:
             # Some services end the shell alone that it was started with.
-            for end in (functools.partial(process.send, frame("stop")), process.kill):
+            for end in (functools.partial(process.send, STOP), process.kill):
                 with contextlib.suppress(SandboxError, SessionNotFoundError):
                     await end()
             await process.leave()
@@ -272,7 +268,13 @@ class Relay:
             else:
                 self._began.set_exception(self._refused_to_listen(fields[1]))
             return
+        if kind == "stream":
+            self._out.streams()
+            return
         number = int(fields[0])
+        if kind == "heard":
+            self._out.heard(number)
+            return
         if kind == "open":
             self._begin(number, *fields[1:])
             return
@@ -294,8 +296,8 @@ class Relay:
         if number in self._open:
             return
         if len(self._open) >= MOST_OPEN:
-            self._send("head", number, 503, {"retry-after": "1"}, 0)
-            self._send("end", number)
+            self._out.put("head", number, 503, {"retry-after": "1"}, 0)
+            self._out.put("end", number)
             return
         asked = Asked(number, str(method), str(target), dict(headers))
         task = asyncio.ensure_future(self._serve(asked))
@@ -329,7 +331,7 @@ class Relay:
         self, number: int, status: int, headers: Mapping[str, str], length: int | None
     ) -> None:
         """Begin an answer: told with its first piece, or with the next sign of life."""
-        self._out.append(frame("head", number, status, dict(headers), length))
+        self._out.put("head", number, status, dict(headers), length, soon=False)
 
     async def body(self, number: int, data: bytes) -> None:
         """Send a piece of an answer, when the client has taken those before it."""
@@ -339,35 +341,16 @@ class Relay:
             await one.taken.wait()
         one.on_its_way += len(data)
         if data:
-            self._send("body", number, _encoded(data))
+            self._out.put("body", number, _encoded(data))
 
     async def end(self, number: int, *, cut: bool = False) -> None:
         """End an answer."""
-        self._send("cut" if cut else "end", number)
-
-    def _send(self, kind: str, *fields: Any) -> None:
-        self._out.append(frame(kind, *fields))
-        self._wake.set()
+        self._out.put("cut" if cut else "end", number)
 
     async def _write(self, process: Process) -> None:
-        """Write frames in order, many at once where they come faster than they are taken."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), ALIVE)
-            self._wake.clear()
-            if not self._out:
-                self._out.append(frame("alive"))
-            while self._out:
-                text = [self._out.popleft()]
-                size = len(text[0])
-                while self._out and size < MOST_WRITTEN:
-                    text.append(self._out.popleft())
-                    size += len(text[-1])
-                try:
-                    await process.send("".join(text))
-                except (SandboxError, SessionNotFoundError):
-                    self._verdict.lost()
-                    return
+        with contextlib.suppress(SandboxError, SessionNotFoundError):
+            await self._out.write(process)
+        self._verdict.lost()
 
     async def _watch(self, process: Process) -> None:
         with contextlib.suppress(SandboxError, SessionNotFoundError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import io
 import json
 import os
 import queue
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-PIECE = 48 * 1024
+PIECE = 90 * 1024
+# Bytes of an answer after which they are told to be taken; the kernel waits at four times that.
+TOLD = 64 * 1024
 AT_ONCE = 64
 SILENCE = 60.0  # seconds without a word of the kernel, which says one every few seconds
 HEADERS = (
@@ -32,20 +35,45 @@ HEADERS = (
 MOST_HEADER = 4096
 MOST_DRAINED = 1 << 23
 
+# What goes out at once is written at once: each piece wakes three processes on its way.
+output = io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 1 << 18)
 told = threading.Lock()
 answers: dict[int, queue.Queue[Any]] = {}
 places = threading.BoundedSemaphore(AT_ONCE)
 numbers = iter(range(1, 1 << 62))
 heard = [time.monotonic()]
+# The numbers of the last line that was taken, and of the last one that is known to be.
+last, acknowledged = [0], [0]
 
 
 def tell(*frame: Any, more: bool = False) -> None:
     """Write a frame; where more is to come at once, it may go with that."""
-    line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
+    write(json.dumps(frame, separators=(",", ":")).encode(), more=more)
+
+
+def tell_body(number: int, data: bytes) -> None:
+    """Write a piece of a request: as it is where it is one line of text, as most are."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        plain = False
+    else:
+        plain = b"\n" not in data
+    if plain:
+        write(b"=%d %s" % (number, data), more=True)
+    else:
+        tell("body", number, base64.b64encode(data).decode(), more=True)
+
+
+def write(line: bytes, *, more: bool) -> None:
+    """Write a line, after what is to be said of the lines that were heard."""
     with told:
-        sys.stdout.buffer.write(line)
+        if acknowledged[0] != last[0]:
+            acknowledged[0] = last[0]
+            output.write(b'["heard",%d]\n' % last[0])
+        output.write(line + b"\n")
         if not more:
-            sys.stdout.buffer.flush()
+            output.flush()
 
 
 class GoneError(Exception):
@@ -57,6 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = 1 << 17
 
     def log_message(self, *said: Any) -> None:
         pass
@@ -89,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 tell("large", number)
                 return
             for data in self.pieces(left):
-                tell("body", number, base64.b64encode(data).decode(), more=True)
+                tell_body(number, data)
         tell("whole", number)
 
     def pieces(self, left: int) -> Iterator[bytes]:
@@ -111,18 +140,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline(1024)
 
     def answer(self, number: int, answer: queue.Queue[Any]) -> None:
-        chunked = False
+        chunked, took = False, 0
         while True:
+            if took >= TOLD or answer.empty():
+                self.wfile.flush()
+            if took >= TOLD:
+                tell("took", number, took)
+                took = 0
             frame = self.next(answer)
             if frame[0] == "head":
                 chunked = self.begin(*frame[2:])
             elif frame[0] == "body":
                 data = base64.b64decode(frame[2])
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
-                tell("took", number, len(data))
+                took += len(data)
             elif frame[0] == "end":
                 if chunked:
                     self.wfile.write(b"0\r\n\r\n")
+                self.wfile.flush()
                 if self.close_connection:
                     self.drain()
                 return
@@ -206,12 +241,21 @@ def main() -> None:
     tell("ready", server.server_address[1])
     for line in sys.stdin.buffer:
         heard[0] = time.monotonic()
-        frame = json.loads(line)
-        if frame[0] == "stop":
+        try:
+            number, kind, *frame = json.loads(line)
+        except ValueError:
+            continue  # a line that was broken off comes again
+        if kind == "stop":
             break
-        answer = answers.get(frame[1]) if len(frame) > 1 else None
-        if answer is not None:
-            answer.put(frame)
+        if number == 0:
+            tell(kind)
+        if number != last[0] + 1:
+            continue
+        last[0] = number
+        if kind == "alive":
+            tell("alive")
+        elif (answer := answers.get(frame[0])) is not None:
+            answer.put((kind, *frame))
     os._exit(0)
 
 

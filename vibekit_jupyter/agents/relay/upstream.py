@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
+from vibekit_jupyter._version import __version__
 from vibekit_jupyter.agents.bounded_http import http_client
 from vibekit_jupyter.agents.failures import Failures
 from vibekit_jupyter.agents.sdk_client import where
 from vibekit_jupyter.agents.service import CONNECT_TIMEOUT
-from vibekit_jupyter.agents.spent import is_spent
+from vibekit_jupyter.agents.spent import is_budget, is_spent
 from vibekit_jupyter.sandbox.bounded_answer import AnswerTooLongError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.relay.protocols import Route
     from vibekit_jupyter.errors import ModelError
     from vibekit_jupyter.settings.config import Model
+    from vibekit_jupyter.settings.vendors import VendorName
 
 __all__ = ["CAUGHT", "RefusalError", "Upstream"]
 
@@ -30,6 +32,8 @@ PASSED: Final = ("anthropic-version", "anthropic-beta", "openai-beta")
 # Of what the service says in its headers.
 RETURNED: Final = ("content-type", "retry-after")
 MOST_MESSAGE: Final = 2_000
+NO_KEY: Final = "API_KEY_INVALID"
+AGENT: Final = f"vibekit-jupyter/{__version__}"
 
 
 class RefusalError(Exception):
@@ -39,20 +43,23 @@ class RefusalError(Exception):
     ----------
     status_code, body, response
         The status, the JSON of the body, the answer.
+    is_final
+        No waiting helps.
     """
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, vendor: VendorName) -> None:
         super().__init__(response.text)
         self.status_code = response.status_code
         self.response = response
         self.body: Any = response.text
         with contextlib.suppress(RecursionError, ValueError):
             self.body = json.loads(response.text)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether no waiting helps."""
-        return is_spent(str(self))
+        # Google asks for patience in the words in which others say that the money is spent, and
+        # calls a wrong key a wrong request.
+        is_google = vendor == "gemini"
+        self.is_final = (is_budget if is_google else is_spent)(str(self))
+        if is_google and self.status_code == httpx2.codes.BAD_REQUEST and NO_KEY in response.text:
+            self.status_code = httpx2.codes.UNAUTHORIZED
 
     def words(self) -> tuple[str, str | None]:
         """Return the service's sentence, and its code where it gives one."""
@@ -80,6 +87,7 @@ class Upstream:
         self._client = http_client(model, httpx2.AsyncClient)
         self._timeout = httpx2.Timeout(silence, connect=min(silence, CONNECT_TIMEOUT))
         said = where(model.base_url)
+        self._urls: dict[str, httpx2.URL] = {}
         self._base, self._query = said["base_url"].rstrip("/"), said["default_query"]
 
     @contextlib.asynccontextmanager
@@ -93,19 +101,19 @@ class Upstream:
         RefusalError
             It is none.
         """
-        request = self._client.build_request(
+        # The client's own way to make one takes longer than all the rest.
+        request = httpx2.Request(
             "POST",
-            f"{self._base}{route.path}",
-            params=self._query,
+            self._url(route.path),
             content=body,
             headers=self._headers(headers),
-            timeout=self._timeout,
+            extensions={"timeout": self._timeout.as_dict()},
         )
         response = await self._client.send(request, stream=True, follow_redirects=False)
         try:
             if response.status_code != httpx2.codes.OK:
                 await response.aread()
-                raise RefusalError(response)
+                raise RefusalError(response, self.model.agent)
             yield response
         finally:
             await response.aclose()
@@ -132,6 +140,11 @@ class Upstream:
         """Close the connections."""
         await self._client.aclose()
 
+    def _url(self, path: str) -> httpx2.URL:
+        if (url := self._urls.get(path)) is None:
+            url = self._urls[path] = httpx2.URL(f"{self._base}{path}", params=self._query or None)
+        return url
+
     def _headers(self, said: Mapping[str, str]) -> dict[str, str]:
         passed = {name: str(said[name]) for name in PASSED if name in said}
         passed = {
@@ -140,11 +153,13 @@ class Upstream:
         key = self.model.api_key
         if self.model.agent == "codex" or self.model.bearer:
             own = {"authorization": f"Bearer {key}"}
+        elif self.model.agent == "gemini":
+            own = {"x-goog-api-key": key}
         else:
             own = {"x-api-key": key}
         if self.model.agent == "claude":
             passed.setdefault("anthropic-version", "2023-06-01")
-        own["content-type"] = "application/json"
+        own |= {"content-type": "application/json", "user-agent": AGENT, "accept": "*/*"}
         return {**passed, **own, **{name.lower(): value for name, value in self.model.headers}}
 
 

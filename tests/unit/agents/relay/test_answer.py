@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import chat_wire
+from tests.support import chat_wire, gemini_wire
 from vibekit_jupyter.agents.relay.answer import PassingAnswer, Without
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Wire, messages, responses
 from vibekit_jupyter.demo_model.wire import Usage as Told
@@ -18,7 +18,12 @@ from vibekit_jupyter.results import Usage
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.relay.protocols import Protocol
 
-WIRES: dict[str, Wire] = {"responses": responses, "chat": chat_wire, "messages": messages}
+WIRES: dict[str, Wire] = {
+    "responses": responses,
+    "chat": chat_wire,
+    "messages": messages,
+    "gemini": gemini_wire,
+}
 ANSWER = Answer(
     'It has "usage" in it.', tool_calls=(ToolCall("run", {"a": 1}),), usage=Told(120, 20, 30)
 )

@@ -7,6 +7,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ fields = st.recursive(
 )
 frames = st.lists(st.tuples(st.text(min_size=1, max_size=8), st.lists(fields, max_size=4)))
 noise = st.text(st.characters(exclude_characters="\n"), max_size=60).filter(
-    lambda line: not line.lstrip().startswith("[")
+    lambda line: not line.lstrip().startswith(("[", "="))
 )
 
 
@@ -69,6 +70,17 @@ def test_json_that_is_deep_or_no_list_is_no_frame() -> None:
 def test_a_piece_carries_its_bytes(data: bytes) -> None:
     kind, field = json.loads(frame("body", base64.b64encode(data).decode()))
     assert (kind, piece_of(field)) == ("body", data)
+
+
+@given(st.text(st.characters(exclude_characters="\n"), max_size=200), st.lists(st.integers(0, 300)))
+def test_a_line_of_text_is_carried_as_it_is(text: str, places: list[int]) -> None:
+    ((kind, number, field),) = read(cut(f"=17 {text}\n", places))
+    assert (kind, number, piece_of(field)) == ("body", 17, text.encode(errors="replace"))
+
+
+@pytest.mark.parametrize("line", ["=", "= x", "=x 1", "=-1 x", f"={'9' * 5000} x", "=²"])
+def test_a_text_of_no_request_is_passed_over(line: str) -> None:
+    assert read([f"{line}\n", '["ok"]\n']) == [["ok"]]
 
 
 def test_a_piece_that_is_spelled_wrongly_carries_nothing() -> None:
