@@ -9,10 +9,11 @@ import pytest
 
 from vibekit_jupyter.agents.acp.known import KNOWN, acp_agent
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
+from vibekit_jupyter.settings.home import AGENTS_SEEN
 from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 URL, TOKEN = "http://127.0.0.1:4711", "token-of-this-turn"
-FOLDERS = "/opt/sandbox/agents"
+FOLDERS = AGENTS_SEEN
 each = pytest.mark.parametrize("name", KNOWN)
 
 
