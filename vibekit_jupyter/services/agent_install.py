@@ -32,6 +32,7 @@ from vibekit_jupyter.services.agent_folders import (
     own_program,
 )
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, lock_of
+from vibekit_jupyter.services.install_failures import last_words, why_failed
 from vibekit_jupyter.settings.home import open_home
 
 if TYPE_CHECKING:
@@ -46,13 +47,6 @@ __all__ = ["install_agent"]
 NEW: Final = ".new-"
 SAID: Final = 20  # lines of a program that failed
 MEGABYTE: Final = 1_000_000
-NO_NETWORK: Final = re.compile(
-    r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET_TIMEOUT"
-    r"|name resolution|NewConnectionError|ConnectTimeout|Connection (refused|reset)"
-    r"|Network is unreachable|ProxyError|No matching distribution|Could not find a version",
-)
-FULL: Final = re.compile(r"ENOSPC|No space left|EDQUOT|quota exceeded", re.IGNORECASE)
-ALTERED: Final = re.compile(r"EINTEGRITY|DO NOT MATCH THE HASHES", re.IGNORECASE)
 FETCHED: Final = re.compile(r"http fetch GET 200 \S*/([^/\s]+)\.tgz")
 
 
@@ -253,22 +247,21 @@ class _Install:
 
     def _failed(self, what: str, said: str) -> AgentInstallError:
         name = self._recipe.name
-        if FULL.search(said):
-            return _full(self._folders, self._recipe)
-        if ALTERED.search(said):
-            return AgentInstallError(
-                f"{name} was not installed: what {what} got is not what is known here.",
-                hint="Somebody may have changed it on its way: look at the registry in use.",
-            )
-        if NO_NETWORK.search(said):
-            return AgentInstallError(
-                f"{name} was not installed: {what} did not reach its registry.",
-                hint=f"Look at the network, and at what {what} is configured for.",
-            )
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
-        words = " ".join(last.split())[:200] or "it did not say why"
+        match why_failed(said):
+            case "full":
+                return _full(self._folders, self._recipe)
+            case "altered":
+                return AgentInstallError(
+                    f"{name} was not installed: what {what} got is not what is known here.",
+                    hint="Somebody may have changed it on its way: look at the registry in use.",
+                )
+            case "network":
+                return AgentInstallError(
+                    f"{name} was not installed: {what} did not reach its registry.",
+                    hint=f"Look at the network, and at what {what} is configured for.",
+                )
         return AgentInstallError(
-            f"{name} was not installed: {what} failed ({words}).", hint="Run it again."
+            f"{name} was not installed: {what} failed ({last_words(said)}).", hint="Run it again."
         )
 
 

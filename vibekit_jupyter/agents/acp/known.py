@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.acp.launch import Launch
-from vibekit_jupyter.services.agent_folders import OWN
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vibekit_jupyter.agents.acp.launch import Found
     from vibekit_jupyter.settings.vendors import AgentName
 
 __all__ = ["KNOWN", "AcpAgent", "acp_agent"]
@@ -48,7 +47,7 @@ class Start:
     Attributes
     ----------
     own
-        The person's own program in the sandbox; empty where the pinned one is used.
+        The program in the sandbox that an adapter starts; empty where it brings its own.
     """
 
     url: str
@@ -88,14 +87,14 @@ class AcpAgent:
     lacks: tuple[str, ...] = ()
 
     def launch(
-        self, *, folder: str, url: str, token: str, model: str, approve: bool = False
+        self, found: Found, *, url: str, token: str, model: str, approve: bool = False
     ) -> Launch:
         """Return how it is started.
 
         Parameters
         ----------
-        folder
-            Where the sandbox has it (``services.agent_folders.AgentFolder.seen_by``).
+        found
+            Where the sandbox has it.
         url, token
             The relay's.
         model
@@ -103,18 +102,10 @@ class AcpAgent:
         approve
             It is to ask before it acts.
         """
-        recipe = RECIPES[self.name]
-        is_own = folder.endswith(f"-{OWN}")
-        own = f"{folder}/bin/{recipe.command}" if is_own else ""
-        start = Start(url, token, model, approve, own)
-        if recipe.needs_node:
-            node = f"{folder.rpartition('/')[0]}/{NODE.folder}/{NODE.program}"
-            program: tuple[str, ...] = (node, f"{folder}/{recipe.program}")
-        else:
-            program = (own or f"{folder}/{recipe.program}",)
+        start = Start(url, token, model, approve, found.own)
         environment, files = self.surroundings(start)
         return Launch(
-            (*program, *self.arguments(start)),
+            (*found.words, *self.arguments(start)),
             environment,
             files,
             self.modes[approve],

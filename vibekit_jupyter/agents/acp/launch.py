@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Launch"]
+__all__ = ["Found", "Launch"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a sandbox has an agent.
+
+    Attributes
+    ----------
+    words
+        The program, and what comes first of its arguments.
+    own
+        The program that an adapter is to start; empty where it brings its own.
+    """
+
+    words: Sequence[str]
+    own: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,9 @@ async def _own(argv: Sequence[str], model: Model, _: Sandbox, url: str, token: s
 async def _known(
     agent: AcpAgent, start: Callable[..., Launch], sandbox: Sandbox, url: str, token: str
 ) -> Launch:
-    from vibekit_jupyter.agents.acp.installed import folder_in
+    from vibekit_jupyter.agents.acp.installed import found_in
 
-    folder = await folder_in(sandbox, agent)
-    return start(folder=folder, url=url, token=token)
+    return start(await found_in(sandbox, agent), url=url, token=token)
 
 
 async def _demo(model: Model, mode: str, _: Sandbox, url: str, token: str) -> Launch:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from vibekit_jupyter.agents.acp.installed import in_folder
 from vibekit_jupyter.agents.acp.known import KNOWN, acp_agent
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 from vibekit_jupyter.settings.home import AGENTS_SEEN
@@ -19,7 +20,7 @@ each = pytest.mark.parametrize("name", KNOWN)
 
 def told(name: str, *, approve: bool = False, folder: str = "") -> tuple[str, tuple[str, ...]]:
     launch = KNOWN[name].launch(
-        folder=folder or f"{FOLDERS}/{RECIPES[name].folder}",
+        in_folder(name, folder or f"{FOLDERS}/{RECIPES[name].folder}"),
         url=URL,
         token=TOKEN,
         model="the-model",
@@ -63,7 +64,9 @@ def test_ones_own_program_is_used_where_it_was_taken(name: str) -> None:
 @each
 def test_asking_and_not_asking_are_told_apart(name: str) -> None:
     launches = [
-        KNOWN[name].launch(folder="/f/x-1", url=URL, token=TOKEN, model="m", approve=approve)
+        KNOWN[name].launch(
+            in_folder(name, "/f/x-1"), url=URL, token=TOKEN, model="m", approve=approve
+        )
         for approve in (False, True)
     ]
     free, asks = ((launch.mode, str(launch.environment)) for launch in launches)
