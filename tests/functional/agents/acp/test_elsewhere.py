@@ -83,12 +83,12 @@ async def test_an_adapter_is_installed_at_first_use_and_the_agent_goes_on_where_
         await other.kill(session.id)
         await other.aclose()
     words = [
-        "".join(event.text for event in events if event.type == "text_delta")
+        "".join(str(event.to_dict()["text"]) for event in events if event.type == "text_delta")
         for events in (told, again, third)
     ]
     assert words == [f"I heard {number} messages." for number in (1, 3, 5)]
     notices = [
-        [event.text for event in events if event.type == "notice"]
+        [str(event.to_dict()["text"]) for event in events if event.type == "notice"]
         for events in (told, again, third)
     ]
     begins, ends = notices[0]
