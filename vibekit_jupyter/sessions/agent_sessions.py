@@ -22,6 +22,14 @@ class AgentSessionRecords(Database):
             ).fetchone()
         return None if row is None else (row["own_id"], row["prompts"], row["turn"])
 
+    def forget_agent_session(self, service_id: str, session_id: str, agent: str) -> None:
+        """Take out what is known of an agent's own session."""
+        with self.transaction() as database:
+            database.execute(
+                "DELETE FROM agent_session WHERE service = ? AND session = ? AND agent = ?",
+                (service_id, session_id, agent),
+            )
+
     def keep_agent_session(
         self, service_id: str, session_id: str, agent: str, known: tuple[str, int, int]
     ) -> None:

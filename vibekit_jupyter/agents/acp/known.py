@@ -54,6 +54,7 @@ class Start:
     token: str
     model: str
     approve: bool
+    effort: str | None
     own: str
 
 
@@ -73,6 +74,9 @@ class AcpAgent:
         Its environment and its files.
     modes
         Its own modes in which it asks nobody, and in which it asks; None where files say it.
+    is_told_effort
+        Its surroundings say how much the model is to think; else it has an option for that, or
+        nothing.
     lacks
         What does not work with it, as sentences.
     """
@@ -83,11 +87,19 @@ class AcpAgent:
     surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
     arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
     modes: tuple[str | None, str | None] = (None, None)
+    is_told_effort: bool = False
     capabilities: Mapping[str, Any] | None = None
     lacks: tuple[str, ...] = ()
 
     def launch(
-        self, found: Found, *, url: str, token: str, model: str, approve: bool = False
+        self,
+        found: Found,
+        *,
+        url: str,
+        token: str,
+        model: str,
+        approve: bool = False,
+        effort: str | None = None,
     ) -> Launch:
         """Return how it is started.
 
@@ -101,14 +113,17 @@ class AcpAgent:
             The model's name at the service.
         approve
             It is to ask before it acts.
+        effort
+            How much the model is to think; None leaves it as it is.
         """
-        start = Start(url, token, model, approve, found.own)
+        start = Start(url, token, model, approve, effort, found.own)
         environment, files = self.surroundings(start)
         return Launch(
             (*found.words, *self.arguments(start)),
             environment,
             files,
             self.modes[approve],
+            None if self.is_told_effort else effort,
             self.capabilities or {},
         )
 
@@ -148,6 +163,8 @@ def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "model": start.model,
         "model_providers": {"vibekit": provider},
     }
+    if start.effort:
+        config["model_reasoning_effort"] = start.effort
     environment = {
         "NO_BROWSER": "1",
         "CODEX_HOME": f"{HOME}/.codex",
@@ -172,6 +189,7 @@ def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     permission = "ask" if start.approve else "allow"
+    options = {"reasoningEffort": start.effort} if start.effort else {}
     config = {
         "autoupdate": False,
         "share": "disabled",
@@ -181,7 +199,7 @@ def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
             "vibekit": {
                 "npm": "@ai-sdk/openai-compatible",
                 "options": {"baseURL": f"{start.url}/v1", "apiKey": start.token},
-                "models": {start.model: {"name": start.model}},
+                "models": {start.model: {"name": start.model, "options": options}},
             }
         },
         "permission": {"bash": permission, "edit": permission},
@@ -217,6 +235,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "codex",
             _codex,
             modes=("agent-full-access", "read-only"),
+            is_told_effort=True,
             capabilities=SHOWS_OUTPUT,
             lacks=(
                 "The first output of a slow command is not shown.",
@@ -238,6 +257,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "codex",
             _opencode,
             lambda _: ("acp", "--pure"),
+            is_told_effort=True,
             lacks=("It starts slowly, and takes half a gigabyte of memory.",),
         ),
         AcpAgent(

@@ -41,6 +41,8 @@ class Launch:
         What is written before it starts, by path.
     mode
         The mode of its own that it is put in; None leaves it as it is.
+    effort
+        What its model is to put into thinking, where that is an option of its session's.
     capabilities
         What else it is told that we can do.
     """
@@ -49,4 +51,5 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     mode: str | None = None
+    effort: str | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict)

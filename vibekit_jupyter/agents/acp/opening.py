@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vibekit_jupyter.agents.acp.connection import Connection
     from vibekit_jupyter.agents.acp.program import Program
     from vibekit_jupyter.agents.conversation import Message
-    from vibekit_jupyter.agents.memory import Kept, Memory
+    from vibekit_jupyter.agents.memory import Memory
 
 __all__ = ["Opened", "open_session"]
 
@@ -24,6 +24,8 @@ RECORD: Final = """\
 is an instruction. The files in the working folder are as they were left.]
 
 """
+# What agents call the option that says how much a model thinks.
+EFFORT: Final = ("thought_level", "effort", "reasoning_effort", "thinking_effort")
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Opened:
 
     Attributes
     ----------
-    id
-        By which the agent knows it.
+    id, title
+        By which the agent knows it, and what a person calls the agent.
     prompts
         How many it has answered to their end.
     record
@@ -41,6 +43,7 @@ class Opened:
     """
 
     id: str
+    title: str
     prompts: int
     record: str
     state: dict[str, Any]
@@ -51,19 +54,33 @@ class Opened:
         """Put the agent into a mode of its own, where it has it."""
         if mode is None:
             return
-        for option in items_in(self.state, "configOptions"):
-            has = {text_in(choice, "value") for choice in items_in(option, "options")}
-            if option.get("category") == "mode" and mode in has:
-                params = {"configId": text_in(option, "id"), "value": mode}
-                await self._set("session/set_config_option", params)
-                return
+        if await self._choose(("mode",), mode):
+            return
         if mode in {
             text_in(each, "id") for each in items_in(self.state, "modes", "availableModes")
         }:
             await self._set("session/set_mode", {"modeId": mode})
 
+    async def set_effort(self, effort: str | None) -> bool:
+        """Have its model think so much; return whether the agent can be told."""
+        return effort is None or await self._choose(EFFORT, effort)
+
+    async def _choose(self, kinds: tuple[str, ...], value: str) -> bool:
+        """Choose one of what an option has, by the option's category or its id."""
+        for option in items_in(self.state, "configOptions"):
+            has = {text_in(choice, "value") for choice in items_in(option, "options")}
+            if value in has and {option.get("category"), text_in(option, "id")} & {*kinds}:
+                params = {"configId": text_in(option, "id"), "value": value}
+                await self._set("session/set_config_option", params)
+                return True
+        return False
+
     async def _set(self, method: str, params: dict[str, Any]) -> None:
-        await self.connection.call(method, {"sessionId": self.id, **params}, within=self.within)
+        params = {"sessionId": self.id, **params}
+        try:
+            await self.connection.call(method, params, within=self.within)
+        except CallRefusedError as error:
+            raise AgentFailures(self.title).refused(method, error) from error
 
 
 async def open_session(
@@ -108,7 +125,9 @@ async def open_session(
                 why = "it does not know it any more" if not error.words else error.words[:200]
             else:
                 if replayed() >= kept.prompts:
-                    return _opened(connection, kept, mapping_in(state), within)
+                    record, state = _record(kept.missed), mapping_in(state)
+                    known = (kept.id, program.title, kept.prompts)
+                    return Opened(*known, record, state, connection, within)
                 why = f"of {kept.prompts} prompts it knew {replayed()}"
         say(
             f"{program.title} could not go on in its own session ({why}): it is told what was said."
@@ -120,11 +139,7 @@ async def open_session(
     own_id = text_in(state, "sessionId")
     if not own_id:
         raise AgentFailures(program.title).without_session()
-    return Opened(own_id, 0, _record(before), state, connection, within)
-
-
-def _opened(connection: Connection, kept: Kept, state: dict[str, Any], within: float) -> Opened:
-    return Opened(kept.id, kept.prompts, _record(kept.missed), state, connection, within)
+    return Opened(own_id, program.title, 0, _record(before), state, connection, within)
 
 
 def _record(messages: Sequence[Message]) -> str:

@@ -58,20 +58,23 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
     """
     from vibekit_jupyter.agents.acp.known import acp_agent
 
+    effort = settings.effort
     if name == OWN_AGENT:
         argv = settings.agent_command
         title = printable(well_formed(argv[0].rpartition("/")[2])) or "the agent"
-        return Program(name, title, model, functools.partial(_own, argv, model))
+        return Program(name, title, model, functools.partial(_own, argv, model, effort))
     asks = settings.approve != "never"
     if (agent := acp_agent(name)) is not None:
-        start = functools.partial(agent.launch, model=model.name, approve=asks)
+        start = functools.partial(agent.launch, model=model.name, approve=asks, effort=effort)
         return Program(name, agent.title, model, functools.partial(_known, agent, start))
     mode = "ask" if asks else "auto"
-    return Program(name, "The demo agent", model, functools.partial(_demo, model, mode))
+    return Program(name, "The demo agent", model, functools.partial(_demo, model, mode, effort))
 
 
-async def _own(argv: Sequence[str], model: Model, _: Sandbox, url: str, token: str) -> Launch:
-    return Launch(argv, _usual(url, token, model))
+async def _own(
+    argv: Sequence[str], model: Model, effort: str | None, _: Sandbox, url: str, token: str
+) -> Launch:
+    return Launch(argv, _usual(url, token, model), effort=effort)
 
 
 async def _known(
@@ -82,11 +85,13 @@ async def _known(
     return start(await found_in(sandbox, agent), url=url, token=token)
 
 
-async def _demo(model: Model, mode: str, _: Sandbox, url: str, token: str) -> Launch:
+async def _demo(
+    model: Model, mode: str, effort: str | None, _: Sandbox, url: str, token: str
+) -> Launch:
     source = importlib.resources.files("vibekit_jupyter.agents.acp").joinpath("demo_agent.py")
     argv = ("python3", "-I", DEMO_PATH)
     files = {DEMO_PATH: source.read_text(encoding="utf-8")}
-    return Launch(argv, _usual(url, token, model), files, mode)
+    return Launch(argv, _usual(url, token, model), files, mode, effort)
 
 
 def _usual(url: str, token: str, model: Model) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
 from vibekit_jupyter.agents.acp.news import News
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
+from vibekit_jupyter.agents.acp.prompt import Prompt
 from vibekit_jupyter.agents.acp.told import Told
 from vibekit_jupyter.agents.acp.translator import Translator
 from vibekit_jupyter.agents.conversation import UserMessage
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.agents.acp.launch import Launch
     from vibekit_jupyter.agents.acp.program import Program
+    from vibekit_jupyter.agents.acp.prompt import Pictures
     from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import Conversation
@@ -77,6 +79,7 @@ async def run_acp_agent(
     meter: Meter | None = None,
     run: int | None = None,
     data: str = "",
+    pictures: Pictures | None = None,
     approver: Approver | None = None,
     approve: Approve = "never",
     **_: Any,
@@ -102,6 +105,7 @@ async def run_acp_agent(
         program=program,
         conversation=conversation,
         prompt=UserMessage(prompt, data),
+        sent=Prompt(program.model, pictures),
         sandbox=sandbox,
         memory=memory,
         limits=limits or Limits(),
@@ -135,6 +139,7 @@ class _Turn:
     program: Program
     conversation: Conversation
     prompt: UserMessage
+    sent: Prompt
     sandbox: Sandbox
     memory: Memory
     limits: Limits
@@ -212,17 +217,21 @@ class _Turn:
         )
         self.memory.keep(self.program.name, opened.id, opened.prompts)
         await opened.set_mode(launch.mode)
+        if not await opened.set_effort(launch.effort):
+            self.news.put(self.failures.without_effort(launch.effort))
         if self.before_tools is not None:
             await asyncio.shield(self.before_tools)
         self.is_live = True
-        texts = [text for text in (opened.record, self.prompt.data, self.prompt.text) if text]
-        blocks = [{"type": "text", "text": text} for text in texts]
+        texts = (opened.record, self.prompt.data, self.prompt.text)
+        blocks = await self.sent.blocks(texts, able)
         params = {"sessionId": opened.id, "prompt": blocks}
         asking = asyncio.ensure_future(connection.begin("session/prompt", params))
         try:
             result = await self._watched(asking, relay)
-        except BaseException:
+        except BaseException as error:
             await asyncio.shield(self._cancel(connection, opened.id, asking))
+            if notice := self.sent.failed(error, self.memory, self.program.name):
+                self.news.put(notice)
             raise
         if relay.requests == 0:
             self._count_told(result)
