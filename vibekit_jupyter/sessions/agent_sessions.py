@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vibekit_jupyter.sessions.database import Database
 
-__all__ = ["AgentSessionRecords"]
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from vibekit_jupyter.sessions.session import Session
+
+__all__ = ["AgentSessionRecords", "copy_agent_sessions"]
 
 
 class AgentSessionRecords(Database):
@@ -39,3 +47,28 @@ class AgentSessionRecords(Database):
                 "INSERT OR REPLACE INTO agent_session VALUES (?, ?, ?, ?, ?, ?)",
                 (service_id, session_id, agent, *known),
             )
+
+
+def copy_agent_sessions(
+    database: sqlite3.Connection, source: Session, target: Session, numbers: Mapping[int, int]
+) -> None:
+    """Give a copy of a session the agents' own ones, within a transaction.
+
+    Parameters
+    ----------
+    numbers
+        The number of each turn's copy.
+    """
+    rows = database.execute(
+        "SELECT agent, own_id, prompts, turn FROM agent_session WHERE service = ? AND session = ?",
+        (source.service_id, source.id),
+    ).fetchall()
+    for row in rows:
+        heard = [copy for number, copy in numbers.items() if number <= row["turn"]]
+        database.execute(
+            "INSERT OR REPLACE INTO agent_session VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(target.service_id, target.id, row["agent"]),
+                *(row["own_id"], row["prompts"], max(heard, default=0)),
+            ),
+        )

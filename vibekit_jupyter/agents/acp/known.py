@@ -189,7 +189,12 @@ def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     permission = "ask" if start.approve else "allow"
-    options = {"reasoningEffort": start.effort} if start.effort else {}
+    # Of a model that it does not know it believes that it sees nothing.
+    about = {
+        "attachment": True,
+        "modalities": {"input": ["text", "image"], "output": ["text"]},
+        "options": {"reasoningEffort": start.effort} if start.effort else {},
+    }
     config = {
         "autoupdate": False,
         "share": "disabled",
@@ -199,7 +204,7 @@ def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
             "vibekit": {
                 "npm": "@ai-sdk/openai-compatible",
                 "options": {"baseURL": f"{start.url}/v1", "apiKey": start.token},
-                "models": {start.model: {"name": start.model, "options": options}},
+                "models": {start.model: {"name": start.model, **about}},
             }
         },
         "permission": {"bash": permission, "edit": permission},
