@@ -12,6 +12,7 @@ from vibekit_jupyter._version import __version__
 from vibekit_jupyter.agents.acp.connection import Connection
 from vibekit_jupyter.agents.acp.failures import VERSION, AgentFailures, CallRefusedError
 from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
+from vibekit_jupyter.agents.acp.level import check_level
 from vibekit_jupyter.agents.acp.news import News
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
@@ -161,12 +162,7 @@ class _Turn:
 
     async def go(self, meter: Meter | None) -> None:
         """Do the turn, and leave nothing of it running that is not meant to stay."""
-        if self.sandbox.service.confinement == "none":
-            raise SandboxError(
-                f"{self.program.title} is a program, and nothing confines it in this sandbox: it "
-                "was not started.",
-                hint="Use --agent codex or claude, or a machine on which bubblewrap works.",
-            )
+        check_level(self.sandbox, self.program.title)
         relay = Relay(
             self.sandbox,
             self.program.model,
