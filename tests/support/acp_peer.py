@@ -166,7 +166,8 @@ def program(
             "OPENAI_API_KEY": token,
             "VIBEKIT_MODEL": model.name,
         }
-        return Launch(words or peer(), environment, {PEER: peer_source()}, mode, effort)
+        modes = (mode,) if mode else ()
+        return Launch(words or peer(), environment, {PEER: peer_source()}, modes, effort=effort)
 
     return Program("peer", "The peer", model, launch)
 

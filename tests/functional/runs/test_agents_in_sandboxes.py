@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.acp_peer import peer_source
 from tests.support.model_server import ModelServer
 from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
-from vibekit_jupyter.events import FileChanged, RunFinished, ToolCallFinished
+from vibekit_jupyter.events import FileChanged, Notice, RunFinished, ToolCallFinished
 
 if TYPE_CHECKING:
     from tests.functional.conftest import NewClient
@@ -75,6 +76,24 @@ async def test_an_agent_of_ones_own_is_started_by_its_command(new_client: NewCli
     result = await client.generate_code("say hello", agent_command="/home/user/bin/my-agent")
     assert (result.agent, result.status) == ("own", "done")
     assert client.last_turn().agent == "own"  # type: ignore[union-attr]
+
+
+async def test_an_agent_of_ones_own_is_put_into_the_mode_in_which_it_asks(
+    new_client: NewClient,
+) -> None:
+    client = new_client(agent={**DEMO, "approve": "always"})
+    sandbox = await client._workspace.current_sandbox()
+    source = peer_source()
+    without_modes = re.sub(r"MODES = .*", "MODES = []", source)
+    for name, text in (("my agent.py", source), ("other.py", without_modes)):
+        await sandbox.write_file(f"/home/user/{name}", text.encode())
+    result = await client.generate_code(WRITE, agent_command="python3 -I 'my agent.py'")
+    assert {(event.answer, event.by) for event in result.approvals} == {("refused", "nobody")}
+    told: list[Event] = []
+    other = "python3 -I other.py"
+    await client.generate_code("say hello", agent_command=other, on_event=told.append)
+    said = [event.text for event in told if isinstance(event, Notice)]
+    assert any("no mode of a known name in which it asks" in text for text in said)
 
 
 async def test_an_agent_of_ones_own_needs_a_command(new_client: NewClient) -> None:

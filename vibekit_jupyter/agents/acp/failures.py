@@ -96,7 +96,14 @@ class AgentFailures:
         doing = _DOING.get(method, "do what it was asked")
         return AgentError(f"{self._title} could not {doing}{_of(error.words)}.", hint=AGAIN)
 
-    def without_effort(self, effort: object) -> Notice:
+    def without_asking(self) -> Notice:
+        """It has no mode that is known for asking; the turn goes on."""
+        return Notice(
+            f"{self._title} has no mode of a known name in which it asks before it acts: what it "
+            "does not ask it does."
+        )
+
+    def without_effort(self, effort: str) -> Notice:
         """It has no such effort; the turn goes on."""
         return Notice(
             f"{self._title} takes no effort {effort} with this model: it asks as it does by itself."

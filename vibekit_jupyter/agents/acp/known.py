@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vibekit_jupyter.agents.acp.launch import Found
+    from vibekit_jupyter.settings.config import Model
     from vibekit_jupyter.settings.vendors import AgentName
 
-__all__ = ["KNOWN", "AcpAgent", "acp_agent"]
+__all__ = ["KNOWN", "AcpAgent", "acp_agent", "usual_surroundings"]
 
 # The sandbox's home, as the protocol's services have it.
 HOME: Final = "/home/user"
@@ -122,9 +123,9 @@ class AcpAgent:
             (*found.words, *self.arguments(start)),
             environment,
             files,
-            self.modes[approve],
-            None if self.is_told_effort else effort,
-            self.capabilities or {},
+            tuple(mode for mode in (self.modes[approve],) if mode),
+            effort=None if self.is_told_effort else effort,
+            capabilities=self.capabilities or {},
         )
 
 
@@ -162,6 +163,7 @@ def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "model_provider": "vibekit",
         "model": start.model,
         "model_providers": {"vibekit": provider},
+        "web_search": "disabled",
     }
     if start.effort:
         config["model_reasoning_effort"] = start.effort
@@ -280,6 +282,29 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
         ),
     )
 }
+
+
+def usual_surroundings(url: str, token: str, model: Model, *, approve: bool) -> Mapping[str, str]:
+    """Return the environment in which any agent finds the relay: its own words, and the usual ones.
+
+    Whoever starts one of the agents above by a command has it asked as if by its name.
+    """
+    protocol = "responses" if model.agent == "codex" else "messages"
+    found = {
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": token,
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": token,
+        "VIBEKIT_MODEL": model.name,
+        "VIBEKIT_PROTOCOL": protocol,
+    }
+    start = Start(url, token, model.name, approve, None, "")
+    for agent in KNOWN.values():
+        if agent.vendor == model.agent:
+            found |= agent.surroundings(start)[0]
+    # A folder that has to be there; without it a program makes its own.
+    found.pop("CODEX_HOME", None)
+    return found
 
 
 def acp_agent(name: str) -> AcpAgent | None:

@@ -39,8 +39,10 @@ class Launch:
         What it finds there, beside the sandbox's own.
     files
         What is written before it starts, by path.
-    mode
-        The mode of its own that it is put in; None leaves it as it is.
+    modes
+        The modes of its own that it may be put in: the first that it has.
+    asks
+        One of them is all that makes it ask before it acts.
     effort
         What its model is to put into thinking, where that is an option of its session's.
     capabilities
@@ -50,6 +52,7 @@ class Launch:
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    mode: str | None = None
+    modes: tuple[str, ...] = ()
+    asks: bool = False
     effort: str | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict)

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.acp.connection import Connection
+    from vibekit_jupyter.agents.acp.launch import Launch
     from vibekit_jupyter.agents.acp.program import Program
     from vibekit_jupyter.agents.conversation import Message
     from vibekit_jupyter.agents.memory import Memory
+    from vibekit_jupyter.events import Notice
 
 __all__ = ["Opened", "open_session"]
 
@@ -50,20 +52,31 @@ class Opened:
     connection: Connection
     within: float
 
-    async def set_mode(self, mode: str | None) -> None:
-        """Put the agent into a mode of its own, where it has it."""
-        if mode is None:
-            return
-        if await self._choose(("mode",), mode):
-            return
-        if mode in {
-            text_in(each, "id") for each in items_in(self.state, "modes", "availableModes")
-        }:
-            await self._set("session/set_mode", {"modeId": mode})
+    async def settle(self, launch: Launch) -> Sequence[Notice]:
+        """Put the agent into its mode, and have its model think; return what it cannot be told.
 
-    async def set_effort(self, effort: str | None) -> bool:
-        """Have its model think so much; return whether the agent can be told."""
-        return effort is None or await self._choose(EFFORT, effort)
+        Raises
+        ------
+        AgentError
+            It refuses what it offers.
+        """
+        failures, said = AgentFailures(self.title), []
+        if not await self._set_mode(launch.modes) and launch.asks:
+            said.append(failures.without_asking())
+        if launch.effort and not await self._choose(EFFORT, launch.effort):
+            said.append(failures.without_effort(launch.effort))
+        return said
+
+    async def _set_mode(self, modes: Sequence[str]) -> bool:
+        """Put it into the first of these modes that it has; return whether it has one."""
+        older = {text_in(each, "id") for each in items_in(self.state, "modes", "availableModes")}
+        for mode in modes:
+            if await self._choose(("mode",), mode):
+                return True
+            if mode in older:
+                await self._set("session/set_mode", {"modeId": mode})
+                return True
+        return False
 
     async def _choose(self, kinds: tuple[str, ...], value: str) -> bool:
         """Choose one of what an option has, by the option's category or its id."""

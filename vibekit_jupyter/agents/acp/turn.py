@@ -212,9 +212,8 @@ class _Turn:
             say=lambda text: self.news.put(Notice(text)),
         )
         self.memory.keep(self.program.name, opened.id, opened.prompts)
-        await opened.set_mode(launch.mode)
-        if not await opened.set_effort(launch.effort):
-            self.news.put(self.failures.without_effort(launch.effort))
+        for missing in await opened.settle(launch):
+            self.news.put(missing)
         if self.before_tools is not None:
             await asyncio.shield(self.before_tools)
         self.is_live = True
