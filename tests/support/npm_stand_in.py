@@ -29,6 +29,9 @@ made = sys.argv[sys.argv.index("--prefix") + 1]
 lock = json.load(open(made + "/package-lock.json"))
 with open(home + "/npm-asked", "a") as file:
     file.write(json.dumps([sorted(lock["packages"]), sys.argv[1:]]) + "\n")
+named = [name for one in lock["packages"].values() for name in one.get("optionalDependencies", ())]
+if not all("node_modules/" + name in lock["packages"] for name in named):
+    sys.exit("npm error package.json and package-lock.json are not in sync")
 print("npm http fetch GET 200 https://registry.example/agent/-/agent-1.tgz 12ms", flush=True)
 if os.path.exists(home + "/npm-says"):
     print(open(home + "/npm-says").read(), flush=True)

@@ -31,7 +31,7 @@ from vibekit_jupyter.services.agent_folders import (
     agents_folder,
     own_program,
 )
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, lock_of
+from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, adapter_lock_of, lock_of
 from vibekit_jupyter.services.install_failures import last_words, why_failed
 from vibekit_jupyter.settings.home import open_home
 
@@ -153,7 +153,7 @@ class _Install:
             self._node()
         with self._made(path) as made:
             if recipe.needs_node:
-                self._npm(made, _lock_without(lock_of(recipe.name), recipe.own), 80)
+                self._npm(made, dict(adapter_lock_of(recipe.name)), 80)
             self._say(f"{program} is taken")
             (made / "bin").mkdir()
             _take(program, made / "bin" / recipe.command)
@@ -278,17 +278,6 @@ def _lines(output: int, stopped: Callable[[], bool]) -> Iterator[str]:
             if rest:
                 yield rest.decode(errors="replace")
             return
-
-
-def _lock_without(lock: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return what npm installs without the program that the person has."""
-    prefixes = tuple(f"node_modules/{name}" for name in names)
-    packages = {
-        place: package
-        for place, package in lock["packages"].items()
-        if not place.startswith(prefixes)
-    }
-    return {**lock, "packages": packages}
 
 
 def _take(program: Path, place: Path) -> None:

@@ -17,7 +17,7 @@ from vibekit_jupyter.agents.progress import tell
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import AgentInstallError, printable
 from vibekit_jupyter.events import Notice
-from vibekit_jupyter.services.agent_recipes import NODE, lock_of
+from vibekit_jupyter.services.agent_recipes import NODE, adapter_lock_of, lock_of
 from vibekit_jupyter.services.install_failures import last_words, why_failed
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class _Look:
         asked = {
             **dataclasses.asdict(recipe),
             "folder": recipe.folder,
-            "adapter": recipe.own,
+            "has_adapter": bool(recipe.own),
+            "adapter_lock": adapter_lock_of(recipe.name) if recipe.own else None,
             "node": {**dataclasses.asdict(NODE), "folder": NODE.folder},
             "lock": lock_of(recipe.name),
             "within": self._within,

@@ -87,7 +87,7 @@ def found(command: str) -> dict[str, Any] | None:
 
     ``command`` is the sandbox's own program of this agent, or empty.
     """
-    if command and not ASKED["adapter"]:
+    if command and not ASKED["has_adapter"]:
         return {"words": [command], "own": ""}
     program = os.path.join(FOLDERS, folder_for(command), ASKED["program"])
     if not os.path.isfile(program):
@@ -101,7 +101,7 @@ def found(command: str) -> dict[str, Any] | None:
 def folder_for(command: str) -> str:
     """Return the name of our folder: an adapter alone is not the whole agent."""
     name = str(ASKED["folder"])
-    return name + "-adapter" if command and ASKED["adapter"] else name
+    return name + "-adapter" if command and ASKED["has_adapter"] else name
 
 
 def install(command: str) -> None:
@@ -131,7 +131,7 @@ def install(command: str) -> None:
         if not (has_node and has_npm):
             make(ASKED["node"]["folder"], install_node)
         if not os.path.isfile(os.path.join(FOLDERS, folder_for(command), ASKED["program"])):
-            tell(begins=ASKED["name"], is_adapter=bool(command and ASKED["adapter"]))
+            tell(begins=ASKED["name"], is_adapter=bool(command and ASKED["has_adapter"]))
             make(folder_for(command), lambda made: install_packages(made, command))
 
 
@@ -171,11 +171,7 @@ def install_node(made: str) -> None:
 
 def install_packages(made: str, command: str) -> None:
     """Get the agent's packages; what the sandbox has of its own is left out."""
-    lock = ASKED["lock"]
-    if command and ASKED["adapter"]:
-        left_out = tuple("node_modules/" + name for name in ASKED["adapter"])
-        kept = {at: one for at, one in lock["packages"].items() if not at.startswith(left_out)}
-        lock = {**lock, "packages": kept}
+    lock = ASKED["adapter_lock" if command and ASKED["has_adapter"] else "lock"]
     for name, content in (("package.json", lock["packages"][""]), ("package-lock.json", lock)):
         with open(os.path.join(made, name), "w", encoding="ascii") as file:
             json.dump(content, file)
