@@ -205,3 +205,31 @@ async def test_a_copy_of_a_session_goes_on_where_the_agent_stood_and_both_go_the
     assert kept[0] is not None
     assert kept[1] is not None
     assert kept[0][:2] == kept[1][:2]
+
+
+async def test_what_is_done_with_a_session_leaves_the_agents_own_as_it_is(
+    new_client: NewClient,
+) -> None:
+    def script(request: Request) -> Answer:
+        return Answer(f"I heard {len(request.messages)} messages.")
+
+    with ModelServer(script, key="k", strict=False) as server:
+        model = {"name": "m", "base_url": server.url_for("codex"), "api_key": "k"}
+        client = new_client(agent={**DEMO, "model": model})
+        await client.generate_code("One")
+        await client.pause()
+        await client.resume()
+        await client.rename("renamed")
+        assert (await client.generate_code("Two")).text == "I heard 3 messages."
+        # With the sandbox the agent's files are gone: it is told what was said, in one message.
+        gone = await client.kill()
+        restored = await client.restore(gone.id)
+        assert restored.reopened
+        told: list[Event] = []
+        assert (await client.generate_code("Three", on_event=told.append)).text.endswith(
+            "1 messages."
+        )
+        (asked,) = server.requests[-1].messages
+        assert [any(word in text for text in asked.texts) for word in ("One", "Two", "Three")]
+        assert not any(isinstance(event, Notice) for event in told)
+        assert (await client.generate_code("Four")).text == "I heard 3 messages."

@@ -130,13 +130,13 @@ class _Look:
             self._began = self._began or time.monotonic()
             what = f"{title} ({recipe.version}, about {recipe.megabytes} MB)"
             if said.get("is_adapter") is True:
-                what = f"What {title} is spoken to with ({recipe.version})"
+                what = f"The adapter of {title} ({recipe.version})"
             elif said["begins"] != recipe.name:
-                what = f"Node {NODE.version}, about {NODE.megabytes} MB,"
-            tell(Notice(f"{what} is installed in this sandbox: it stays there."))
+                what = f"Node ({NODE.version}, about {NODE.megabytes} MB)"
+            tell(Notice(f"{what} is being installed in this sandbox, where it stays."))
         elif type(fetched := said.get("fetched")) is int:
             seconds = time.monotonic() - self._began
-            tell(Notice(f"{fetched} packages are here after {seconds:.0f} s."))
+            tell(Notice(f"{fetched} packages are there after {seconds:.0f} s."))
 
     def found(self) -> Found:
         """Return what the sandbox answered.
@@ -174,15 +174,18 @@ class _Look:
             "silent": ("the sandbox has no python3 that says what is there", ""),
             "files": (f"its files cannot be written ({words})", ""),
         }
-        by = "pip" if what == "pip" else "npm"
         theirs = {
             "full": ("the sandbox's disk has no room for it", "Make room"),
-            "altered": (f"what {by} got is not what is known here", "Look at its registry"),
-            "network": (f"{by} did not reach its registry", "Give the session the internet"),
-            "": (f"{by} failed ({words})", "Run it again"),
+            "altered": (f"what {what} got is not what is known here", "Look at its registry"),
+            "network": (f"{what} did not reach its registry", "Give the session the internet"),
+            "": (f"{what} failed ({words})", "Run it again"),
         }
-        return ours.get(what) or theirs[why_failed(said)]
+        if what in ("npm", "pip"):
+            return theirs[why_failed(said)]
+        return ours.get(what, ours["silent"])
 
 
 def _is_path(word: object) -> bool:
-    return isinstance(word, str) and word.startswith("/") and len(word) < MOST_PATH
+    if not isinstance(word, str) or len(word) > MOST_PATH:
+        return False
+    return word.startswith("/") and word.isprintable()

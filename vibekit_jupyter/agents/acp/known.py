@@ -256,7 +256,10 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _goose,
             lambda _: ("acp",),
             modes=("auto", "approve"),
-            lacks=("It shows no diffs of what it changes.",),
+            lacks=(
+                "It shows no diffs of what it changes.",
+                "It shows pictures to models alone that it knows.",
+            ),
         ),
         AcpAgent(
             "opencode",

@@ -94,7 +94,7 @@ async def test_an_adapter_is_installed_at_first_use_and_the_agent_goes_on_where_
     begins, ends = notices[0]
     assert (
         begins
-        == "What Codex CLI is spoken to with (2.6.0) is installed in this sandbox: it stays there."
+        == "The adapter of Codex CLI (2.6.0) is being installed in this sandbox, where it stays."
     )
     assert ends.startswith("Codex CLI is installed: it took ")
     assert notices[1:] == [[], []]
@@ -182,6 +182,29 @@ async def test_what_cannot_be_installed_is_one_sentence_and_leaves_nothing(
     assert raised.value.message == f"{begin}{sentence}."
     assert "E2B's codex" in raised.value.hint
     assert await left(far) == [".lock"]
+
+
+async def test_what_npm_made_is_looked_at(far: Sandbox) -> None:
+    """The largest of the locks, and a program that is not there."""
+    await furnish(far, "claude")
+    with pytest.raises(AgentInstallError, match="what it installed is not the agent"):
+        await look(far, "claude-code")
+    ((packages, _),) = await asked(far)
+    assert "node_modules/@agentclientprotocol/claude-agent-acp" in packages
+    assert await left(far) == [".lock"]
+
+
+async def test_a_sandbox_that_answers_anything_starts_nothing(far: Sandbox) -> None:
+    lie = """#!/bin/bash
+echo; echo "$VIBEKIT_MARK"'{"begins": 7, "fetched": "x", "waits": 1}'
+echo "$VIBEKIT_MARK"'[1]'; echo "$VIBEKIT_MARK"'{"words": '
+echo "$VIBEKIT_MARK"'{"words": ["codex", "/x"], "own": 3}'
+"""
+    await furnish(far)
+    await far.write_file(f"{HOME}/bin/python3", lie.encode())
+    await far.run("chmod +x bin/python3")
+    with pytest.raises(AgentInstallError, match="no python3 that says what is there"):
+        await look(far)
 
 
 async def test_without_a_network_a_sentence_says_so(far: Sandbox) -> None:
