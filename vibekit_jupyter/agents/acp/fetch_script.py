@@ -31,6 +31,7 @@ NEW = ".new-"
 # A login shell of a program alone does not always have them.
 MORE = ("~/.local/bin", "/usr/local/bin", "/usr/bin", "/bin")
 OLDEST_NODE = 22
+MOST_SAID = 3000  # characters of a program that failed
 BETWEEN = 30.0  # seconds, of two words on how far it is
 ENDS_AT = time.monotonic() + ASKED["within"]
 
@@ -205,9 +206,9 @@ def run(what: str, words: list[str]) -> None:
                     if not data:
                         break
                     fetched += data.count(b".tgz")
-                    said = (said + data)[-8000:]
+                    said = (said + data)[-4 * MOST_SAID :]
         if process.wait() != 0:
-            raise CannotError(what, said.decode(errors="replace"))
+            raise CannotError(what, said.decode(errors="replace")[-MOST_SAID:])
     finally:
         try:
             os.killpg(process.pid, signal.SIGKILL)

@@ -169,6 +169,7 @@ async def test_an_install_that_is_interrupted_leaves_nothing_that_counts(far: Sa
         ("npm error code EINTEGRITY", "what npm got is not what is known here"),
         ("npm error ENOSPC: no space left", "the sandbox's disk has no room for it"),
         ("npm error code E404\nnpm error Not found", "npm failed (npm error Not found)"),
+        ("☃" * 20_000 + "\nnpm error so it is", "npm failed (npm error so it is)"),
     ],
 )
 async def test_what_cannot_be_installed_is_one_sentence_and_leaves_nothing(
