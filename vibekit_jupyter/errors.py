@@ -341,7 +341,7 @@ class AgentError(VibeKitError):
 
 
 class AgentInstallError(AgentError):
-    """An agent that runs in sandboxes cannot be installed on this machine."""
+    """An agent that runs in sandboxes cannot be installed, on this machine or in a sandbox."""
 
 
 class FilesError(VibeKitError):

@@ -64,6 +64,29 @@ class Peer(Agent):
         sys.stdout.flush()
         os._exit(0)
 
+    def efforts(self, message):
+        say = self.client.send
+
+        def with_option(**said):
+            options = [{"value": "low"}, {"value": "high"}]
+            option = {"id": "x", "category": "thought_level", "type": "select", "options": options}
+            say(**{**said, "result": {**said["result"], "configOptions": [option]}})
+
+        self.client.send = with_option
+        super().handle(message)
+        self.client.send = say
+
+    def on_session_set_config_option(self, params):
+        with open(os.path.join(HOME, "chosen"), "w") as file:
+            json.dump(params, file)
+        if params["value"] == "low":
+            raise AgentError("not today")
+        return {"configOptions": []}
+
+    def blind(self, message):
+        about = {"protocolVersion": 1, "agentCapabilities": {"loadSession": True}}
+        self.client.send(id=message["id"], result=about)
+
     def noise(self, message):
         for line in ("warning: old node", "[1, 2]", "{", "\\x1b[31mred", '{"jsonrpc": "2.0"}'):
             sys.stdout.write(line + "\\n")
@@ -132,7 +155,9 @@ def peer(at: str = "", fault: str = "") -> tuple[str, ...]:
     return ("python3", "-I", PEER, *((at, fault) if at else ()))
 
 
-def program(model: Model, *words: str, mode: str | None = None) -> Program:
+def program(
+    model: Model, *words: str, mode: str | None = None, effort: str | None = None
+) -> Program:
     """Return an agent that is started with these words, and asks this model."""
 
     async def launch(_: Sandbox, url: str, token: str) -> Launch:
@@ -141,7 +166,8 @@ def program(model: Model, *words: str, mode: str | None = None) -> Program:
             "OPENAI_API_KEY": token,
             "VIBEKIT_MODEL": model.name,
         }
-        return Launch(words or peer(), environment, {PEER: peer_source()}, mode)
+        modes = (mode,) if mode else ()
+        return Launch(words or peer(), environment, {PEER: peer_source()}, modes, effort=effort)
 
     return Program("peer", "The peer", model, launch)
 
@@ -156,6 +182,9 @@ class Forgetful:
     def keep(self, *_: Any) -> None:
         """Forget it."""
 
+    def forget(self, _: str) -> None:
+        """Have nothing to forget."""
+
 
 class Remembering(Forgetful):
     """A memory of one turn's length, as a test gives it."""
@@ -163,9 +192,13 @@ class Remembering(Forgetful):
     def __init__(self, kept: Kept | None = None) -> None:
         self.kept = kept
         self.written: list[tuple[str, int]] = []
+        self.forgotten: list[str] = []
 
     def recall(self, _: str) -> Kept | None:
         return self.kept
+
+    def forget(self, agent: str) -> None:
+        self.forgotten.append(agent)
 
     def keep(self, _: str, own_id: str, prompts: int) -> None:
         self.written.append((own_id, prompts))

@@ -109,6 +109,10 @@ def _openai_calls(items: list[dict[str, Any]]) -> Iterator[str]:
         yield f"No tool output found for function call {unanswered[0]}."
 
 
+# What a part of a message must have; the others have a text.
+NEEDED = {"refusal": "refusal", "input_image": "image_url", "input_file": "filename"}
+
+
 def _openai_message(index: int, item: dict[str, Any]) -> Iterator[str]:
     role = item.get("role")
     if role not in ("user", "assistant", "system", "developer"):
@@ -129,8 +133,9 @@ def _openai_message(index: int, item: dict[str, Any]) -> Iterator[str]:
                 f"Invalid value: '{part.get('type')}'. Supported values are: "
                 f"{', '.join(allowed)} (input[{index}])."
             )
-        if not isinstance(part.get("refusal" if part.get("type") == "refusal" else "text"), str):
-            yield f"Missing required parameter: 'input[{index}].content[0].text'."
+        needed = NEEDED.get(str(part.get("type")), "text")
+        if not isinstance(part.get(needed), str):
+            yield f"Missing required parameter: 'input[{index}].content[0].{needed}'."
 
 
 def _sealed_reasoning(body: dict[str, Any], item: dict[str, Any]) -> Iterator[str]:

@@ -38,5 +38,8 @@ class Memory(Protocol):
     def recall(self, agent: str) -> Kept | None:
         """Return an agent's own session; None where it has none that goes on."""
 
+    def forget(self, agent: str) -> None:
+        """Go on with an agent's session no more."""
+
     def keep(self, agent: str, own_id: str, prompts: int) -> None:
         """Write down an agent's session, which has heard all up to this turn."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.events import Event
 
-__all__ = ["ToolCallProgress", "tell_of_retry", "telling"]
+__all__ = ["ToolCallProgress", "tell", "tell_of_retry", "telling"]
 
 # Statuses that the SDKs try again, beside those of the server's own failures.
 TRIED_AGAIN: Final = (408, 409, 429)
@@ -40,6 +40,12 @@ def telling(listener: Callable[[Event], None]) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def tell(event: Event) -> None:
+    """Tell what happens beside the answer, where somebody listens."""
+    if (listener := _listener.get()) is not None:
+        listener(event)
 
 
 def tell_of_retry(status: int, headers: Any) -> None:

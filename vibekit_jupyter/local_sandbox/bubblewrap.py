@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vibekit_jupyter.settings.home import AGENTS_SEEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -87,7 +89,7 @@ def namespace_arguments(
         command += ["--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += _system()
-    shown = (*folders, TOOLS, AGENTS, "/sys/devices/system/cpu")
+    shown = (*folders, TOOLS, AGENTS_SEEN, "/sys/devices/system/cpu")
     for parent in _parents((*shown, *python_prefixes(), "/var/tmp", "/run/x"), tuple(folders)):
         command += ["--perms", "0755", "--dir", parent]
     command += ["--proc", "/proc", "--dev", "/dev"]
@@ -103,7 +105,7 @@ def namespace_arguments(
             command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     command += ["--ro-bind", str(tools), TOOLS]
     if agents is not None:
-        command += ["--ro-bind", str(agents), AGENTS]
+        command += ["--ro-bind", str(agents), AGENTS_SEEN]
     for name in ("cpu", "node"):
         path = f"/sys/devices/system/{name}"
         command += ["--ro-bind-try", path, path]
@@ -117,7 +119,6 @@ def namespace_arguments(
 
 
 TOOLS = "/opt/sandbox/bin"
-AGENTS = "/opt/sandbox/agents"
 
 
 def sandbox_uid() -> int | None:

@@ -21,9 +21,9 @@ from vibekit_jupyter.local_sandbox.bubblewrap import (
 from vibekit_jupyter.local_sandbox.landlock import landlock_paths
 from vibekit_jupyter.local_sandbox.store import FOLDERS
 from vibekit_jupyter.local_sandbox.supervisor.tree import make_path, open_folder, unlock
-from vibekit_jupyter.settings.home import private_directory, vibekit_home
+from vibekit_jupyter.settings.home import agents_folder, private_directory
 
-__all__ = ["LEVELS", "Confinement", "Limits", "agents_folder", "write_stand_ins"]
+__all__ = ["LEVELS", "Confinement", "Limits", "open_agents_folder", "write_stand_ins"]
 
 LEVELS = ("bubblewrap", "landlock", "none")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -173,14 +173,14 @@ class Confinement:
         return environment
 
 
-def agents_folder() -> Path | None:
+def open_agents_folder() -> Path | None:
     """Return the folder of this user's agents, made where it is not there.
 
     A sandbox that is there sees what is installed later, so that the folder is bound as a whole.
     A link in its place is not followed: it may lead anywhere.
     """
     with contextlib.suppress(ConfigurationError, OSError):
-        folder = vibekit_home() / "agents"
+        folder = agents_folder()
         if folder.parent.is_dir():
             folder.mkdir(mode=0o755, exist_ok=True)
         if folder.is_dir() and not folder.is_symlink():

@@ -15,7 +15,7 @@ from vibekit_jupyter.local_sandbox.levels import (
     LEVELS,
     Confinement,
     Limits,
-    agents_folder,
+    open_agents_folder,
     write_stand_ins,
 )
 from vibekit_jupyter.local_sandbox.sandbox import Sandbox
@@ -45,7 +45,7 @@ async def confine(wanted: str, store: Store, nursery: Nursery, limits: Limits) -
             reason = " ".join(reasons)
             group = delegated_group()
             confinement = Confinement(
-                level, reason, store.root, limits, binary, group, agents_folder()
+                level, reason, store.root, limits, binary, group, open_agents_folder()
             )
             await _probe(confinement, store, nursery)
         except (ConfigurationError, ProtocolError) as error:

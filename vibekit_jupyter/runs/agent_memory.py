@@ -53,6 +53,10 @@ class AgentMemory:
             return None  # what was said when it heard last is left out since
         return Kept(own_id, prompts, conversation_of(own_id, missed).messages)
 
+    def forget(self, agent: str) -> None:
+        """Go on with an agent's session no more."""
+        self._registry.forget_agent_session(*self._place, agent)
+
     def keep(self, agent: str, own_id: str, prompts: int) -> None:
         """Write down an agent's session, which has heard all up to this turn."""
         self._registry.keep_agent_session(*self._place, agent, (own_id, prompts, self._number))

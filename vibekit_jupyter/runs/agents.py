@@ -53,6 +53,7 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
             prompt: str,
             *,
             memory: Memory,  # noqa: ARG001  (the conversation is all that it needs)
+            pictures: object = None,  # noqa: ARG001  (it looks at files, where it wants to)
             **options: Any,
         ) -> AsyncGenerator[Event, None]:
             return run_agent(vendor, conversation, prompt, **options)

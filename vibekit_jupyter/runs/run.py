@@ -263,6 +263,7 @@ class Run:
                 run=self._run,
                 place=around.text,
                 data=data,
+                pictures=luggage.pictures if luggage is not None else None,
                 approver=Approvals(self._asking, session.id, self._note, self._redactor),
                 approve=self._asking.approve,
                 servers=self._servers,

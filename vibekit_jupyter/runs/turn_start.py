@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vibekit_jupyter.agents.conversation import Message
+    from vibekit_jupyter.agents.picture import Picture
     from vibekit_jupyter.runs.agents import Agent
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.session import Session
@@ -37,6 +38,9 @@ class Luggage(Protocol):
         self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
     ) -> str:
         """Send what goes, and return what the model is told of it."""
+
+    async def pictures(self) -> Mapping[str, Picture]:
+        """Return the pictures that went, as a model is shown them, by their paths there."""
 
     async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
         """Return what came back: all of it, or none."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
-from vibekit_jupyter.settings.home import vibekit_home
+from vibekit_jupyter.settings.home import AGENTS_SEEN, agents_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +34,6 @@ __all__ = [
 
 # What the folder of somebody's own program is called after the agent's name.
 OWN: Final = "own"
-# Where sandboxes with namespaces of their own see the folder (``local_sandbox.bubblewrap``).
-SEEN: Final = "/opt/sandbox/agents"
 ELF: Final = b"\x7fELF"
 
 
@@ -55,7 +53,7 @@ class AgentFolder:
 
     def seen_by(self, service: Service) -> str:
         """Return where a sandbox of a service of this machine sees it."""
-        folders = SEEN if service.confinement == "bubblewrap" else str(agents_folder())
+        folders = AGENTS_SEEN if service.confinement == "bubblewrap" else str(agents_folder())
         return f"{folders}/{self.path.name}"
 
 
@@ -81,11 +79,6 @@ class KnownAgent:
     megabytes: int
     needs: str
     own: Path | None
-
-
-def agents_folder() -> Path:
-    """Return the folder that holds the agents; it need not be there."""
-    return vibekit_home() / "agents"
 
 
 def agent_folder(name: str) -> AgentFolder | None:

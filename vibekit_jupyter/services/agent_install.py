@@ -31,7 +31,8 @@ from vibekit_jupyter.services.agent_folders import (
     agents_folder,
     own_program,
 )
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, lock_of
+from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, adapter_lock_of, lock_of
+from vibekit_jupyter.services.install_failures import last_words, why_failed
 from vibekit_jupyter.settings.home import open_home
 
 if TYPE_CHECKING:
@@ -46,13 +47,6 @@ __all__ = ["install_agent"]
 NEW: Final = ".new-"
 SAID: Final = 20  # lines of a program that failed
 MEGABYTE: Final = 1_000_000
-NO_NETWORK: Final = re.compile(
-    r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET_TIMEOUT"
-    r"|name resolution|NewConnectionError|ConnectTimeout|Connection (refused|reset)"
-    r"|Network is unreachable|ProxyError|No matching distribution|Could not find a version",
-)
-FULL: Final = re.compile(r"ENOSPC|No space left|EDQUOT|quota exceeded", re.IGNORECASE)
-ALTERED: Final = re.compile(r"EINTEGRITY|DO NOT MATCH THE HASHES", re.IGNORECASE)
 FETCHED: Final = re.compile(r"http fetch GET 200 \S*/([^/\s]+)\.tgz")
 
 
@@ -159,7 +153,7 @@ class _Install:
             self._node()
         with self._made(path) as made:
             if recipe.needs_node:
-                self._npm(made, _lock_without(lock_of(recipe.name), recipe.own), 80)
+                self._npm(made, dict(adapter_lock_of(recipe.name)), 80)
             self._say(f"{program} is taken")
             (made / "bin").mkdir()
             _take(program, made / "bin" / recipe.command)
@@ -253,22 +247,21 @@ class _Install:
 
     def _failed(self, what: str, said: str) -> AgentInstallError:
         name = self._recipe.name
-        if FULL.search(said):
-            return _full(self._folders, self._recipe)
-        if ALTERED.search(said):
-            return AgentInstallError(
-                f"{name} was not installed: what {what} got is not what is known here.",
-                hint="Somebody may have changed it on its way: look at the registry in use.",
-            )
-        if NO_NETWORK.search(said):
-            return AgentInstallError(
-                f"{name} was not installed: {what} did not reach its registry.",
-                hint=f"Look at the network, and at what {what} is configured for.",
-            )
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
-        words = " ".join(last.split())[:200] or "it did not say why"
+        match why_failed(said):
+            case "full":
+                return _full(self._folders, self._recipe)
+            case "altered":
+                return AgentInstallError(
+                    f"{name} was not installed: what {what} got is not what is known here.",
+                    hint="Somebody may have changed it on its way: look at the registry in use.",
+                )
+            case "network":
+                return AgentInstallError(
+                    f"{name} was not installed: {what} did not reach its registry.",
+                    hint=f"Look at the network, and at what {what} is configured for.",
+                )
         return AgentInstallError(
-            f"{name} was not installed: {what} failed ({words}).", hint="Run it again."
+            f"{name} was not installed: {what} failed ({last_words(said)}).", hint="Run it again."
         )
 
 
@@ -285,17 +278,6 @@ def _lines(output: int, stopped: Callable[[], bool]) -> Iterator[str]:
             if rest:
                 yield rest.decode(errors="replace")
             return
-
-
-def _lock_without(lock: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return what npm installs without the program that the person has."""
-    prefixes = tuple(f"node_modules/{name}" for name in names)
-    packages = {
-        place: package
-        for place, package in lock["packages"].items()
-        if not place.startswith(prefixes)
-    }
-    return {**lock, "packages": packages}
 
 
 def _take(program: Path, place: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NODE", "RECIPES", "Recipe", "lock_of"]
+__all__ = ["NODE", "RECIPES", "Recipe", "adapter_lock_of", "lock_of"]
 
 
 @dataclass(frozen=True)
@@ -147,3 +147,19 @@ def lock_of(name: str) -> Mapping[str, Any]:
     text = folder.joinpath("agent_locks", f"{name}.json").read_text(encoding="ascii")
     lock: Mapping[str, Any] = json.loads(text)
     return lock
+
+
+def adapter_lock_of(name: str) -> Mapping[str, Any]:
+    """Return what npm installs for an agent whose own program is there already."""
+    lock, names = lock_of(name), RECIPES[name].own
+    prefixes = tuple(f"node_modules/{each}" for each in names)
+    packages = {
+        place: {**package}
+        for place, package in lock["packages"].items()
+        if not place.startswith(prefixes)
+    }
+    for package in packages.values():  # npm holds one against the other
+        if wanted := package.get("optionalDependencies"):
+            kept = {each: wanted[each] for each in wanted if not each.startswith(names)}
+            package["optionalDependencies"] = kept
+    return {**lock, "packages": packages}

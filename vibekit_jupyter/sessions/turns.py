@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import RegistryError
+from vibekit_jupyter.sessions.agent_sessions import copy_agent_sessions
 from vibekit_jupyter.sessions.asked import NOBODY, answer_to
 from vibekit_jupyter.sessions.database import Database
 from vibekit_jupyter.sessions.processes import write_mark
@@ -222,9 +223,13 @@ class TurnRecords(Database):
         return [owner for _, owner, _ in self.running_turns(service_id, session_id)]
 
     def copy_turns(self, source: Session, target: Session) -> None:
-        """Give a session the turns of another one, from before its own."""
+        """Give a copy of a session the turns of that one, from before its own.
+
+        The agents' own sessions are in the files that were copied: they go on where those stood.
+        """
         with self.transaction() as database:
-            copy_turns(database, source, target.service_id, target.id)
+            numbers = copy_turns(database, source, target.service_id, target.id)
+            copy_agent_sessions(database, source, target, numbers)
 
 
 def _cell(began: str | None) -> str:
@@ -238,11 +243,17 @@ def _cell(began: str | None) -> str:
 
 def copy_turns(
     database: sqlite3.Connection, source: Session, service_id: str, session_id: str
-) -> None:
+) -> Mapping[int, int]:
     """Give a session the turns of another one, within a transaction.
 
     One that is under way goes on in the other session alone: its copy was cut off, and is nobody's.
+
+    Returns
+    -------
+    Mapping[int, int]
+        The number of each turn's copy.
     """
+    numbers: dict[int, int] = {}
     rows = database.execute(
         "SELECT id FROM turn WHERE service = ? AND session = ? ORDER BY id",
         (source.service_id, source.id),
@@ -263,6 +274,8 @@ def copy_turns(
             "INSERT INTO event SELECT ?, number, data FROM event WHERE turn = ?",
             (copy, row["id"]),
         )
+        numbers[row["id"]] = int(copy or 0)
+    return numbers
 
 
 def _turn(row: sqlite3.Row, events: Sequence[Mapping[str, Any]]) -> Turn:

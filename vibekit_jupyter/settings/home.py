@@ -12,6 +12,8 @@ from pathlib import Path
 from vibekit_jupyter.errors import ConfigurationError
 
 __all__ = [
+    "AGENTS_SEEN",
+    "agents_folder",
     "claim_local_root",
     "current_user",
     "host_name",
@@ -25,6 +27,8 @@ __all__ = [
 
 # Holds the name of the machine that a folder of local sandboxes belongs to.
 OWNER = ".host"
+# Where sandboxes with namespaces of their own see the folder of agents.
+AGENTS_SEEN = "/opt/sandbox/agents"
 
 
 def vibekit_home() -> Path:
@@ -48,6 +52,17 @@ def vibekit_home() -> Path:
     if not path.is_absolute():
         raise _homeless("HOME is not set")
     return path
+
+
+def agents_folder() -> Path:
+    """Return the folder of the programs that this user installed for sandboxes; it may be none.
+
+    Raises
+    ------
+    ConfigurationError
+        Nothing says where that is.
+    """
+    return vibekit_home() / "agents"
 
 
 def _homeless(why: str) -> ConfigurationError:

@@ -6,11 +6,15 @@ them, and ``AGENTS_TESTED`` those that are tested.
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from tests.support.local_server import stop_local_server
 from tests.support.model_server import HttpError, ModelServer
@@ -119,6 +123,24 @@ async def test_a_turn_works_in_the_sandbox_and_the_key_is_not_there(turn: Turn) 
     again = await turn.run("And now?")
     assert again[-1].status == "done"
     assert "Make a file" in turn.server.requests[-1].body.decode()
+
+
+async def test_a_picture_and_the_effort_reach_the_model(turn: Turn) -> None:
+    turn.script = lambda _: Answer("A red one.", usage=USED)
+    red = Image.new("RGB", (40, 30), "red")
+    prompt = turn.client.stream("Which colour is it?", inputs={"red": red}, effort="low")
+    events: list[Any] = [event async for event in prompt]
+    assert events[-1].status == "done"
+    body = next(request.body.decode() for request in turn.server.requests if request.tools)
+    assert "data/red.png:" in body
+    told = [event.to_dict().get("text", "") for event in events if event.type == "notice"]
+    assert re.search(r'effort": ?"low"', body) or any("takes no effort" in text for text in told)
+    shown = re.search(r'(?:base64,|"data": ?")(iVBOR[A-Za-z0-9+/=]+)', body)
+    if shown is None:  # goose sends them to models that it knows
+        assert "model does not support vision" in body
+        return
+    with Image.open(io.BytesIO(base64.b64decode(shown[1]))) as picture:
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from tests.support.acp_peer import peer_source
+from tests.support.model_server import ModelServer
+from vibekit_jupyter.demo_model.wire import Answer
 from vibekit_jupyter.errors import AgentNotInitializedError, ConfigurationError
-from vibekit_jupyter.events import FileChanged, RunFinished, ToolCallFinished
+from vibekit_jupyter.events import FileChanged, Notice, RunFinished, ToolCallFinished
 
 if TYPE_CHECKING:
     from tests.functional.conftest import NewClient
+    from vibekit_jupyter.demo_model.wire import Request
     from vibekit_jupyter.events import Event
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +78,24 @@ async def test_an_agent_of_ones_own_is_started_by_its_command(new_client: NewCli
     assert client.last_turn().agent == "own"  # type: ignore[union-attr]
 
 
+async def test_an_agent_of_ones_own_is_put_into_the_mode_in_which_it_asks(
+    new_client: NewClient,
+) -> None:
+    client = new_client(agent={**DEMO, "approve": "always"})
+    sandbox = await client._workspace.current_sandbox()
+    source = peer_source()
+    without_modes = re.sub(r"MODES = .*", "MODES = []", source)
+    for name, text in (("my agent.py", source), ("other.py", without_modes)):
+        await sandbox.write_file(f"/home/user/{name}", text.encode())
+    result = await client.generate_code(WRITE, agent_command="python3 -I 'my agent.py'")
+    assert {(event.answer, event.by) for event in result.approvals} == {("refused", "nobody")}
+    told: list[Event] = []
+    other = "python3 -I other.py"
+    await client.generate_code("say hello", agent_command=other, on_event=told.append)
+    said = [event.text for event in told if isinstance(event, Notice)]
+    assert any("no mode of a known name in which it asks" in text for text in said)
+
+
 async def test_an_agent_of_ones_own_needs_a_command(new_client: NewClient) -> None:
     with pytest.raises(AgentNotInitializedError, match="how your own agent is started"):
         await new_client(agent={"type": "own"}).generate_code("say hello")
@@ -119,3 +144,92 @@ async def test_a_fresh_run_begins_a_session_of_the_agents_own(new_client: NewCli
     assert before is not None
     assert after is not None
     assert before[0] != after[0]
+
+
+@pytest.mark.parametrize("schema_only", [False, True])
+async def test_inputs_that_are_pictures_are_shown_where_their_values_may_be(
+    new_client: NewClient, *, schema_only: bool
+) -> None:
+    file = io.BytesIO()
+    drawn = Image.new("RGB", (40, 30), "red")
+    drawn.save(file, "PNG")
+    inputs = {"drawn": drawn, "raw": file.getvalue(), "other": b"no picture", "n": 5}
+    with ModelServer(lambda _: Answer("I see."), key="k", strict=False) as server:
+        model = {"name": "m", "base_url": server.url_for("codex"), "api_key": "k"}
+        client = new_client(agent={**DEMO, "model": model})
+        result = await client.generate_code("Look", inputs=inputs, schema_only=schema_only)
+    (asked,) = server.requests
+    shown = [part for part in json.loads(asked.body)["input"][0]["content"] if "image_url" in part]
+    assert len(shown) == (0 if schema_only else 2)
+    # Whether it is seen or not, each is a file of the sandbox.
+    told = "".join(asked.messages[-1].texts)
+    assert "file data/drawn.png" in told
+    assert "file data/raw.bin" in told
+    # The sandbox has the picture; what is written down of the turn has it not.
+    registry = client._workspace.book.registry
+    turns = registry.messages(client._workspace.service_id(), str(result.session_id))
+    assert "base64" not in json.dumps([dict(turn) for turn in turns], default=str)
+
+
+async def test_a_copy_of_a_session_goes_on_where_the_agent_stood_and_both_go_their_ways(
+    new_client: NewClient,
+) -> None:
+    def script(request: Request) -> Answer:
+        return Answer(f"I heard {len(request.messages)} messages.")
+
+    with ModelServer(script, key="k", strict=False) as server:
+        model = {"name": "m", "base_url": server.url_for("codex"), "api_key": "k"}
+        client = new_client(agent={**DEMO, "model": model})
+        events: list[Event] = []
+        await client.generate_code("One")
+        await client.generate_code("Two", agent="codex")
+        await client.generate_code("Three")
+        copy = await client.fork("copy")
+        other = new_client(agent={**DEMO, "model": model}, session_id=copy.id)
+        await other.generate_code("In the copy", on_event=events.append)
+        last = server.requests[-1]
+        await client.generate_code("In the original", on_event=events.append)
+    # Each goes on in the agent's own session: what was said is told neither again nor as text.
+    for request, prompt in ((last, "In the copy"), (server.requests[-1], "In the original")):
+        said = [text for message in request.messages for text in message.texts]
+        assert [said[0], said[-1]] == ["One", prompt]
+        assert sum("Two" in text for text in said) == 1
+        assert sum("Three" in text for text in said) == 1
+        assert sum(text.startswith("In the") for text in said) == 1
+    assert not any(event.type == "notice" for event in events)
+    registry, service = client._workspace.book.registry, client._workspace.service_id()
+    kept = [
+        registry.agent_session(service, each, "demo-acp")
+        for each in (copy.id, str(copy.continued_from))
+    ]
+    assert kept[0] is not None
+    assert kept[1] is not None
+    assert kept[0][:2] == kept[1][:2]
+
+
+async def test_what_is_done_with_a_session_leaves_the_agents_own_as_it_is(
+    new_client: NewClient,
+) -> None:
+    def script(request: Request) -> Answer:
+        return Answer(f"I heard {len(request.messages)} messages.")
+
+    with ModelServer(script, key="k", strict=False) as server:
+        model = {"name": "m", "base_url": server.url_for("codex"), "api_key": "k"}
+        client = new_client(agent={**DEMO, "model": model})
+        await client.generate_code("One")
+        await client.pause()
+        await client.resume()
+        await client.rename("renamed")
+        assert (await client.generate_code("Two")).text == "I heard 3 messages."
+        # With the sandbox the agent's files are gone: it is told what was said, in one message.
+        gone = await client.kill()
+        restored = await client.restore(gone.id)
+        assert restored.reopened
+        told: list[Event] = []
+        assert (await client.generate_code("Three", on_event=told.append)).text.endswith(
+            "1 messages."
+        )
+        (asked,) = server.requests[-1].messages
+        assert [any(word in text for text in asked.texts) for word in ("One", "Two", "Three")]
+        assert not any(isinstance(event, Notice) for event in told)
+        assert (await client.generate_code("Four")).text == "I heard 3 messages."

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 from vibekit_jupyter.errors import AgentInstallError
 from vibekit_jupyter.services.agent_folders import agent_folder, agents_folder, known_agents
 from vibekit_jupyter.services.agent_install import install_agent
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, lock_of
+from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, adapter_lock_of, lock_of
 
 INSTALL = "from vibekit_jupyter.services.agent_install import install_agent; install_agent('goose')"
 
@@ -51,6 +51,16 @@ def test_each_package_of_an_agent_is_known_by_its_bytes(name: str) -> None:
     version = [one["version"] for place, one in packages.items()
                if RECIPES[name].program.startswith(f"{place}/")]  # fmt: skip
     assert RECIPES[name].version in version
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.own])
+def test_an_adapter_alone_is_as_whole_as_npm_wants_it(name: str) -> None:
+    packages = adapter_lock_of(name)["packages"]
+    assert not any(own in place for place in packages for own in RECIPES[name].own)
+    assert len(packages) < len(lock_of(name)["packages"])
+    for one in packages.values():
+        wanted = {**one.get("dependencies", {}), **one.get("optionalDependencies", {})}
+        assert all(f"node_modules/{each}" in packages for each in wanted)
 
 
 @pytest.mark.usefixtures("nowhere")

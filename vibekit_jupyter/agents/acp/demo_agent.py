@@ -37,9 +37,8 @@ TOOLS = {
     "list_files": ("read", ("path",)),
 }
 ASKED = ("run_command", "write_file", "edit_file")
-MODES = [{"id": "auto", "name": "Auto"}, {"id": "ask", "name": "Ask"}]
-MOST_STEPS = 50
-MOST_OUTPUT = 16000
+MODES = [{"id": name, "name": name} for name in ("auto", "ask")]
+MOST_STEPS, MOST_OUTPUT = 50, 16000
 
 Outcome = Tuple[str, bool, Dict[str, Any]]
 
@@ -212,7 +211,7 @@ class Agent:
         return {
             "protocolVersion": 1,
             "agentInfo": {"name": "vibekit-demo-agent", "version": "1"},
-            "agentCapabilities": {"loadSession": True},
+            "agentCapabilities": {"loadSession": True, "promptCapabilities": {"image": True}},
         }
 
     def on_session_new(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -238,8 +237,7 @@ class Agent:
     def on_session_prompt(self, params: dict[str, Any]) -> dict[str, Any]:
         session = self.sessions[params["sessionId"]]
         session.cancelled.clear()
-        texts = [part.get("text", "") for part in params["prompt"]]
-        content = [{"type": "input_text", "text": text} for text in texts]
+        content = [_input(part) for part in params["prompt"]]
         session.items.append({"type": "message", "role": "user", "content": content})
         session.keep()
         try:
@@ -362,14 +360,16 @@ class Agent:
 
 
 def _function(name: str, fields: tuple[str, ...]) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "properties": {field: {"type": "string"} for field in fields},
-        "required": list(fields),
-        "additionalProperties": False,
-    }
+    texts = {field: {"type": "string"} for field in fields}
+    schema = {"type": "object", "properties": texts, "required": list(fields)}
     words = name.replace("_", " ")
     return {"type": "function", "name": name, "description": words, "parameters": schema}
+
+
+def _input(part: dict[str, Any]) -> dict[str, str]:
+    if part.get("type") == "image":
+        return {"type": "input_image", "image_url": "data:%(mimeType)s;base64,%(data)s" % part}
+    return {"type": "input_text", "text": part.get("text", "")}
 
 
 def _text(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from vibekit_jupyter.agents.acp.spool import NOT_THERE
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import AgentError, printable
+from vibekit_jupyter.events import Notice
 
 if TYPE_CHECKING:
     from vibekit_jupyter.agents.acp.lines import TooMuchError
@@ -23,6 +24,8 @@ _DOING: Final = {
     "session/new": "begin a session",
     "session/load": "load its session",
     "session/prompt": "answer",
+    "session/set_mode": "take the mode that it is to work in",
+    "session/set_config_option": "take what is set for it",
 }
 
 
@@ -92,6 +95,19 @@ class AgentFailures:
         """It answered with an error."""
         doing = _DOING.get(method, "do what it was asked")
         return AgentError(f"{self._title} could not {doing}{_of(error.words)}.", hint=AGAIN)
+
+    def without_asking(self) -> Notice:
+        """It has no mode that is known for asking; the turn goes on."""
+        return Notice(
+            f"{self._title} has no mode of a known name in which it asks before it acts: what it "
+            "does not ask it does."
+        )
+
+    def without_effort(self, effort: str) -> Notice:
+        """It has no such effort; the turn goes on."""
+        return Notice(
+            f"{self._title} takes no effort {effort} with this model: it asks as it does by itself."
+        )
 
     def other_version(self, version: object) -> AgentError:
         """It speaks another version of the protocol."""

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.acp.launch import Launch
-from vibekit_jupyter.services.agent_folders import OWN
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vibekit_jupyter.agents.acp.launch import Found
+    from vibekit_jupyter.settings.config import Model
     from vibekit_jupyter.settings.vendors import VendorName
 
-__all__ = ["KNOWN", "AcpAgent", "acp_agent"]
+__all__ = ["KNOWN", "AcpAgent", "acp_agent", "usual_surroundings"]
 
 # The sandbox's home, as the protocol's services have it.
 HOME: Final = "/home/user"
@@ -48,13 +48,14 @@ class Start:
     Attributes
     ----------
     own
-        The person's own program in the sandbox; empty where the pinned one is used.
+        The program in the sandbox that an adapter starts; empty where it brings its own.
     """
 
     url: str
     token: str
     model: str
     approve: bool
+    effort: str | None
     own: str
 
 
@@ -74,6 +75,9 @@ class AcpAgent:
         Its environment and its files.
     modes
         Its own modes in which it asks nobody, and in which it asks; None where files say it.
+    is_told_effort
+        Its surroundings say how much the model is to think; else it has an option for that, or
+        nothing.
     lacks
         What does not work with it, as sentences.
     starts_slowly
@@ -86,42 +90,45 @@ class AcpAgent:
     surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
     arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
     modes: tuple[str | None, str | None] = (None, None)
+    is_told_effort: bool = False
     capabilities: Mapping[str, Any] | None = None
     lacks: tuple[str, ...] = ()
     starts_slowly: bool = False
 
     def launch(
-        self, *, folder: str, url: str, token: str, model: str, approve: bool = False
+        self,
+        found: Found,
+        *,
+        url: str,
+        token: str,
+        model: str,
+        approve: bool = False,
+        effort: str | None = None,
     ) -> Launch:
         """Return how it is started.
 
         Parameters
         ----------
-        folder
-            Where the sandbox has it (``services.agent_folders.AgentFolder.seen_by``).
+        found
+            Where the sandbox has it.
         url, token
             The relay's.
         model
             The model's name at the service.
         approve
             It is to ask before it acts.
+        effort
+            How much the model is to think; None leaves it as it is.
         """
-        recipe = RECIPES[self.name]
-        is_own = folder.endswith(f"-{OWN}")
-        own = f"{folder}/bin/{recipe.command}" if is_own else ""
-        start = Start(url, token, model, approve, own)
-        if recipe.needs_node:
-            node = f"{folder.rpartition('/')[0]}/{NODE.folder}/{NODE.program}"
-            program: tuple[str, ...] = (node, f"{folder}/{recipe.program}")
-        else:
-            program = (own or f"{folder}/{recipe.program}",)
+        start = Start(url, token, model, approve, effort, found.own)
         environment, files = self.surroundings(start)
         return Launch(
-            (*program, *self.arguments(start)),
+            (*found.words, *self.arguments(start)),
             environment,
             files,
-            self.modes[approve],
-            self.capabilities or {},
+            tuple(mode for mode in (self.modes[approve],) if mode),
+            effort=None if self.is_told_effort else effort,
+            capabilities=self.capabilities or {},
         )
 
 
@@ -159,7 +166,10 @@ def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "model_provider": "vibekit",
         "model": start.model,
         "model_providers": {"vibekit": provider},
+        "web_search": "disabled",
     }
+    if start.effort:
+        config["model_reasoning_effort"] = start.effort
     environment = {
         "NO_BROWSER": "1",
         "CODEX_HOME": f"{HOME}/.codex",
@@ -184,6 +194,12 @@ def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     permission = "ask" if start.approve else "allow"
+    # Of a model that it does not know it believes that it sees nothing.
+    about = {
+        "attachment": True,
+        "modalities": {"input": ["text", "image"], "output": ["text"]},
+        "options": {"reasoningEffort": start.effort} if start.effort else {},
+    }
     config = {
         "autoupdate": False,
         "share": "disabled",
@@ -193,7 +209,7 @@ def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
             "vibekit": {
                 "npm": "@ai-sdk/openai-compatible",
                 "options": {"baseURL": f"{start.url}/v1", "apiKey": start.token},
-                "models": {start.model: {"name": start.model}},
+                "models": {start.model: {"name": start.model, **about}},
             }
         },
         "permission": {"bash": permission, "edit": permission},
@@ -229,6 +245,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "codex",
             _codex,
             modes=("agent-full-access", "read-only"),
+            is_told_effort=True,
             capabilities=SHOWS_OUTPUT,
             lacks=(
                 "The first output of a slow command is not shown.",
@@ -242,7 +259,10 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _goose,
             lambda _: ("acp",),
             modes=("auto", "approve"),
-            lacks=("It shows no diffs of what it changes.",),
+            lacks=(
+                "It shows no diffs of what it changes.",
+                "It shows pictures to models alone that it knows.",
+            ),
         ),
         AcpAgent(
             "opencode",
@@ -250,6 +270,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "codex",
             _opencode,
             lambda _: ("acp", "--pure"),
+            is_told_effort=True,
             lacks=("It starts slowly, and takes half a gigabyte of memory.",),
             starts_slowly=True,
         ),
@@ -268,6 +289,29 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
         ),
     )
 }
+
+
+def usual_surroundings(url: str, token: str, model: Model, *, approve: bool) -> Mapping[str, str]:
+    """Return the environment in which any agent finds the relay: its own words, and the usual ones.
+
+    Whoever starts one of the agents above by a command has it asked as if by its name.
+    """
+    protocol = "responses" if model.agent == "codex" else "messages"
+    found = {
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": token,
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": token,
+        "VIBEKIT_MODEL": model.name,
+        "VIBEKIT_PROTOCOL": protocol,
+    }
+    start = Start(url, token, model.name, approve, None, "")
+    for agent in KNOWN.values():
+        if agent.vendor == model.agent:
+            found |= agent.surroundings(start)[0]
+    # A folder that has to be there; without it a program makes its own.
+    found.pop("CODEX_HOME", None)
+    return found
 
 
 def acp_agent(name: str) -> AcpAgent | None:

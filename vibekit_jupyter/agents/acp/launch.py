@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Launch"]
+__all__ = ["Found", "Launch"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a sandbox has an agent.
+
+    Attributes
+    ----------
+    words
+        The program, and what comes first of its arguments.
+    own
+        The program that an adapter is to start; empty where it brings its own.
+    """
+
+    words: Sequence[str]
+    own: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,8 +39,12 @@ class Launch:
         What it finds there, beside the sandbox's own.
     files
         What is written before it starts, by path.
-    mode
-        The mode of its own that it is put in; None leaves it as it is.
+    modes
+        The modes of its own that it may be put in: the first that it has.
+    asks
+        One of them is all that makes it ask before it acts.
+    effort
+        What its model is to put into thinking, where that is an option of its session's.
     capabilities
         What else it is told that we can do.
     """
@@ -32,5 +52,7 @@ class Launch:
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    mode: str | None = None
+    modes: tuple[str, ...] = ()
+    asks: bool = False
+    effort: str | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict)

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.agents.acp.connection import Connection
+    from vibekit_jupyter.agents.acp.launch import Launch
     from vibekit_jupyter.agents.acp.program import Program
     from vibekit_jupyter.agents.conversation import Message
-    from vibekit_jupyter.agents.memory import Kept, Memory
+    from vibekit_jupyter.agents.memory import Memory
+    from vibekit_jupyter.events import Notice
 
 __all__ = ["Opened", "open_session"]
 
@@ -24,6 +26,8 @@ RECORD: Final = """\
 is an instruction. The files in the working folder are as they were left.]
 
 """
+# What agents call the option that says how much a model thinks.
+EFFORT: Final = ("thought_level", "effort", "reasoning_effort", "thinking_effort")
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Opened:
 
     Attributes
     ----------
-    id
-        By which the agent knows it.
+    id, title
+        By which the agent knows it, and what a person calls the agent.
     prompts
         How many it has answered to their end.
     record
@@ -41,29 +45,55 @@ class Opened:
     """
 
     id: str
+    title: str
     prompts: int
     record: str
     state: dict[str, Any]
     connection: Connection
     within: float
 
-    async def set_mode(self, mode: str | None) -> None:
-        """Put the agent into a mode of its own, where it has it."""
-        if mode is None:
-            return
+    async def settle(self, launch: Launch) -> Sequence[Notice]:
+        """Put the agent into its mode, and have its model think; return what it cannot be told.
+
+        Raises
+        ------
+        AgentError
+            It refuses what it offers.
+        """
+        failures, said = AgentFailures(self.title), []
+        if not await self._set_mode(launch.modes) and launch.asks:
+            said.append(failures.without_asking())
+        if launch.effort and not await self._choose(EFFORT, launch.effort):
+            said.append(failures.without_effort(launch.effort))
+        return said
+
+    async def _set_mode(self, modes: Sequence[str]) -> bool:
+        """Put it into the first of these modes that it has; return whether it has one."""
+        older = {text_in(each, "id") for each in items_in(self.state, "modes", "availableModes")}
+        for mode in modes:
+            if await self._choose(("mode",), mode):
+                return True
+            if mode in older:
+                await self._set("session/set_mode", {"modeId": mode})
+                return True
+        return False
+
+    async def _choose(self, kinds: tuple[str, ...], value: str) -> bool:
+        """Choose one of what an option has, by the option's category or its id."""
         for option in items_in(self.state, "configOptions"):
             has = {text_in(choice, "value") for choice in items_in(option, "options")}
-            if option.get("category") == "mode" and mode in has:
-                params = {"configId": text_in(option, "id"), "value": mode}
+            if value in has and {option.get("category"), text_in(option, "id")} & {*kinds}:
+                params = {"configId": text_in(option, "id"), "value": value}
                 await self._set("session/set_config_option", params)
-                return
-        if mode in {
-            text_in(each, "id") for each in items_in(self.state, "modes", "availableModes")
-        }:
-            await self._set("session/set_mode", {"modeId": mode})
+                return True
+        return False
 
     async def _set(self, method: str, params: dict[str, Any]) -> None:
-        await self.connection.call(method, {"sessionId": self.id, **params}, within=self.within)
+        params = {"sessionId": self.id, **params}
+        try:
+            await self.connection.call(method, params, within=self.within)
+        except CallRefusedError as error:
+            raise AgentFailures(self.title).refused(method, error) from error
 
 
 async def open_session(
@@ -108,7 +138,9 @@ async def open_session(
                 why = "it does not know it any more" if not error.words else error.words[:200]
             else:
                 if replayed() >= kept.prompts:
-                    return _opened(connection, kept, mapping_in(state), within)
+                    record, state = _record(kept.missed), mapping_in(state)
+                    known = (kept.id, program.title, kept.prompts)
+                    return Opened(*known, record, state, connection, within)
                 why = f"of {kept.prompts} prompts it knew {replayed()}"
         say(
             f"{program.title} could not go on in its own session ({why}): it is told what was said."
@@ -120,11 +152,7 @@ async def open_session(
     own_id = text_in(state, "sessionId")
     if not own_id:
         raise AgentFailures(program.title).without_session()
-    return Opened(own_id, 0, _record(before), state, connection, within)
-
-
-def _opened(connection: Connection, kept: Kept, state: dict[str, Any], within: float) -> Opened:
-    return Opened(kept.id, kept.prompts, _record(kept.missed), state, connection, within)
+    return Opened(own_id, program.title, 0, _record(before), state, connection, within)
 
 
 def _record(messages: Sequence[Message]) -> str:

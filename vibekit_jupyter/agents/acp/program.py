@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["DEMO_AGENT", "Program", "program_of"]
 
 DEMO_AGENT: Final = "demo-acp"
+# What the modes are called in which agents ask nobody, and in which they ask.
+FREE: Final = ("bypassPermissions", "agent-full-access", "yolo", "auto")
+ASKING: Final = ("ask", "approve", "read-only", "default")
 DEMO_PATH: Final = "/tmp/vibekit/demo_agent.py"  # noqa: S108  (a folder of the sandbox)
 
 
@@ -64,43 +67,46 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
     if name == OWN_AGENT:
         argv = settings.agent_command
         title = printable(well_formed(argv[0].rpartition("/")[2])) or "the agent"
-        return Program(name, title, model, functools.partial(_own, argv, model))
-    asks = settings.approve != "never"
+        return Program(name, title, model, functools.partial(_own, model, settings))
     if (agent := acp_agent(name)) is not None:
-        start = functools.partial(agent.launch, model=model.name, approve=asks)
+        asks, effort = settings.approve != "never", settings.effort
+        start = functools.partial(agent.launch, model=model.name, approve=asks, effort=effort)
         launch = functools.partial(_known, agent, start)
         return Program(name, agent.title, model, launch, starts_slowly=agent.starts_slowly)
-    mode = "ask" if asks else "auto"
-    return Program(name, "The demo agent", model, functools.partial(_demo, model, mode))
+    demo = functools.partial(_demo, model, settings)
+    return Program(name, "The demo agent", model, demo)
 
 
-async def _own(argv: Sequence[str], model: Model, _: Sandbox, url: str, token: str) -> Launch:
-    return Launch(argv, _usual(url, token, model))
+async def _own(model: Model, settings: Settings, _: Sandbox, url: str, token: str) -> Launch:
+    from vibekit_jupyter.agents.acp.known import usual_surroundings
+
+    asks = settings.approve != "never"
+    environment = usual_surroundings(url, token, model, approve=asks)
+    return Launch(
+        settings.agent_command,
+        environment,
+        modes=ASKING if asks else FREE,
+        asks=asks,
+        effort=settings.effort,
+    )
 
 
 async def _known(
     agent: AcpAgent, start: Callable[..., Launch], sandbox: Sandbox, url: str, token: str
 ) -> Launch:
-    from vibekit_jupyter.agents.acp.installed import folder_in
+    from vibekit_jupyter.agents.acp.installed import found_in
 
-    folder = await folder_in(sandbox, agent)
-    return start(folder=folder, url=url, token=token)
+    return start(await found_in(sandbox, agent), url=url, token=token)
 
 
-async def _demo(model: Model, mode: str, _: Sandbox, url: str, token: str) -> Launch:
+async def _demo(model: Model, settings: Settings, _: Sandbox, url: str, token: str) -> Launch:
     source = importlib.resources.files("vibekit_jupyter.agents.acp").joinpath("demo_agent.py")
     argv = ("python3", "-I", DEMO_PATH)
     files = {DEMO_PATH: source.read_text(encoding="utf-8")}
-    return Launch(argv, _usual(url, token, model), files, mode)
-
-
-def _usual(url: str, token: str, model: Model) -> Mapping[str, str]:
-    """Return what most programs read of where a model is; the token is no key of anybody's."""
-    return {
+    environment = {
         "OPENAI_BASE_URL": f"{url}/v1",
         "OPENAI_API_KEY": token,
-        "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": token,
         "VIBEKIT_MODEL": model.name,
-        "VIBEKIT_PROTOCOL": "responses" if model.agent == "codex" else "messages",
     }
+    mode = "auto" if settings.approve == "never" else "ask"
+    return Launch(argv, environment, files, (mode,), effort=settings.effort)

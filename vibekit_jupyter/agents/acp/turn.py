@@ -12,8 +12,10 @@ from vibekit_jupyter._version import __version__
 from vibekit_jupyter.agents.acp.connection import Connection
 from vibekit_jupyter.agents.acp.failures import VERSION, AgentFailures, CallRefusedError
 from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
+from vibekit_jupyter.agents.acp.level import check_level
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
+from vibekit_jupyter.agents.acp.prompt import Prompt
 from vibekit_jupyter.agents.acp.told import Told
 from vibekit_jupyter.agents.acp.translator import Translator
 from vibekit_jupyter.agents.conversation import UserMessage
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.agents.acp.launch import Launch
     from vibekit_jupyter.agents.acp.program import Program
+    from vibekit_jupyter.agents.acp.prompt import Pictures
     from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.changes import Changes
     from vibekit_jupyter.agents.conversation import Conversation
@@ -77,6 +80,7 @@ async def run_acp_agent(
     meter: Meter | None = None,
     run: int | None = None,
     data: str = "",
+    pictures: Pictures | None = None,
     approver: Approver | None = None,
     approve: Approve = "never",
     **_: Any,
@@ -102,6 +106,7 @@ async def run_acp_agent(
         program=program,
         conversation=conversation,
         prompt=UserMessage(prompt, data),
+        sent=Prompt(program.model, pictures),
         sandbox=sandbox,
         memory=memory,
         limits=limits or Limits(),
@@ -135,6 +140,7 @@ class _Turn:
     program: Program
     conversation: Conversation
     prompt: UserMessage
+    sent: Prompt
     sandbox: Sandbox
     memory: Memory
     limits: Limits
@@ -156,12 +162,7 @@ class _Turn:
 
     async def go(self, meter: Meter | None) -> None:
         """Do the turn, and leave nothing of it running that is not meant to stay."""
-        if self.sandbox.service.confinement == "none":
-            raise SandboxError(
-                f"{self.program.title} is a program, and nothing confines it in this sandbox: it "
-                "was not started.",
-                hint="Use --agent codex or claude, or a machine on which bubblewrap works.",
-            )
+        check_level(self.sandbox, self.program.title)
         relay = Relay(
             self.sandbox,
             self.program.model,
@@ -211,18 +212,21 @@ class _Turn:
             say=lambda text: self.news.put(Notice(text)),
         )
         self.memory.keep(self.program.name, opened.id, opened.prompts)
-        await opened.set_mode(launch.mode)
+        for missing in await opened.settle(launch):
+            self.news.put(missing)
         if self.before_tools is not None:
             await asyncio.shield(self.before_tools)
         self.is_live = True
-        texts = [text for text in (opened.record, self.prompt.data, self.prompt.text) if text]
-        blocks = [{"type": "text", "text": text} for text in texts]
+        texts = (opened.record, self.prompt.data, self.prompt.text)
+        blocks = await self.sent.blocks(texts, able)
         params = {"sessionId": opened.id, "prompt": blocks}
         asking = asyncio.ensure_future(connection.begin("session/prompt", params))
         try:
             result = await self._watched(asking, relay)
-        except BaseException:
+        except BaseException as error:
             await asyncio.shield(self._cancel(connection, opened.id, asking))
+            if notice := self.sent.failed(error, self.memory, self.program.name):
+                self.news.put(notice)
             raise
         if relay.requests == 0:
             self._count_told(result)

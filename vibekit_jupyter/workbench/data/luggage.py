@@ -11,13 +11,15 @@ from vibekit_jupyter.workbench.data.fetching import fetch, outputs_before
 from vibekit_jupyter.workbench.data.known_types import check_name, is_exactly, type_name
 from vibekit_jupyter.workbench.data.packing import check_kind
 from vibekit_jupyter.workbench.data.sandbox_has import sandbox_has
+from vibekit_jupyter.workbench.data.shown import pictures_of, shown_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vibekit_jupyter.agents.picture import Picture
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sandbox.transfers import Stamp
-    from vibekit_jupyter.workbench.data.sending import Sender
+    from vibekit_jupyter.workbench.data.sending import Sender, Sent
 
 __all__ = ["Luggage", "check_inputs", "check_names"]
 
@@ -88,6 +90,7 @@ class Luggage:
         self._outputs = check_names(outputs)
         self._with_values = with_values
         self._before: Mapping[str, Stamp] = {}
+        self._shown: Sequence[Sent] = ()
 
     async def bring(
         self, sandbox: Sandbox, note: Callable[[str], None], *, internet: bool | None
@@ -98,6 +101,8 @@ class Luggage:
             note(offer)
         sent = await self._sender.send(sandbox, self._inputs, lambda one: note(str(one)))
         self._inputs = {}
+        if self._with_values:
+            self._shown = [one for one in sent if shown_as(one.parcel)]
         there = await sandbox_has(sandbox)
         if self._outputs:
             self._before = await outputs_before(sandbox)
@@ -108,6 +113,10 @@ class Luggage:
             of_outputs(self._outputs, there),
         ]
         return "\n\n".join(text for text in told if text)
+
+    async def pictures(self) -> Mapping[str, Picture]:
+        """Return those of the variables that are pictures, as a model is shown them."""
+        return await pictures_of(self._shown)
 
     async def take(self, sandbox: Sandbox, note: Callable[[str], None]) -> Mapping[str, Any]:
         """Return what came back: all of it, or none."""

@@ -61,7 +61,12 @@ class Peers:
         return self.told
 
     def events(
-        self, *fault: str, prompt: str = "Do it", mode: str | None = None, **options: Any
+        self,
+        *fault: str,
+        prompt: str = "Do it",
+        mode: str | None = None,
+        effort: str | None = None,
+        **options: Any,
     ) -> AsyncGenerator[Event, None]:
         """Begin a turn."""
         self.run = new_run()
@@ -72,7 +77,7 @@ class Peers:
             **options,
         }
         words = options.pop("words", peer(*fault))
-        agent = program(model_at(self.server, "codex"), *words, mode=mode)
+        agent = program(model_at(self.server, "codex"), *words, mode=mode, effort=effort)
         agent = dataclasses.replace(agent, servers=options.pop("servers", ()))
         return run_acp_agent(
             agent,

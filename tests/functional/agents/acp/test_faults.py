@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.agents.acp.conftest import Peers
+from tests.support.model_server import ModelServer
 from tests.support.replies import HttpError
+from tests.support.sandbox_server import sandbox_server
 from vibekit_jupyter.agents.acp.permissions import MOST_OPEN
 from vibekit_jupyter.agents.loop import Limits
 from vibekit_jupyter.errors import AgentError, ModelError, SandboxError, VibeKitError
 from vibekit_jupyter.events import Notice, TextDelta, ToolCallFinished
+from vibekit_jupyter.sandbox.connection import Sandbox
+from vibekit_jupyter.sandbox.service import kill
+from vibekit_jupyter.settings.config import Service
 
 if TYPE_CHECKING:
-    from tests.functional.agents.acp.conftest import Peers
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +59,31 @@ async def test_where_nothing_confines_it_no_agent_is_started(
     monkeypatch.setattr(peers.sandbox, "service", unconfined)
     with pytest.raises(SandboxError, match="nothing confines it in this sandbox"):
         await peers.turn()
+
+
+async def test_under_landlock_a_sentence_says_so_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    with sandbox_server(tmp_path / "server", "--confine", "landlock") as far:
+        service = Service(
+            "test",
+            "local sandbox",
+            far.key,
+            far.url,
+            far.url,
+            template="base",
+            confinement="landlock",
+        )
+        sandbox = await Sandbox.create(service, timeout=300, metadata={}, internet=False)
+        with ModelServer([]) as server:
+            here = Peers(sandbox, server)
+            with pytest.raises(SandboxError, match="under landlock lets none") as raised:
+                await here.turn()
+        assert "codex or claude" in raised.value.hint
+        assert here.conversation.messages == ()
+        assert await sandbox.sdk.commands.list() == []
+        assert server.requests == []
+        await kill(service, sandbox.id)
 
 
 async def test_an_agent_that_is_not_there_is_not_installed(peers: Peers) -> None:

@@ -7,18 +7,21 @@ import re
 
 import pytest
 
-from vibekit_jupyter.agents.acp.known import KNOWN, acp_agent
+from vibekit_jupyter.agents.acp.installed import in_folder
+from vibekit_jupyter.agents.acp.known import KNOWN, acp_agent, usual_surroundings
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
+from vibekit_jupyter.settings.config import AGENTS, AgentName, Model
+from vibekit_jupyter.settings.home import AGENTS_SEEN
 from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 URL, TOKEN = "http://127.0.0.1:4711", "token-of-this-turn"
-FOLDERS = "/opt/sandbox/agents"
+FOLDERS = AGENTS_SEEN
 each = pytest.mark.parametrize("name", KNOWN)
 
 
 def told(name: str, *, approve: bool = False, folder: str = "") -> tuple[str, tuple[str, ...]]:
     launch = KNOWN[name].launch(
-        folder=folder or f"{FOLDERS}/{RECIPES[name].folder}",
+        in_folder(name, folder or f"{FOLDERS}/{RECIPES[name].folder}"),
         url=URL,
         token=TOKEN,
         model="the-model",
@@ -62,8 +65,25 @@ def test_ones_own_program_is_used_where_it_was_taken(name: str) -> None:
 @each
 def test_asking_and_not_asking_are_told_apart(name: str) -> None:
     launches = [
-        KNOWN[name].launch(folder="/f/x-1", url=URL, token=TOKEN, model="m", approve=approve)
+        KNOWN[name].launch(
+            in_folder(name, "/f/x-1"), url=URL, token=TOKEN, model="m", approve=approve
+        )
         for approve in (False, True)
     ]
-    free, asks = ((launch.mode, str(launch.environment)) for launch in launches)
+    free, asks = ((launch.modes, str(launch.environment)) for launch in launches)
     assert free != asks
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_by_a_command_an_agent_finds_the_relay_as_by_its_name(agent: AgentName) -> None:
+    model = Model(agent, "the-model", "https://models.example/v1", "sk-secret", "a test")
+    found = usual_surroundings(URL, TOKEN, model, approve=False)
+    for name, known in KNOWN.items():
+        if known.vendor == agent:
+            by_name = known.launch(
+                in_folder(name, "/f/x-1"), url=URL, token=TOKEN, model="the-model"
+            ).environment
+            assert by_name.keys() - found.keys() <= {"CODEX_HOME"}
+            assert all(found[each] == value for each, value in by_name.items() if each in found)
+    assert "sk-secret" not in str(found)
+    assert "models.example" not in str(found)
