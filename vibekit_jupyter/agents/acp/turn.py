@@ -15,6 +15,7 @@ from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
 from vibekit_jupyter.agents.acp.news import News
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
+from vibekit_jupyter.agents.acp.steps import Steps
 from vibekit_jupyter.agents.acp.told import Told
 from vibekit_jupyter.agents.acp.translator import Translator
 from vibekit_jupyter.agents.conversation import UserMessage
@@ -29,13 +30,7 @@ from vibekit_jupyter.errors import (
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.events import (
-    Notice,
-    StepFinished,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallStarted,
-)
+from vibekit_jupyter.events import Notice
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
@@ -143,9 +138,6 @@ class _Turn:
     permissions: Permissions
     before_tools: asyncio.Future[None] | None
     run: int | None
-    steps: int = 0
-    step: StepFinished | None = None
-    has_called: bool = False
     is_live: bool = False
     heard_at: float = 0.0
     replayed: int = 0
@@ -153,6 +145,7 @@ class _Turn:
 
     def __post_init__(self) -> None:
         self.failures = AgentFailures(self.program.title)
+        self.steps = Steps(self.news)
 
     async def go(self, meter: Meter | None) -> None:
         """Do the turn, and leave nothing of it running that is not meant to stay."""
@@ -162,6 +155,16 @@ class _Turn:
                 "was not started.",
                 hint="Use --agent codex or claude, or a machine on which bubblewrap works.",
             )
+        try:
+            await self._do(meter)
+        except BaseException:
+            # Also what was only about to start.
+            await asyncio.shield(self._sweep())
+            raise
+        finally:
+            self._end_calls()
+
+    async def _do(self, meter: Meter | None) -> None:
         relay = Relay(
             self.sandbox,
             self.program.model,
@@ -186,11 +189,10 @@ class _Turn:
             )
             try:
                 await self._converse(connection, launch, relay)
+                await connection.close(ENDING)
             except BaseException:
                 await asyncio.shield(self._end_all(connection))
                 raise
-            await connection.close(ENDING)
-            self._end_calls()
 
     async def _converse(self, connection: Connection, launch: Launch, relay: Relay) -> None:
         within = min(STARTING, self.limits.silence)
@@ -210,7 +212,6 @@ class _Turn:
             replayed=lambda: self.replayed,
             say=lambda text: self.news.put(Notice(text)),
         )
-        self.memory.keep(self.program.name, opened.id, opened.prompts)
         await opened.set_mode(launch.mode)
         if self.before_tools is not None:
             await asyncio.shield(self.before_tools)
@@ -290,7 +291,7 @@ class _Turn:
     async def _cancel(
         self, connection: Connection, session_id: str, asking: asyncio.Future[Any]
     ) -> None:
-        """Have the agent stop, so that it knows of it when it is loaded again."""
+        """Have the agent stop; what it keeps of the turn is not known, so that it is told of it."""
         with contextlib.suppress(VibeKitError):
             self.permissions.cancel()
             await connection.answered(ANSWERING)
@@ -302,9 +303,11 @@ class _Turn:
             asking.exception()
 
     async def _end_all(self, connection: Connection) -> None:
-        """End the agent and all that was started in this turn, however it has detached itself."""
-        self._end_calls()
+        await self._sweep()
         await connection.kill()
+
+    async def _sweep(self) -> None:
+        """End all that was started in this turn, however it has detached itself."""
         if self.run is not None:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await self.sandbox.end_run(self.run)
@@ -312,7 +315,7 @@ class _Turn:
     def _end_calls(self) -> None:
         for event in self.translator.end():
             self.news.put(event)
-        self._end_step()
+        self.steps.end()
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         if method != "session/update":
@@ -321,7 +324,7 @@ class _Turn:
         update = mapping_in(params, "update")
         if self.is_live:
             for event in self.translator.events(update):
-                self._tell(event)
+                self.steps.tell(event)
             return
         # A load tells all that was said: a prompt may come in several pieces.
         kind = text_in(update, "sessionUpdate")
@@ -332,21 +335,7 @@ class _Turn:
 
     def _count(self, usage: Usage) -> None:
         self.heard_at = asyncio.get_running_loop().time()
-        self._end_step()
-        self.steps += 1
-        self.step = StepFinished(self.steps, usage)
-
-    def _end_step(self) -> None:
-        """Tell that an answer is complete: the relay sees its end before its words are told."""
-        if self.step is not None:
-            self.news.put(self.step)
-        self.step, self.has_called = None, False
-
-    def _tell(self, event: Event) -> None:
-        if isinstance(event, TextDelta | ThinkingDelta) and self.has_called:
-            self._end_step()
-        self.has_called = self.has_called or isinstance(event, ToolCallStarted)
-        self.news.put(event)
+        self.steps.count(usage)
 
     def _count_told(self, result: dict[str, Any]) -> None:
         """Tell the step of an agent that asked no model through the kernel."""
