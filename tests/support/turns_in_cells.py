@@ -69,7 +69,7 @@ class Stop:
     """
 
     seconds: float
-    left: list[str]
+    left: dict[int, str]
 
 
 def stopped_at(kernel: Kernel, code: str, after: float, *, asks: bool = False) -> tuple[Cell, Stop]:
@@ -96,8 +96,8 @@ def server_of(home: Path) -> int:
     return int(json.loads(record.read_text())["pid"])
 
 
-def marked_below(server: int) -> list[str]:
-    """Return the commands in the sandboxes of a server, as they are called."""
+def marked_below(server: int) -> dict[int, str]:
+    """Return the commands in the sandboxes of a server: how each process is called."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -107,13 +107,13 @@ def marked_below(server: int) -> list[str]:
         state, parent = stat.rpartition(")")[2].split()[:2]
         if state != "Z":
             parents[int(folder.name)] = int(parent)
-    found = []
+    found = {}
     for pid in parents:
         above: int | None = pid
         while above is not None and above != server:
             above = parents.get(above)
         if above is not None and _is_marked(pid):
-            found.append(_called(pid))
+            found[pid] = _called(pid)
     return found
 
 

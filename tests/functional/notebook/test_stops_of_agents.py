@@ -58,7 +58,7 @@ def stops_at_moments(kernel: Kernel, server: ModelServer, name: str, moments: in
             kernel, f"%%vibekit {options}\nTurn {number}: work", max(after, 0.03), asks=asks
         )
         where = f"turn {number}, stopped after {after:.2f} s: {cell.text}"
-        assert stop.left == [], where
+        assert stop.left == {}, where
         assert stop.seconds < SOON, where
         took.append(stop.seconds)
         # One that was stopped at its very end may have come to it.

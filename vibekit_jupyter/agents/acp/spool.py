@@ -139,12 +139,12 @@ class SpooledProcess:
 
     async def kill(self) -> None:
         """End it, and remove what was kept of it."""
-        if not self._ending.done():
-            await _ended(self._process)
+        is_reached = self._ending.done() or await _ended(self._process)
         self._ending.cancel()
         await asyncio.wait([self._ending])
         await self._process.leave()
-        await self._asked(REMOVE)
+        if is_reached:
+            await self._asked(REMOVE)
 
     async def _follow(self) -> ProcessEnd:
         listening = asyncio.create_task(self._listen())
@@ -220,7 +220,9 @@ class SpooledProcess:
         return ""
 
 
-async def _ended(process: Process) -> None:
-    """End a process, as far as it can be reached."""
+async def _ended(process: Process) -> bool:
+    """End a process; return whether its service can be reached."""
     with contextlib.suppress(SandboxError, SessionNotFoundError):
         await process.kill()
+        return True
+    return False

@@ -25,6 +25,7 @@ from vibekit_jupyter.agents.relay import Relay
 from vibekit_jupyter.agents.tool_specs import MOST_COMMAND_TIMEOUT
 from vibekit_jupyter.agents.wire_text import count
 from vibekit_jupyter.errors import (
+    AgentError,
     RunLimitError,
     SandboxError,
     SessionNotFoundError,
@@ -139,6 +140,7 @@ class _Turn:
     before_tools: asyncio.Future[None] | None
     run: int | None
     is_live: bool = False
+    is_swept: bool = False
     heard_at: float = 0.0
     replayed: int = 0
     last_replayed: str = ""
@@ -158,8 +160,8 @@ class _Turn:
         try:
             await self._do(meter)
         except BaseException:
-            # Also what was only about to start.
-            await asyncio.shield(self._sweep())
+            if not self.is_swept:
+                await asyncio.shield(self._sweep())
             raise
         finally:
             self._end_calls()
@@ -274,10 +276,8 @@ class _Turn:
             result = mapping_in(asking.result())
         except CallRefusedError as error:
             raise relay.failure() or self.failures.refused("session/prompt", error) from error
-        except VibeKitError as error:
-            if (failure := relay.failure()) is not None:
-                raise failure from error
-            raise
+        except AgentError as error:
+            raise relay.failure() or error from error
         if (failure := relay.failure()) is not None:
             raise failure
         return result
@@ -292,22 +292,24 @@ class _Turn:
         self, connection: Connection, session_id: str, asking: asyncio.Future[Any]
     ) -> None:
         """Have the agent stop; what it keeps of the turn is not known, so that it is told of it."""
-        with contextlib.suppress(VibeKitError):
-            self.permissions.cancel()
-            await connection.answered(ANSWERING)
-            await connection.notify("session/cancel", {"sessionId": session_id})
-            await asyncio.wait([asking], timeout=CANCELLING)
+        self.permissions.cancel()
+        if not asking.done():
+            with contextlib.suppress(VibeKitError):
+                await connection.answered(ANSWERING)
+                await connection.notify("session/cancel", {"sessionId": session_id})
+                await asyncio.wait([asking], timeout=CANCELLING)
         asking.cancel()
         await asyncio.wait([asking])
         if not asking.cancelled():
             asking.exception()
 
     async def _end_all(self, connection: Connection) -> None:
-        await self._sweep()
-        await connection.kill()
+        # A service that does not answer is waited for once.
+        await asyncio.gather(self._sweep(), connection.kill())
 
     async def _sweep(self) -> None:
         """End all that was started in this turn, however it has detached itself."""
+        self.is_swept = True
         if self.run is not None:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await self.sandbox.end_run(self.run)

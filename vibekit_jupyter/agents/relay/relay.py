@@ -16,7 +16,7 @@ from vibekit_jupyter.agents.relay.exchange import MIB, MOST_BODY, Asked, Door, e
 from vibekit_jupyter.agents.relay.frames import FrameLines, frame, piece_of
 from vibekit_jupyter.agents.relay.upstream import Upstream
 from vibekit_jupyter.agents.relay.verdict import Verdict
-from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
+from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError, SessionNotFoundError
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
 from vibekit_jupyter.sandbox.ending import Mark
 from vibekit_jupyter.sandbox.process import Process
@@ -205,8 +205,10 @@ class Relay:
             asyncio.create_task(self._watch(process)),
         ]
 
-    def _not_started(self, ended: asyncio.Future[Any]) -> SandboxError:
-        if ended.done() and not ended.cancelled() and ended.exception() is None:
+    def _not_started(self, ended: asyncio.Future[Any]) -> BaseException:
+        if ended.done() and (error := ended.exception()) is not None:
+            return error
+        if ended.done():
             if ended.result().exit_code == NO_PYTHON:
                 return SandboxError(
                     "The sandbox has no python3, which an agent in it asks its model through.",
@@ -247,8 +249,12 @@ class Relay:
         if (process := self._process) is not None:
             # Some services end the shell alone that it was started with.
             for end in (functools.partial(process.send, frame("stop")), process.kill):
-                with contextlib.suppress(SandboxError, SessionNotFoundError):
+                try:
                     await end()
+                except SandboxUnreachableError:
+                    break  # each would be waited for
+                except (SandboxError, SessionNotFoundError):
+                    pass
             await process.leave()
         await self._door.upstream.aclose()
 
