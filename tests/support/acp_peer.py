@@ -159,6 +159,9 @@ class Forgetful:
     def keep(self, *_: Any) -> None:
         """Forget it."""
 
+    def left(self, run: int) -> None:
+        """Forget it, too."""
+
 
 class Remembering(Forgetful):
     """A memory of one turn's length, as a test gives it."""

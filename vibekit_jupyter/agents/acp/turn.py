@@ -264,7 +264,7 @@ class _Turn:
                     stopped.result()
                 if (failure := relay.failure()) is None:
                     failed_at = None
-                elif now() - (failed_at := failed_at or now()) > GIVING_UP:
+                elif relay.is_lost or now() - (failed_at := failed_at or now()) > GIVING_UP:
                     raise failure
                 if self.permissions.are_open:
                     self.heard_at = now()
@@ -311,8 +311,10 @@ class _Turn:
         """End all that was started in this turn, however it has detached itself."""
         self.is_swept = True
         if self.run is not None:
-            with contextlib.suppress(SandboxError, SessionNotFoundError):
+            try:
                 await self.sandbox.end_run(self.run)
+            except (SandboxError, SessionNotFoundError):
+                self.memory.left(self.run)
 
     def _end_calls(self) -> None:
         for event in self.translator.end():

@@ -137,6 +137,11 @@ class Relay:
         """How many answers were asked for."""
         return self._verdict.requests
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the agent can ask its model no more."""
+        return self._verdict.is_lost
+
     def failure(self) -> VibeKitError | None:
         """Return what the turn failed with, whatever the agent says of its end."""
         return self._verdict.failure()
@@ -376,9 +381,12 @@ class Relay:
                     return
 
     async def _watch(self, process: Process) -> None:
-        with contextlib.suppress(SandboxError, SessionNotFoundError):
+        try:
             await process.ended()
-        self._verdict.lost()
+        except (SandboxError, SessionNotFoundError) as error:
+            self._verdict.lost(error)
+        else:
+            self._verdict.lost()
 
 
 def _encoded(data: bytes) -> str:
