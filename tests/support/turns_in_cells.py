@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.model_server import Reply
     from vibekit_jupyter.demo_model.wire import Request
 
-__all__ = ["AGENT_TOOLS", "Stop", "marked_below", "slow_work", "stopped_at"]
+__all__ = ["AGENT_TOOLS", "Stop", "marked_below", "server_of", "slow_work", "stopped_at"]
 
 # What each agent calls its tool for commands, and how it names the command.
 AGENT_TOOLS: Mapping[str, str] = {
