@@ -234,13 +234,18 @@ class _Turn:
 
     def _servers(self, able: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the MCP servers that the agent can use; of the others the person is told."""
-        servers = self.program.servers
-        if not servers or mapping_in(able, "mcpCapabilities").get("http") is True:
-            return servers
-        names = ", ".join(str(server["name"]) for server in servers)
-        title = self.program.title
-        self.news.put(Notice(f"{title} has not the tools of {names}: it takes none over HTTP."))
-        return ()
+        title, servers = self.program.title, self.program.servers
+        without: dict[str, Sequence[str]] = {
+            "it needs a key, and no key goes into a sandbox": self.program.withheld
+        }
+        if mapping_in(able, "mcpCapabilities").get("http") is not True:
+            names = [str(server["name"]) for server in servers]
+            without["it takes none over HTTP"], servers = names, ()
+        for why, names in without.items():
+            if names:
+                said = f"{title} is not told of the MCP server {', '.join(names)}: {why}."
+                self.news.put(Notice(said))
+        return servers
 
     async def _called(
         self, connection: Connection, method: str, params: dict[str, Any], within: float

@@ -254,7 +254,9 @@ async def test_an_agent_without_mcp_is_not_told_of_servers_and_that_is_said(peer
     server = {"type": "http", "name": "tickets", "url": "http://127.0.0.1:9/mcp", "headers": []}
     events = await peers.turn(servers=[server])
     (notice,) = (event for event in events if isinstance(event, Notice))
-    assert notice.text == "The peer has not the tools of tickets: it takes none over HTTP."
+    assert notice.text == (
+        "The peer is not told of the MCP server tickets: it takes none over HTTP."
+    )
 
 
 async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:
