@@ -45,7 +45,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from vibekit_jupyter.results import CommandResult, Result
 
@@ -354,6 +354,15 @@ class RunLimitError(VibeKitError):
 
 class RunInterruptedError(VibeKitError):
     """The person stopped the run; the session can go on."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what led to it, each once: such chains may go round in a circle."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        yield error
+        known.add(id(error))
+        error = error.__cause__ or error.__context__
 
 
 def printable(text: str) -> str:

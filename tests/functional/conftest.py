@@ -8,6 +8,7 @@ from pathlib import Path  # noqa: TC003 - pytest reads the fixtures' annotations
 import pytest
 
 from tests.support.local_server import stop_local_server
+from tests.support.real_agents import home_with_agents
 from tests.support.sandbox_server import SandboxServer, sandbox_server
 from vibekit_jupyter import VibeKit
 
@@ -31,6 +32,13 @@ def shared_home(
     """The clients' home is this test's ``VIBEKIT_HOME``."""
     monkeypatch.setenv("VIBEKIT_HOME", str(lasting_home))
     return lasting_home
+
+
+@pytest.fixture(scope="session")
+def agents_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with other people's agents, for tests marked so."""
+    with home_with_agents(tmp_path_factory.mktemp("real-agents")) as home:
+        yield home
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,9 @@ class Peer(Agent):
     def silent(self, _):
         return False
 
+    def lingers(self, _):
+        threading.Event().wait()
+
     def refuse(self, message):
         error = {"code": -32000, "message": "Authentication required"}
         self.client.send(id=message["id"], error=error)
@@ -184,6 +187,9 @@ class Forgetful:
 
     def forget(self, _: str) -> None:
         """Have nothing to forget."""
+
+    def left(self, run: int) -> None:
+        """Forget it, too."""
 
 
 class Remembering(Forgetful):

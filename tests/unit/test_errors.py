@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 from vibekit_jupyter import errors
-from vibekit_jupyter.errors import AgentNotInitializedError, CommandError, VibeKitError
+from vibekit_jupyter.errors import AgentNotInitializedError, CommandError, VibeKitError, causes
 from vibekit_jupyter.results import CommandResult
+from vibekit_jupyter.sandbox.bounded_answer import AnswerTooLongError, too_long
+from vibekit_jupyter.settings.network import certificate_fault
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -34,6 +36,18 @@ def test_an_error_survives_a_process_pool() -> None:
     ):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         assert (type(copy), str(copy), copy.session_id) == (type(error), str(error), "s")
+
+
+def test_what_led_to_an_error_ends_also_where_it_goes_round_in_a_circle() -> None:
+    """As where an error of a library is raised again while another one of it is handled."""
+    first, second = OSError("first"), ValueError("second")
+    first.__cause__, second.__context__ = second, first
+    assert list(causes(first)) == [first, second]
+    assert too_long(first) is None
+    assert certificate_fault(second) is None
+    first.__cause__ = long = AnswerTooLongError("said too much")
+    assert too_long(second) is long
+    assert list(causes(None)) == []
 
 
 def test_each_class_leads_to_what_is_said_of_it() -> None:

@@ -43,3 +43,6 @@ class Memory(Protocol):
 
     def keep(self, agent: str, own_id: str, prompts: int) -> None:
         """Write down an agent's session, which has heard all up to this turn."""
+
+    def left(self, run: int) -> None:
+        """Write down that what this turn started may still run: its sandbox was not reached."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibekit_jupyter.agents.memory import Kept
 from vibekit_jupyter.runs.turn_start import conversation_of
+from vibekit_jupyter.services.process import ended_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,3 +61,7 @@ class AgentMemory:
     def keep(self, agent: str, own_id: str, prompts: int) -> None:
         """Write down an agent's session, which has heard all up to this turn."""
         self._registry.keep_agent_session(*self._place, agent, (own_id, prompts, self._number))
+
+    def left(self, run: int) -> None:
+        """Have what this turn started ended by whoever connects the sandbox next."""
+        self._registry.add_commander(*self._place, owner=ended_mark(), run=run)

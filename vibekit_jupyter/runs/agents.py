@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vibekit_jupyter.agents.loop import run_agent
-from vibekit_jupyter.events import Notice
 from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
@@ -76,23 +74,8 @@ async def agent_of(workspace: Workspace, settings: Settings, name: str) -> Agent
         # No key reaches a sandbox.
         named = [server.as_acp() for server in servers if not server.secrets]
         kept = [server.name for server in servers if server.secrets]
-        asked = dataclasses.replace(program, servers=named)
+        asked = dataclasses.replace(program, servers=named, withheld=kept)
         events = run_acp_agent(asked, conversation, prompt, memory=memory, **options)
-        if asked.starts_slowly:
-            events = told_while_starting(asked.title, events)
-        return _noted(kept, events) if kept else events
+        return told_while_starting(asked.title, events) if asked.starts_slowly else events
 
     return in_sandbox
-
-
-async def _noted(
-    kept: Sequence[str], events: AsyncGenerator[Event, None]
-) -> AsyncGenerator[Event, None]:
-    """Say which servers an agent in a sandbox is not told of, then yield what happens."""
-    yield Notice(
-        f"The agent is not told of the MCP server {', '.join(kept)}: "
-        "it needs a key, and no key goes into a sandbox."
-    )
-    async with aclosing(events):
-        async for event in events:
-            yield event

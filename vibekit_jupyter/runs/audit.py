@@ -11,6 +11,7 @@ import json
 import os
 import re
 import socket
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -22,12 +23,12 @@ from vibekit_jupyter.settings.home import host_name
 from vibekit_jupyter.settings.vendors import DEMO_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from opentelemetry.trace import Span
 
     from vibekit_jupyter.events import RunStarted
-    from vibekit_jupyter.results import Result
+    from vibekit_jupyter.results import Approval, Result
     from vibekit_jupyter.runs.redact import Redactor
     from vibekit_jupyter.settings.audit import AuditSettings
     from vibekit_jupyter.settings.config import Model
@@ -136,6 +137,7 @@ class Audit:
             "vibekit.steps": result.steps,
             "vibekit.commands": len(result.commands),
             "vibekit.files": len(result.files),
+            **_decisions(result.approvals),
             "vibekit.duration": round(result.duration, 3),
         }
         if error is not None and result.status != "interrupted":
@@ -199,6 +201,14 @@ class Audit:
             if problem not in _told:
                 _told.add(problem)
                 warn(f"{problem} Runs go on without it.")
+
+
+def _decisions(approvals: Sequence[Approval]) -> dict[str, int]:
+    """Return how often a person was asked and what came of it, not of what."""
+    counts = Counter(
+        "allowed" if each.answer in ("once", "session") else each.answer for each in approvals
+    )
+    return {f"vibekit.approvals.{answer}": number for answer, number in counts.items()}
 
 
 def _append(path: Path, line: bytes) -> None:

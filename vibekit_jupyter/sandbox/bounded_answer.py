@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vibekit_jupyter.errors import causes
+
 __all__ = [
     "MIB",
     "MOST_VALUES",
@@ -123,9 +125,7 @@ class EnvelopeMeter:
 
 def too_long(error: BaseException | None) -> AnswerTooLongError | None:
     """Return what an error of an SDK means, if it is an answer that was too long."""
-    while error is not None and not isinstance(error, AnswerTooLongError):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((each for each in causes(error) if isinstance(each, AnswerTooLongError)), None)
 
 
 def count_values(data: bytes) -> int:

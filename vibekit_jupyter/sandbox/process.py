@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.errors import VibeKitError
+from vibekit_jupyter.errors import SandboxError, SessionNotFoundError, VibeKitError
 from vibekit_jupyter.sandbox.failures import sandbox_errors
 from vibekit_jupyter.sandbox.sdk import unkept_output
 
@@ -95,16 +95,40 @@ class Process:
     ) -> Process:
         """Start bash source that reads its standard input and has no time limit.
 
+        Where nobody waits for it any more when it has started, it is ended.
+
         Parameters
         ----------
         name
             By which :meth:`attach` knows it.
         """
+        starting = asyncio.ensure_future(
+            cls._started(sandbox, command, {**envs, NAME: name}, on_stdout, on_stderr)
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_noted)
+            with contextlib.suppress(SandboxError, SessionNotFoundError):
+                process = await starting
+                await process.kill()
+                await process.leave()
+            raise
+
+    @classmethod
+    async def _started(
+        cls,
+        sandbox: Sandbox,
+        command: str,
+        envs: dict[str, str],
+        on_stdout: Callable[[str], None],
+        on_stderr: Callable[[str], None],
+    ) -> Process:
         with sandbox_errors(sandbox.service, sandbox.id):
             handle = await sandbox.sdk.commands.run(
                 command,
                 background=True,
-                envs={**envs, NAME: name},
+                envs=envs,
                 stdin=True,
                 timeout=0,
                 on_stdout=on_stdout,
@@ -204,7 +228,7 @@ class Process:
                 await self._handle.disconnect()
 
 
-def _noted(heard: asyncio.Future[ProcessEnd]) -> None:
+def _noted(heard: asyncio.Future[Any]) -> None:
     """Take note of how a stream ended, also where nobody waits for it."""
     if not heard.cancelled():
         heard.exception()

@@ -11,7 +11,7 @@ from vibekit_jupyter.settings.home import host_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["boot_id", "is_running", "own_mark", "start_time", "was_running"]
+__all__ = ["boot_id", "ended_mark", "is_running", "own_mark", "start_time", "was_running"]
 
 
 def boot_id() -> str:
@@ -55,6 +55,11 @@ def own_mark() -> str:
     """Return what tells this process from every other one, now and later."""
     pid = os.getpid()
     return f"{host_name()} {pid} {start_time(pid)} {boot_id()}"
+
+
+def ended_mark() -> str:
+    """Return the mark of a process that is no more: what it left running is to be ended."""
+    return f"{host_name()} 0 0 ended"
 
 
 def was_running(mark: str) -> bool | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from vibekit_jupyter.errors import ConfigurationError
+from vibekit_jupyter.errors import ConfigurationError, causes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,8 +86,7 @@ def certificate_fault(error: BaseException | None) -> tuple[str, str] | None:
     tuple
         The end of a sentence that begins with the certificate, and a sentence.
     """
-    while error is not None and not CERTIFICATE.search(str(error)):
-        error = error.__cause__ or error.__context__
+    error = next((each for each in causes(error) if CERTIFICATE.search(str(each))), None)
     if error is None:
         return None
     if OUTDATED.search(str(error)):

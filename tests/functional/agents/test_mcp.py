@@ -162,6 +162,31 @@ async def test_a_server_that_is_down_or_says_nothing_does_not_hold_others_up(
             ]
 
 
+@pytest.mark.parametrize("times", [1, 1_000_000])
+async def test_a_server_that_forgot_the_session_is_asked_in_a_new_one_once(
+    peer: McpPeer, times: int
+) -> None:
+    left = times
+
+    def forget(method: str, request: web.Request) -> web.Response | None:
+        nonlocal left
+        if method != "tools/call" or left == 0:
+            return None
+        left -= 1
+        return web.Response(status=404)
+
+    async with opened([server(peer)], redact) as mcp:
+        peer.fault = forget
+        outcome = await run(mcp, word="a")
+    assert outcome.ok == (times == 1)
+    assert peer.methods[3:] == [
+        *("tools/call", "initialize", "notifications/initialized", "tools/call"),
+    ]
+    assert "mcp-session-id" not in peer.headers[4]
+    if not outcome.ok:
+        assert "forgot the session" in outcome.output
+
+
 async def test_what_goes_wrong_in_a_call_is_told_to_the_model(peer: McpPeer) -> None:
     async with opened([server(peer)], redact) as mcp:
         peer.fault = raw(f"{KEY}".encode(), 500)

@@ -1,38 +1,31 @@
-"""People's own agents, as their makers publish them: whole turns in a sandbox, offline.
-
-They are installed at first, which takes the network; ``AGENTS_HOME`` names a folder that keeps
-them, and ``AGENTS_TESTED`` those that are tested.
-"""
+"""People's own agents, as their makers publish them: whole turns in a sandbox, offline."""
 
 from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
-from tests.support.local_server import stop_local_server
 from tests.support.model_server import HttpError, ModelServer
+from tests.support.real_agents import TESTED
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
 from vibekit_jupyter.errors import ModelAuthenticationError, ModelError, ModelRateLimitError
-from vibekit_jupyter.services.agent_install import install_agent
 from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from tests.support.model_server import Reply
     from vibekit_jupyter.demo_model.wire import Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.agents, pytest.mark.timeout(300)]
 
-TESTED = os.environ.get("AGENTS_TESTED", "codex-cli goose").split()
 KEY = "sk-test-0123456789"
 # It looks for the key, which it spells in two halves, while the agent is at work.
 COMMAND = f"""echo so it is; echo made > made.txt; H={KEY[:9]}; O={KEY[9:]}
@@ -57,19 +50,6 @@ def work(request: Request) -> Reply:
     if any(message.tool_results for message in request.messages[-2:]):
         return Answer("The work is done.", usage=USED)
     return Answer(tool_calls=(ToolCall(tool, TOOLS[tool]),), usage=USED)
-
-
-@pytest.fixture(scope="session")
-def agents_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with the agents, and its local sandbox server."""
-    kept = os.environ.get("AGENTS_HOME")
-    home = Path(kept) if kept else tmp_path_factory.mktemp("real-agents")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIBEKIT_HOME", str(home))
-        for name in TESTED:
-            install_agent(name)
-    yield home
-    stop_local_server(home)
 
 
 @pytest.fixture(params=TESTED)

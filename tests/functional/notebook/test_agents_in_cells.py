@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.support.kernel import Kernel
 from tests.support.model_server import ModelServer
+from tests.support.turns_in_cells import marked_below, server_of, slow_work
+from tests.support.waiting import wait_for
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 
 if TYPE_CHECKING:
@@ -37,6 +39,28 @@ def test_a_command_is_kept_and_taken_back(kernel: Kernel) -> None:
     assert "no-such-agent is not installed in this sandbox" in cell.text
     assert "own" not in kernel.run("%vibekit_config --agent-command ''").text.split()
     assert kernel.run("%%vibekit\nsay hello").status == "ok"
+
+
+def test_what_a_killed_kernel_was_told_is_in_the_record(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with (
+        ModelServer(slow_work, strict=False) as server,
+        Kernel(home, {**server.environment, "JPY_SESSION_NAME": "/a/n.ipynb"}) as kernel,
+    ):
+        kernel.run("%load_ext vibekit_jupyter")
+        turn = "%%vibekit --agent demo-acp --session kept\nTurn 1: work"
+        kernel.run("%vibekit_session new kept")
+        kernel.wait_for(kernel.begin(turn), "so it is")
+        kernel.kill()
+        kernel.restart()
+        kernel.run("%load_ext vibekit_jupyter")
+        shown = kernel.run("%vibekit last --full").text
+        assert "I begin with Turn 1" in shown
+        assert "its end is not recorded" in shown
+        again = kernel.run("%%vibekit --agent demo-acp --session kept\nWhich turns were there?")
+        assert "I know of them." in again.text
+        assert "Turn 1: work" in server.requests[-1].body.decode()
+        wait_for(lambda: not marked_below(server_of(home)))
 
 
 def test_the_stop_button_ends_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from opentelemetry.trace import StatusCode
 
 from vibekit_jupyter.errors import AuditError, ModelStreamError
 from vibekit_jupyter.events import RunStarted
-from vibekit_jupyter.results import CommandResult, Result, Usage
+from vibekit_jupyter.results import Approval, CommandResult, Result, Usage
 from vibekit_jupyter.runs import audit as module
 from vibekit_jupyter.runs.audit import Audit
 from vibekit_jupyter.runs.redact import Redactor
@@ -132,6 +132,22 @@ def test_prompts_code_and_paths_are_no_part_of_it_unasked(tmp_path: Path) -> Non
     for secret in ("patients", "secret.csv", "trial-7", "/home", KEY, "u:p"):
         assert secret not in text
     assert lines(path)[1]["error.type"] == "ModelStreamError"
+
+
+def test_what_was_decided_is_counted_and_not_what_it_was_about(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    written = audit(file=str(file))
+    written.begin(7, None, print)
+    decided = [("once", "you"), ("session", "session"), ("refused", "nobody"), ("stopped", "you")]
+    approvals = tuple(Approval("rm secret.csv", *each, note="why") for each in decided)
+    written.end(dataclasses.replace(RESULT, approvals=approvals), None, print)
+    line = json.loads(file.read_text().splitlines()[-1])
+    assert {name: count for name, count in line.items() if "approvals" in name} == {
+        "vibekit.approvals.allowed": 2,
+        "vibekit.approvals.refused": 1,
+        "vibekit.approvals.stopped": 1,
+    }
+    assert "rm secret" not in file.read_text()
 
 
 def test_prompts_are_written_down_where_the_site_says_so_and_keys_are_not(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class Program:
         Says how it is started in a sandbox, by the relay's URL and its token.
     servers
         The MCP servers that it is told of, as the protocol spells them.
+    withheld
+        The names of those that it is not told of: they need a key, which reaches no sandbox.
     starts_slowly
         The person is told that it is starting.
     """
@@ -51,6 +53,7 @@ class Program:
     model: Model
     launch: Callable[[Sandbox, str, str], Awaitable[Launch]]
     servers: Sequence[Mapping[str, Any]] = ()
+    withheld: Sequence[str] = ()
     starts_slowly: bool = False
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
@@ -18,7 +18,7 @@ from vibekit_jupyter.sandbox.ending import Mark
 from vibekit_jupyter.sandbox.process import Process, ProcessEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vibekit_jupyter.sandbox.connection import Sandbox
 
@@ -101,15 +101,13 @@ class SpooledProcess:
         self = cls(sandbox, run, hear, again)
         arguments = {f"VIBEKIT_WORD_{number}": word for number, word in enumerate(words)}
         own = {"VIBEKIT_WORDS": str(len(words)), "VIBEKIT_FOLDER": folder}
-        self._process = await _to_its_end(
-            Process.start(
-                sandbox,
-                self._mark.put_on(START),
-                name=self._name,
-                envs={**envs, **arguments, **own, **self._place, **self._mark.environment},
-                on_stdout=self._said.append,
-                on_stderr=self._said.append,
-            )
+        self._process = await Process.start(
+            sandbox,
+            self._mark.put_on(START),
+            name=self._name,
+            envs={**envs, **arguments, **own, **self._place, **self._mark.environment},
+            on_stdout=self._said.append,
+            on_stderr=self._said.append,
         )
         self._ending = asyncio.create_task(self._follow())
         return self
@@ -141,12 +139,12 @@ class SpooledProcess:
 
     async def kill(self) -> None:
         """End it, and remove what was kept of it."""
-        if not self._ending.done():
-            await _ended(self._process)
+        is_reached = self._ending.done() or await _ended(self._process)
         self._ending.cancel()
         await asyncio.wait([self._ending])
         await self._process.leave()
-        await self._asked(REMOVE)
+        if is_reached:
+            await self._asked(REMOVE)
 
     async def _follow(self) -> ProcessEnd:
         listening = asyncio.create_task(self._listen())
@@ -194,15 +192,13 @@ class SpooledProcess:
             lines = self._again()
             tries = 0 if lines > before else tries + 1
             before = lines
-            listener = await _to_its_end(
-                Process.start(
-                    self._sandbox,
-                    self._mark.put_on(LISTEN),
-                    name=f"{self._name}-listener",
-                    envs={**self._place, **self._mark.environment, "VIBEKIT_FROM": str(lines + 1)},
-                    on_stdout=self._hear,
-                    on_stderr=self._said.append,
-                )
+            listener = await Process.start(
+                self._sandbox,
+                self._mark.put_on(LISTEN),
+                name=f"{self._name}-listener",
+                envs={**self._place, **self._mark.environment, "VIBEKIT_FROM": str(lines + 1)},
+                on_stdout=self._hear,
+                on_stderr=self._said.append,
             )
             try:
                 await listener.ended()
@@ -224,20 +220,9 @@ class SpooledProcess:
         return ""
 
 
-async def _ended(process: Process) -> None:
-    """End a process, as far as it can be reached."""
+async def _ended(process: Process) -> bool:
+    """End a process; return whether its service can be reached."""
     with contextlib.suppress(SandboxError, SessionNotFoundError):
         await process.kill()
-
-
-async def _to_its_end(start: Coroutine[Any, Any, Process]) -> Process:
-    """Return a process that is started; one that nobody waits for any more is ended."""
-    starting = asyncio.ensure_future(start)
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        with contextlib.suppress(SandboxError, SessionNotFoundError):
-            process = await starting
-            await _ended(process)
-            await process.leave()
-        raise
+        return True
+    return False

@@ -16,6 +16,7 @@ from vibekit_jupyter.agents.acp.level import check_level
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
 from vibekit_jupyter.agents.acp.prompt import Prompt
+from vibekit_jupyter.agents.acp.steps import Steps
 from vibekit_jupyter.agents.acp.told import Told
 from vibekit_jupyter.agents.acp.translator import Translator
 from vibekit_jupyter.agents.conversation import UserMessage
@@ -26,18 +27,13 @@ from vibekit_jupyter.agents.relay import Relay
 from vibekit_jupyter.agents.tool_specs import MOST_COMMAND_TIMEOUT
 from vibekit_jupyter.agents.wire_text import count
 from vibekit_jupyter.errors import (
+    AgentError,
     RunLimitError,
     SandboxError,
     SessionNotFoundError,
     VibeKitError,
 )
-from vibekit_jupyter.events import (
-    Notice,
-    StepFinished,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallStarted,
-)
+from vibekit_jupyter.events import Notice
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
@@ -149,20 +145,29 @@ class _Turn:
     permissions: Permissions
     before_tools: asyncio.Future[None] | None
     run: int | None
-    steps: int = 0
-    step: StepFinished | None = None
-    has_called: bool = False
     is_live: bool = False
+    is_swept: bool = False
     heard_at: float = 0.0
     replayed: int = 0
     last_replayed: str = ""
 
     def __post_init__(self) -> None:
         self.failures = AgentFailures(self.program.title)
+        self.steps = Steps(self.news)
 
     async def go(self, meter: Meter | None) -> None:
         """Do the turn, and leave nothing of it running that is not meant to stay."""
         check_level(self.sandbox, self.program.title)
+        try:
+            await self._do(meter)
+        except BaseException:
+            if not self.is_swept:
+                await asyncio.shield(self._sweep())
+            raise
+        finally:
+            self._end_calls()
+
+    async def _do(self, meter: Meter | None) -> None:
         relay = Relay(
             self.sandbox,
             self.program.model,
@@ -187,11 +192,10 @@ class _Turn:
             )
             try:
                 await self._converse(connection, launch, relay)
+                await connection.close(ENDING)
             except BaseException:
                 await asyncio.shield(self._end_all(connection))
                 raise
-            await connection.close(ENDING)
-            self._end_calls()
 
     async def _converse(self, connection: Connection, launch: Launch, relay: Relay) -> None:
         within = min(STARTING, self.limits.silence)
@@ -211,7 +215,6 @@ class _Turn:
             replayed=lambda: self.replayed,
             say=lambda text: self.news.put(Notice(text)),
         )
-        self.memory.keep(self.program.name, opened.id, opened.prompts)
         for missing in await opened.settle(launch):
             self.news.put(missing)
         if self.before_tools is not None:
@@ -235,13 +238,16 @@ class _Turn:
 
     def _servers(self, able: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the MCP servers that the agent can use; of the others the person is told."""
-        servers = self.program.servers
-        if not servers or mapping_in(able, "mcpCapabilities").get("http") is True:
-            return servers
-        names = ", ".join(str(server["name"]) for server in servers)
-        title = self.program.title
-        self.news.put(Notice(f"{title} has not the tools of {names}: it takes none over HTTP."))
-        return ()
+        title, servers = self.program.title, self.program.servers
+        untold = {"it needs a key, and no key goes into a sandbox": [*self.program.withheld]}
+        if mapping_in(able, "mcpCapabilities").get("http") is not True:
+            untold["it takes none over HTTP"] = [str(server["name"]) for server in servers]
+            servers = ()
+        for why, names in untold.items():
+            if names:
+                said = f"{title} is not told of the MCP server {', '.join(names)}: {why}."
+                self.news.put(Notice(said))
+        return servers
 
     async def _called(
         self, connection: Connection, method: str, params: dict[str, Any], within: float
@@ -265,7 +271,7 @@ class _Turn:
                     stopped.result()
                 if (failure := relay.failure()) is None:
                     failed_at = None
-                elif now() - (failed_at := failed_at or now()) > GIVING_UP:
+                elif relay.is_lost or now() - (failed_at := failed_at or now()) > GIVING_UP:
                     raise failure
                 if self.permissions.are_open:
                     self.heard_at = now()
@@ -277,10 +283,8 @@ class _Turn:
             result = mapping_in(asking.result())
         except CallRefusedError as error:
             raise relay.failure() or self.failures.refused("session/prompt", error) from error
-        except VibeKitError as error:
-            if (failure := relay.failure()) is not None:
-                raise failure from error
-            raise
+        except AgentError as error:
+            raise relay.failure() or error from error
         if (failure := relay.failure()) is not None:
             raise failure
         return result
@@ -294,29 +298,35 @@ class _Turn:
     async def _cancel(
         self, connection: Connection, session_id: str, asking: asyncio.Future[Any]
     ) -> None:
-        """Have the agent stop, so that it knows of it when it is loaded again."""
-        with contextlib.suppress(VibeKitError):
-            self.permissions.cancel()
-            await connection.answered(ANSWERING)
-            await connection.notify("session/cancel", {"sessionId": session_id})
-            await asyncio.wait([asking], timeout=CANCELLING)
+        """Have the agent stop; what it keeps of the turn is not known, so that it is told of it."""
+        self.permissions.cancel()
+        if not asking.done():
+            with contextlib.suppress(VibeKitError):
+                await connection.answered(ANSWERING)
+                await connection.notify("session/cancel", {"sessionId": session_id})
+                await asyncio.wait([asking], timeout=CANCELLING)
         asking.cancel()
         await asyncio.wait([asking])
         if not asking.cancelled():
             asking.exception()
 
     async def _end_all(self, connection: Connection) -> None:
-        """End the agent and all that was started in this turn, however it has detached itself."""
-        self._end_calls()
-        await connection.kill()
+        # A service that does not answer is waited for once.
+        await asyncio.gather(self._sweep(), connection.kill())
+
+    async def _sweep(self) -> None:
+        """End all that was started in this turn, however it has detached itself."""
+        self.is_swept = True
         if self.run is not None:
-            with contextlib.suppress(SandboxError, SessionNotFoundError):
+            try:
                 await self.sandbox.end_run(self.run)
+            except (SandboxError, SessionNotFoundError):
+                self.memory.left(self.run)
 
     def _end_calls(self) -> None:
         for event in self.translator.end():
             self.news.put(event)
-        self._end_step()
+        self.steps.end()
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         if method != "session/update":
@@ -325,7 +335,7 @@ class _Turn:
         update = mapping_in(params, "update")
         if self.is_live:
             for event in self.translator.events(update):
-                self._tell(event)
+                self.steps.tell(event)
             return
         # A load tells all that was said: a prompt may come in several pieces.
         kind = text_in(update, "sessionUpdate")
@@ -336,21 +346,7 @@ class _Turn:
 
     def _count(self, usage: Usage) -> None:
         self.heard_at = asyncio.get_running_loop().time()
-        self._end_step()
-        self.steps += 1
-        self.step = StepFinished(self.steps, usage)
-
-    def _end_step(self) -> None:
-        """Tell that an answer is complete: the relay sees its end before its words are told."""
-        if self.step is not None:
-            self.news.put(self.step)
-        self.step, self.has_called = None, False
-
-    def _tell(self, event: Event) -> None:
-        if isinstance(event, TextDelta | ThinkingDelta) and self.has_called:
-            self._end_step()
-        self.has_called = self.has_called or isinstance(event, ToolCallStarted)
-        self.news.put(event)
+        self.steps.count(usage)
 
     def _count_told(self, result: dict[str, Any]) -> None:
         """Tell the step of an agent that asked no model through the kernel."""

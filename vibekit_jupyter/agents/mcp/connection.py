@@ -43,6 +43,10 @@ class McpFaultError(Exception):
     """A server cannot be used; the message is the end of a sentence about it."""
 
 
+class _SessionEndedError(McpFaultError):
+    """A server does not know our session any more: it began anew, say."""
+
+
 class McpRefusalError(Exception):
     """A server answered with an error; the message is its own words."""
 
@@ -66,6 +70,7 @@ class Connection:
         )
         self._ids = itertools.count(1)
         self._session: dict[str, str] = {}
+        self._opening = asyncio.Lock()
 
     async def open(self) -> None:
         """Begin the conversation.
@@ -128,6 +133,18 @@ class Connection:
         await self._http.aclose()
 
     async def _ask(self, method: str, params: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        asked_in = self._session
+        try:
+            return await self._asked(method, params, seconds)
+        except _SessionEndedError:
+            async with self._opening:
+                if self._session is asked_in:  # several may be told so at a time
+                    await self.open()
+            return await self._asked(method, params, seconds)
+
+    async def _asked(
+        self, method: str, params: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
         number = next(self._ids)
         message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         answer = await self._post(message, seconds)
@@ -165,6 +182,8 @@ class Connection:
             raise McpFaultError(f"leads elsewhere (HTTP {status}), which is not followed")
         if status in (401, 403):
             raise McpFaultError(f"does not take the key, or wants one (HTTP {status})")
+        if status == 404 and "mcp-session-id" in response.request.headers:
+            raise _SessionEndedError("forgot the session that was begun with it (HTTP 404)")
         if status >= 400:
             raise McpFaultError(f"answered HTTP {status}")
         refuse_encoding(response.headers.get("content-encoding"))

@@ -16,7 +16,7 @@ from vibekit_jupyter.agents.relay.frames import FrameLines, piece_of
 from vibekit_jupyter.agents.relay.outbox import STOP, Outbox
 from vibekit_jupyter.agents.relay.upstream import Upstream
 from vibekit_jupyter.agents.relay.verdict import Verdict
-from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
+from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError, SessionNotFoundError
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
 from vibekit_jupyter.sandbox.ending import Mark
 from vibekit_jupyter.sandbox.process import Process
@@ -133,6 +133,11 @@ class Relay:
         """How many answers were asked for."""
         return self._verdict.requests
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the agent can ask its model no more."""
+        return self._verdict.is_lost
+
     def failure(self) -> VibeKitError | None:
         """Return what the turn failed with, whatever the agent says of its end."""
         return self._verdict.failure()
@@ -201,8 +206,10 @@ class Relay:
             asyncio.create_task(self._watch(process)),
         ]
 
-    def _not_started(self, ended: asyncio.Future[Any]) -> SandboxError:
-        if ended.done() and not ended.cancelled() and ended.exception() is None:
+    def _not_started(self, ended: asyncio.Future[Any]) -> BaseException:
+        if ended.done() and (error := ended.exception()) is not None:
+            return error
+        if ended.done():
             if ended.result().exit_code == NO_PYTHON:
                 return SandboxError(
                     "The sandbox has no python3, which an agent in it asks its model through.",
@@ -243,8 +250,12 @@ class Relay:
         if (process := self._process) is not None:
             # Some services end the shell alone that it was started with.
             for end in (functools.partial(process.send, STOP), process.kill):
-                with contextlib.suppress(SandboxError, SessionNotFoundError):
+                try:
                     await end()
+                except SandboxUnreachableError:
+                    break  # each would be waited for
+                except (SandboxError, SessionNotFoundError):
+                    pass
             await process.leave()
         await self._door.upstream.aclose()
 
@@ -348,14 +359,18 @@ class Relay:
         self._out.put("cut" if cut else "end", number)
 
     async def _write(self, process: Process) -> None:
-        with contextlib.suppress(SandboxError, SessionNotFoundError):
+        try:
             await self._out.write(process)
-        self._verdict.lost()
+        except (SandboxError, SessionNotFoundError) as error:
+            self._verdict.lost(error)
 
     async def _watch(self, process: Process) -> None:
-        with contextlib.suppress(SandboxError, SessionNotFoundError):
+        try:
             await process.ended()
-        self._verdict.lost()
+        except (SandboxError, SessionNotFoundError) as error:
+            self._verdict.lost(error)
+        else:
+            self._verdict.lost()
 
 
 def _encoded(data: bytes) -> str:

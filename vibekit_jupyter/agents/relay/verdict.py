@@ -38,6 +38,8 @@ class Verdict:
         What its answers took; of those that nobody waited for, what can be told.
     requests
         How many answers were asked for.
+    is_lost
+        The sandbox's end of the relay is gone, or is not heard any more.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Verdict:
     ) -> None:
         self.usage = Usage()
         self.requests = 0
+        self.is_lost = False
         self._limits = limits
         self._meter = meter
         self._on_answer = on_answer
@@ -53,6 +56,7 @@ class Verdict:
         self._tools_seen = False
         self._over: VibeKitError | None = None
         self._failed: ModelError | None = None
+        self._lost: VibeKitError | None = None
 
     def admit(self) -> None:
         """Count another request for an answer.
@@ -125,16 +129,24 @@ class Verdict:
             failed.__cause__, error = error, failed
         self._over = self._over or error
 
-    def lost(self) -> None:
-        """Take down that the sandbox's end of the relay is gone before the turn is over."""
-        self._failed = self._failed or ModelUnavailableError(
-            "The agent could not ask its model any more: the relay in the sandbox ended.",
-            hint="Run the cell again.",
+    def lost(self, error: VibeKitError | None = None) -> None:
+        """Take down that the sandbox's end of the relay is gone before the turn is over.
+
+        An answer that was on its way may still come to its end here; nobody hears it there.
+        """
+        self.is_lost = True
+        self._lost = (
+            self._lost
+            or error
+            or ModelUnavailableError(
+                "The agent could not ask its model any more: the relay in the sandbox ended.",
+                hint="Run the cell again.",
+            )
         )
 
     def failure(self) -> VibeKitError | None:
         """Return what the turn failed with, whatever the agent says."""
-        return self._over or self._failed
+        return self._over or self._failed or self._lost
 
     def _decides(self, asked: dict[str, Any]) -> bool:
         """Whether a request is the turn's own: titles and summaries are asked for without tools."""

@@ -92,6 +92,13 @@ class ToolCall(Block):
         return self.finished is not None and self.finished.ok
 
     @property
+    def is_denied(self) -> bool:
+        """It was decided, and not to be done; what its agent says of that adds nothing."""
+        if self.approval is None or self.approval.answer not in ("refused", "stopped"):
+            return False
+        return self.finished is None or not (self.finished.ok or self.finished.command)
+
+    @property
     def change(self) -> FileChange | None:
         """What it made of a file."""
         return self.finished.change if self.finished else None
@@ -113,10 +120,14 @@ class ToolCall(Block):
 
 @dataclass
 class Approval(Block):
-    """A question to the person; what was allowed is told by the call itself, when it runs."""
+    """A question to the person; what was allowed is told by the call itself, when it runs.
+
+    Some agents tell of a call before they ask (``has_call``): it is shown once.
+    """
 
     asked: ApprovalAsked = field(kw_only=True)
     answered: ApprovalAnswered | None = None
+    has_call: bool = False
 
     @property
     def label(self) -> str:

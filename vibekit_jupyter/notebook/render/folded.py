@@ -126,6 +126,8 @@ def line_html(block: Block) -> str:
     """Return a part in one line; nothing of what is not drawn at all."""
     drawn = ""
     match block:
+        case ToolCall() if block.is_denied:
+            pass  # the question tells of it
         case ToolCall(change=FileChange() as change) if block.fine:
             drawn = _line(style.OK, short_path(change.path), change_sums(change))
         case ToolCall():

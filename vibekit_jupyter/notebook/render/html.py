@@ -258,6 +258,8 @@ def _block(block: Block, limit: int, elapsed: float | None) -> str:
             drawn = _text(block)
         case Thinking():
             drawn = _thinking(block, limit)
+        case ToolCall() if block.is_denied:
+            pass  # the question tells of it
         case ToolCall(change=FileChange() as change) if block.fine:
             drawn = change_html(change, limit, decision_words(block.approval))
         case ToolCall():

@@ -95,7 +95,7 @@ def _block(block: Block) -> str:
             text = _text(block)
         case ToolCall():
             text = _call(block)
-        case Approval():
+        case Approval() if not block.has_call:
             text = decision_plain(block)
         case Plan() if block.closed:
             text = plan_plain(block)
@@ -126,6 +126,9 @@ def _call(block: ToolCall) -> str:
         return title + _output(_whole_lines(block.stdout.head))
     words = visible(decision_words(block.approval, clock=False))
     decided = f"  ({words})\n" if words else ""
+    if block.is_denied:
+        note = visible(block.approval.note) if block.approval else ""
+        return title + decided + (f"  {note}\n" if note else "")
     if block.fine and block.change:
         return f"\n{_change(block.change)}{decided}"
     if block.fine and block.started.tool != "run_command":

@@ -215,7 +215,7 @@ class Transcript:
             question.closed = True
             call_id = question.asked.call_id
             if call := self._calls.get(call_id):
-                call.approval = event
+                call.approval, question.has_call = event, True
             else:
                 self._decided[call_id] = event
 

@@ -13,7 +13,7 @@ from tests.support.acp_peer import Remembering
 from vibekit_jupyter.agents.conversation import AssistantMessage, ToolResults, UserMessage
 from vibekit_jupyter.agents.memory import Kept
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
-from vibekit_jupyter.errors import RunInterruptedError
+from vibekit_jupyter.errors import AgentError, RunInterruptedError
 from vibekit_jupyter.events import (
     ApprovalAnswered,
     ApprovalAsked,
@@ -158,8 +158,8 @@ async def test_a_session_is_loaded_and_goes_on(peers: Peers) -> None:
     memory = Remembering()
     peers.replies(Answer("I know it."))
     await peers.turn(memory=memory, prompt="Keep 42 in mind")
-    ((own_id, _), (again, prompts)) = memory.written
-    assert (own_id, prompts) == (again, 1)
+    ((own_id, prompts),) = memory.written
+    assert prompts == 1
     peers.replies(Answer("42."))
     events = await peers.turn(memory=Remembering(Kept(own_id, 1)), prompt="Which number?")
     assert not any(isinstance(event, Notice) for event in events)
@@ -213,11 +213,50 @@ async def test_a_session_that_lost_prompts_is_not_gone_on_with(peers: Peers) -> 
     assert "of 5 prompts it knew 1" in notice.text
 
 
+async def test_a_turn_that_was_broken_off_does_not_count_as_heard(peers: Peers) -> None:
+    """What an agent keeps of it is not known: the next prompt tells it what was said."""
+    memory = Remembering()
+    with pytest.raises(AgentError):
+        await peers.turn("session/prompt", "killed", memory=memory)
+    peers.replies(run("sleep 4711", "I begin."))
+    turn = asyncio.ensure_future(peers.turn(memory=memory))
+    await peers.until(ToolCallStarted)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert memory.written == []
+
+
+async def test_an_interrupt_ends_an_agent_that_is_slow_to_end(peers: Peers) -> None:
+    memory = Remembering()
+    turn = asyncio.ensure_future(peers.turn("session/cancel", "lingers", memory=memory))
+    async with asyncio.timeout(DEADLINE):
+        while not memory.written:  # noqa: ASYNC110  (its answer is there, and it is told to end)
+            await asyncio.sleep(0)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert await peers.left() == []
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3])
+async def test_an_interrupt_while_it_starts_leaves_nothing(peers: Peers, after: float) -> None:
+    turn = asyncio.ensure_future(peers.turn())
+    await asyncio.wait([turn], timeout=after)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    await peers.nothing_left()
+    assert peers.conversation.messages == ()
+
+
 async def test_an_agent_without_mcp_is_not_told_of_servers_and_that_is_said(peers: Peers) -> None:
     server = {"type": "http", "name": "tickets", "url": "http://127.0.0.1:9/mcp", "headers": []}
     events = await peers.turn(servers=[server])
     (notice,) = (event for event in events if isinstance(event, Notice))
-    assert notice.text == "The peer has not the tools of tickets: it takes none over HTTP."
+    assert notice.text == (
+        "The peer is not told of the MCP server tickets: it takes none over HTTP."
+    )
 
 
 async def test_the_key_is_nowhere_in_the_sandbox(peers: Peers) -> None:

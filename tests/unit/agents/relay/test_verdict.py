@@ -107,3 +107,14 @@ def test_a_fault_of_ours_ends_the_turn_with_a_sentence() -> None:
     one = verdict()
     one.stop(KeyError("x"))
     assert isinstance(one.failure(), VibeKitError)
+
+
+def test_what_is_lost_is_not_had_again_by_an_answer_that_was_on_its_way() -> None:
+    seen = verdict()
+    seen.lost()
+    seen.answered(Usage(1, 0, 1), OWN)
+    assert isinstance(seen.failure(), ModelUnavailableError)
+    why = VibeKitError("The session was paused meanwhile.")
+    seen = verdict()
+    seen.lost(why)
+    assert seen.failure() is why

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.runs import beginning, command
-from vibekit_jupyter.events import ApprovalAnswered, ApprovalAsked, Event, PlanUpdated, TextDelta
+from vibekit_jupyter.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
+    Event,
+    PlanUpdated,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
 from vibekit_jupyter.notebook.render.html import to_html
 from vibekit_jupyter.notebook.render.plain import to_plain
 from vibekit_jupyter.notebook.render.record import events_of_record, output_record
@@ -38,6 +48,21 @@ def test_a_refused_call_is_a_row_of_its_own_with_what_it_was() -> None:
     assert "Nobody is here." in html
     assert "* curl " in plain
     assert "(refused)" in plain
+
+
+@pytest.mark.parametrize("tool", ["run_command", "other"])
+def test_a_call_that_was_told_before_it_was_refused_is_shown_once(tool: str) -> None:
+    events = [
+        *beginning(),
+        ToolCallStarted("c", tool, {"command": "ls"}, "ls"),
+        *decided("refused", "you", note="Not now."),
+        ToolCallFinished("c", tool, ok=False, output="The person said no", duration=0.1),
+    ]
+    html, plain = to_html(Transcript.of(events)), to_plain(Transcript.of(events))
+    assert html.count("refused by you") == plain.count("(refused by you)") == 1
+    assert html.count("Not now.") == plain.count("Not now.") == 1
+    assert "failed" not in html + plain
+    assert "said no" not in html + plain
 
 
 def test_a_question_that_waits_draws_nothing_and_blocks_nothing() -> None:

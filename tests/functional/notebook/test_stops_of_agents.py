@@ -1,0 +1,101 @@
+"""The stop button at any moment of a turn of an agent in the sandbox: before it speaks, while its
+model does, in a command, with a question open, at the very end.
+
+Within a second nothing of the turn runs any more, the cell shows one error, what was done is in the
+record, and the next prompt knows what was said.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.kernel import Kernel
+from tests.support.model_server import ModelServer
+from tests.support.real_agents import TESTED
+from tests.support.turns_in_cells import slow_work, stopped_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOMENTS = int(os.environ.get("AGENTS_MOMENTS", "5"))
+# Those that ask before they run any command.
+ASKING = ("demo-acp", "goose", "claude-code")
+# A second, on a machine that has nothing else to do.
+SOON = 3.0
+
+
+@contextmanager
+def agent_at_work(home: Path, name: str) -> Iterator[tuple[Kernel, ModelServer]]:
+    with (
+        ModelServer(slow_work, strict=False) as server,
+        Kernel(home, server.environment) as kernel,
+    ):
+        kernel.run("%load_ext vibekit_jupyter")
+        kernel.run(f"%vibekit_config --agent {name} --model the-model")
+        kernel.run("%vibekit_session new")
+        yield kernel, server
+
+
+def stops_at_moments(kernel: Kernel, server: ModelServer, name: str, moments: int) -> list[float]:
+    """Stop so many turns at moments over the whole of one; return how long that took."""
+    for _ in range(2):  # the second one is as all others
+        whole = kernel.run("%%vibekit\nTurn 0: work")
+        assert whole.status == "ok", whole.text
+    took = []
+    for number in range(1, moments + 1):
+        asks = name in ASKING and number % 5 == 0
+        part = random.random()  # noqa: S311  (moments, no secrets)
+        after = part / 2 if asks else (number - 1 + part) / moments * whole.seconds
+        options = "--approve always" if asks else ""
+        cell, stop = stopped_at(
+            kernel, f"%%vibekit {options}\nTurn {number}: work", max(after, 0.03), asks=asks
+        )
+        where = f"turn {number}, stopped after {after:.2f} s: {cell.text}"
+        assert stop.left == {}, where
+        assert stop.seconds < SOON, where
+        took.append(stop.seconds)
+        # One that was stopped at its very end may have come to it.
+        assert (cell.status, cell.ename) in {("error", "RunInterruptedError"), ("ok", "")}, where
+        said = f"I begin with Turn {number}"
+        status = recorded(kernel.home, f"Turn {number}: work")
+        assert status in ("interrupted" if cell.status == "error" else "done", ""), where
+        assert status or said not in cell.text, where
+        following = kernel.run("%%vibekit\nWhich turns were there?")
+        assert "I know of them." in following.text, where
+        body = server.requests[-1].body.decode()
+        assert "Turn 0" in body, where
+        assert said in body or said not in cell.text, where
+    return took
+
+
+def recorded(home: Path, prompt: str) -> str:
+    """Return the status of the turn with this prompt, empty where there is none."""
+    (file,) = home.glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        row = database.execute(
+            "SELECT status FROM turn WHERE prompt = ? ORDER BY id DESC", [prompt]
+        ).fetchone()
+    return str(row[0]) if row else ""
+
+
+@pytest.mark.timeout(300)
+def test_a_turn_can_be_stopped_at_any_moment(tmp_path: Path) -> None:
+    with agent_at_work(tmp_path / "home", "demo-acp") as (kernel, server):
+        stops_at_moments(kernel, server, "demo-acp", 5)
+
+
+@pytest.mark.agents
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", TESTED)
+def test_turns_of_other_peoples_agents_too(name: str, agents_home: Path) -> None:
+    with agent_at_work(agents_home, name) as (kernel, server):
+        took = sorted(stops_at_moments(kernel, server, name, MOMENTS))
+    median, most = took[len(took) // 2], took[-1]
+    print(f"{name}: nothing ran any more after {median:.2f} s, at most {most:.2f} s")  # noqa: T201

@@ -1,0 +1,133 @@
+"""Turns of agents that are programs in the sandbox, in cells, with something to stop at any moment.
+
+The model says some words slowly, has a command run that leaves others behind while it works, and
+says some words more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.support.model_server import Disturbed, Pace
+from vibekit_jupyter.demo_model.wire import Answer, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.kernel import Cell, Kernel
+    from tests.support.model_server import Reply
+    from vibekit_jupyter.demo_model.wire import Request
+
+__all__ = ["AGENT_TOOLS", "Stop", "marked_below", "server_of", "slow_work", "stopped_at"]
+
+# What each agent calls its tool for commands, and how it names the command.
+AGENT_TOOLS: Mapping[str, str] = {
+    "run_command": "command",
+    "exec_command": "cmd",
+    "Bash": "command",
+    "shell": "command",
+    "bash": "command",
+}
+COMMAND = """setsid sleep 4711 & one=$!; (sleep 4711 & echo $! > /tmp/two); echo so it is
+sleep 0.7; kill $one $(cat /tmp/two)"""
+SLOWLY = Pace(0.03)
+DEADLINE = 15.0
+
+
+def slow_work(request: Request) -> Reply:
+    """Work as it is told above; a title has no tools, and a question has a short answer."""
+    tool = next((name for name in AGENT_TOOLS if name in request.tools), None)
+    if tool is None:
+        return Answer("A title")
+    if any("Which turns" in text for text in request.messages[-1].texts):
+        return Answer("I know of them.")
+    if any(message.tool_results for message in request.messages[-2:]):
+        return Disturbed(Answer("This is what I found out, and it took me a while."), SLOWLY)
+    turn = re.findall(r"Turn \d+", " ".join(request.messages[-1].texts))[-1]
+    given: dict[str, Any] = {AGENT_TOOLS[tool]: COMMAND}
+    if tool.lower() == "bash":
+        given["description"] = "Say so"
+    call = ToolCall(tool, given)
+    return Disturbed(Answer(f"I begin with {turn}, and have a look.", tool_calls=(call,)), SLOWLY)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What was there after somebody has pressed the stop button.
+
+    Attributes
+    ----------
+    seconds
+        Until nothing of the turn ran any more.
+    left
+        What did then, where something still does.
+    """
+
+    seconds: float
+    left: dict[int, str]
+
+
+def stopped_at(kernel: Kernel, code: str, after: float, *, asks: bool = False) -> tuple[Cell, Stop]:
+    """Run a cell, and press the stop button some seconds later.
+
+    One that ``asks`` is stopped so long after its question.
+    """
+    message = kernel.begin(code, stop_on_error=False, asks=asks)
+    if asks:
+        kernel.asked(None)
+    time.sleep(after)
+    kernel.interrupt()
+    began = time.monotonic()
+    server = server_of(kernel.home)
+    while (left := marked_below(server)) and time.monotonic() - began < DEADLINE:
+        time.sleep(0.01)
+    stop = Stop(time.monotonic() - began, left)
+    return kernel.end(message), stop
+
+
+def server_of(home: Path) -> int:
+    """Return the process of a home's sandbox server."""
+    (record,) = home.glob("server-*.json")
+    return int(json.loads(record.read_text())["pid"])
+
+
+def marked_below(server: int) -> dict[int, str]:
+    """Return the commands in the sandboxes of a server: how each process is called."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text()
+        except OSError:
+            continue
+        state, parent = stat.rpartition(")")[2].split()[:2]
+        if state != "Z":
+            parents[int(folder.name)] = int(parent)
+    found = {}
+    for pid in parents:
+        above: int | None = pid
+        while above is not None and above != server:
+            above = parents.get(above)
+        if above is not None and _is_marked(pid):
+            found[pid] = _called(pid)
+    return found
+
+
+def _is_marked(pid: int) -> bool:
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return False
+    line = next((line for line in limits.splitlines() if line.startswith("Max file locks")), "")
+    return bool(line) and line.split()[3] != "unlimited"
+
+
+def _called(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
+    except OSError:
+        return ""
