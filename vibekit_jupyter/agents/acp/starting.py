@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["told_while_starting"]
 
 # Seconds without an event.
-SLOW: Final = 5.0
+SLOW: Final = 10.0
 
 
 async def told_while_starting(
@@ -36,7 +36,10 @@ async def told_while_starting(
         try:
             await asyncio.wait([first], timeout=slow)
             if not first.done():
-                yield Notice(f"{title} is starting, which takes it long on a busy machine.")
+                # It may have begun to wait for its model: that is not seen from here.
+                yield Notice(
+                    f"{title} is starting ... it has said nothing yet, as on a busy machine."
+                )
             event = await first
         finally:
             first.cancel()
