@@ -56,6 +56,7 @@ __all__ = ["run_acp_agent"]
 # Seconds: to start, to say how it cancelled, to end by itself, between two looks at the turn, and
 # for an agent to end its turn when its model is not to be had any more.
 STARTING: Final = 60.0
+STARTING_SLOWLY: Final = 180.0
 ANSWERING: Final = 0.2
 CANCELLING: Final = 0.4
 ENDING: Final = 2.0
@@ -198,7 +199,8 @@ class _Turn:
                 raise
 
     async def _converse(self, connection: Connection, launch: Launch, relay: Relay) -> None:
-        within = min(STARTING, self.limits.silence)
+        starting = STARTING_SLOWLY if self.program.starts_slowly else STARTING
+        within = min(starting, self.limits.silence)
         about = await self._called(connection, "initialize", _greeting(launch), within)
         if about.get("protocolVersion") != VERSION:
             raise self.failures.other_version(about.get("protocolVersion"))
