@@ -55,7 +55,7 @@ __all__ = ["run_acp_agent"]
 STARTING: Final = 60.0
 ANSWERING: Final = 0.2
 CANCELLING: Final = 0.4
-ENDING: Final = 2.0
+ENDING: Final = 1.0
 LOOK: Final = 0.5
 GIVING_UP: Final = 15.0
 
@@ -239,8 +239,8 @@ class _Turn:
             "it needs a key, and no key goes into a sandbox": self.program.withheld
         }
         if mapping_in(able, "mcpCapabilities").get("http") is not True:
-            names = [str(server["name"]) for server in servers]
-            without["it takes none over HTTP"], servers = names, ()
+            without["it takes none over HTTP"] = [str(server["name"]) for server in servers]
+            servers = ()
         for why, names in without.items():
             if names:
                 said = f"{title} is not told of the MCP server {', '.join(names)}: {why}."
