@@ -7,7 +7,13 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.acp.failures import AgentFailures, CallRefusedError
-from vibekit_jupyter.agents.acp.lines import Lines, TooMuchError, spelled
+from vibekit_jupyter.agents.acp.lines import (
+    MOST_HEARD,
+    Lines,
+    TooMuchError,
+    more_than,
+    spelled,
+)
 from vibekit_jupyter.agents.acp.spool import SpooledProcess
 from vibekit_jupyter.errors import SandboxError
 
@@ -195,6 +201,10 @@ class Connection:
         """Tell whoever waits for an answer that the agent has ended."""
         try:
             end = await self._process.ended()
+            if await self._process.size() > MOST_HEARD:
+                # The sandbox has a bound of its own, and may have ended it before we heard so much.
+                self._fail(self._failures.too_much(more_than(MOST_HEARD)))
+                return
             said = await self._process.complaint()
             self._fail(self._failures.ended(end, said or str(self._lines.noise)))
         except Exception as error:  # noqa: BLE001  (it is raised where an answer is waited for)

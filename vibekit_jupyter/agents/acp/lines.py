@@ -12,7 +12,7 @@ from vibekit_jupyter.sandbox.bounded_text import BoundedText
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MOST_HEARD", "MOST_LINE", "Lines", "TooMuchError", "spelled"]
+__all__ = ["MOST_HEARD", "MOST_LINE", "Lines", "TooMuchError", "more_than", "spelled"]
 
 # Characters: of a line, of all lines of a turn. A difference carries two whole files.
 MOST_LINE: Final = 16 * MIB
@@ -22,6 +22,11 @@ MOST_NOISE: Final = 2_000
 
 class TooMuchError(Exception):
     """A program said more than is read; the message is the end of a sentence about it."""
+
+
+def more_than(most: int) -> TooMuchError:
+    """Return what is said of a program that wrote more than so many bytes."""
+    return TooMuchError(f"said more than {most // MIB} MiB in one turn")
 
 
 class Lines:
@@ -54,7 +59,7 @@ class Lines:
         """
         self._heard += len(text)
         if self._heard > self._most:
-            raise TooMuchError(f"said more than {self._most // MIB} MiB in one turn")
+            raise more_than(self._most)
         *ends, rest = text.split("\n")
         for end in ends:
             self._keep(end)

@@ -26,8 +26,10 @@ __all__ = ["NOT_THERE", "SpooledProcess"]
 
 NOT_THERE: Final = 97
 FOLDER: Final = "/tmp/vibekit/agents"  # noqa: S108  (a folder of the sandbox, where nobody else is)
-# Its name alone stands in the environment of what it starts.
+# Its name alone stands in the environment of what it starts. A profile in the sandbox may name a
+# path without what is needed here.
 START: Final = """
+PATH=$PATH:/usr/local/bin:/usr/bin:/bin
 umask 077
 mkdir -p -- "$VIBEKIT_SPOOL" && cd -- "$VIBEKIT_FOLDER" || exit
 out=$VIBEKIT_SPOOL/out err=$VIBEKIT_SPOOL/err words=()
@@ -43,11 +45,13 @@ exec "${words[@]}" >> "$out" 2>> "$err"
 """
 # It is asked for before the file is there.
 LISTEN: Final = """
+PATH=$PATH:/usr/local/bin:/usr/bin:/bin
 until [ -e "$VIBEKIT_SPOOL/out" ]; do sleep 0.02; done
 exec tail -n "+$VIBEKIT_FROM" -s 0.05 -f -- "$VIBEKIT_SPOOL/out"
 """
 REST: Final = 'tail -n "+$VIBEKIT_FROM" -- "$VIBEKIT_SPOOL/out"'
 SAID: Final = 'tail -c 2000 -- "$VIBEKIT_SPOOL/err"'
+SIZE: Final = 'stat -c %s -- "$VIBEKIT_SPOOL/out"'
 REMOVE: Final = 'rm -rf -- "$VIBEKIT_SPOOL"'
 # Times in a row without a new line; seconds between two, and for a question of ours.
 TRIES: Final = 6
@@ -129,6 +133,11 @@ class SpooledProcess:
     async def complaint(self) -> str:
         """Return the end of what it wrote to its standard error, as far as that is known."""
         return await self._asked(SAID) or str(self._said)
+
+    async def size(self) -> int:
+        """Return how many bytes it has written, 0 where that is not known."""
+        told = (await self._asked(SIZE)).strip()
+        return int(told) if told.isdecimal() else 0
 
     async def close(self, patience: float) -> None:
         """Let it end by itself for some seconds, then end it."""

@@ -59,7 +59,7 @@ STARTING: Final = 60.0
 STARTING_SLOWLY: Final = 180.0
 ANSWERING: Final = 0.2
 CANCELLING: Final = 0.4
-ENDING: Final = 2.0
+ENDING: Final = 1.0
 LOOK: Final = 0.5
 GIVING_UP: Final = 15.0
 

@@ -92,6 +92,11 @@ async def test_an_agent_that_is_not_there_is_not_installed(peers: Peers) -> None
     assert peers.conversation.messages == ()
 
 
+async def test_a_profile_whose_path_leads_nowhere_changes_nothing(peers: Peers) -> None:
+    await peers.sandbox.write_file("/home/user/.bash_profile", b"PATH=/nowhere")
+    assert TextDelta("Done.") in await peers.turn()
+
+
 async def test_a_program_that_is_no_agent_is_told_in_its_own_words(peers: Peers) -> None:
     with pytest.raises(AgentError, match="exit code 2"):
         await peers.turn(words=("ls", "/no/such/folder"))

@@ -241,7 +241,7 @@ async def test_an_interrupt_ends_an_agent_that_is_slow_to_end(peers: Peers) -> N
 
 @pytest.mark.parametrize("after", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3])
 async def test_an_interrupt_while_it_starts_leaves_nothing(peers: Peers, after: float) -> None:
-    turn = asyncio.ensure_future(peers.turn())
+    turn = asyncio.ensure_future(peers.turn("initialize", "silent"))
     await asyncio.wait([turn], timeout=after)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
