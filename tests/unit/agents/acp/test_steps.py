@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vibekit_jupyter.agents.acp.news import News
 from vibekit_jupyter.agents.acp.steps import Steps
+from vibekit_jupyter.agents.news import News
 from vibekit_jupyter.events import StepFinished, TextDelta, ToolCallStarted
 from vibekit_jupyter.results import Usage
 
