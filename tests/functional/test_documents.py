@@ -24,6 +24,7 @@ from vibekit_jupyter.notebook.files_magic import COMMANDS as FILES
 from vibekit_jupyter.notebook.magics import CELL, LINE
 from vibekit_jupyter.notebook.session_magic import VERBS
 from vibekit_jupyter.settings.files import read
+from vibekit_jupyter.settings.table import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SOURCE = "".join(
     path.read_text(encoding="utf-8") for path in (REPOSITORY / "vibekit_jupyter").rglob("*.py")
 )
+VARIABLES = {name for each in TABLE.values() for name in each.variables}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 NETWORK = r"(?:HTTPS?|ALL|NO)_PROXY|SSL_CERT_(?:FILE|DIR)|JUPYTERHUB_USER"
 
@@ -81,8 +83,10 @@ def test_an_option_that_is_named_alone_exists(document: Document) -> None:
 
 @documents
 def test_a_variable_that_is_named_is_read(document: Document) -> None:
-    for name in re.findall(r"\b(?:OPENAI|ANTHROPIC|VIBEKIT)_[A-Z_]+\b", document.text):
-        assert f'"{name}"' in SOURCE, name
+    for name in re.findall(
+        r"\b(?:OPENAI|ANTHROPIC|GEMINI|GOOGLE_GEMINI|VIBEKIT)_[A-Z_]+\b", document.text
+    ):
+        assert name in VARIABLES or f'"{name}"' in SOURCE, name
     for name in re.findall(r"\bE2B_([A-Z_]+)\b", document.text):
         assert f'"{name.lower()}"' in SOURCE, name
 

@@ -61,7 +61,8 @@ names = [each.name for each in pkgutil.walk_packages(vibekit_jupyter.__path__, "
 for name in names:
     # A script for sandboxes, and the entries of processes, are run and never imported.
     if not name.startswith("vibekit_jupyter.notebook") and not name.endswith(
-        ("__main__", "find_script", "has_script", "look_script", "python_script", "sandbox_script")
+        ("__main__", "fetch_script", "find_script", "has_script", "look_script", "python_script",
+         "sandbox_script")
     ):
         importlib.import_module(name)
         print(name)
