@@ -17,13 +17,21 @@ from tests.support.model_server import Disturbed, Pace
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.support.kernel import Cell, Kernel
     from tests.support.model_server import Reply
-    from vibekit_jupyter.demo_model.wire import Request
+    from vibekit_jupyter.demo_model.wire import Message, Request
 
-__all__ = ["AGENT_TOOLS", "Stop", "marked_below", "server_of", "slow_work", "stopped_at"]
+__all__ = [
+    "AGENT_TOOLS",
+    "Stop",
+    "marked_below",
+    "news_for_the_model",
+    "server_of",
+    "slow_work",
+    "stopped_at",
+]
 
 # What each agent calls its tool for commands, and how it names the command.
 AGENT_TOOLS: Mapping[str, str] = {
@@ -39,16 +47,25 @@ SLOWLY = Pace(0.03)
 DEADLINE = 15.0
 
 
+def news_for_the_model(request: Request) -> Sequence[Message]:
+    """Return what was said since the model spoke: some agents add reminders of their own."""
+    messages = request.messages
+    spoke = [at for at, message in enumerate(messages) if message.role == "assistant"]
+    return messages[spoke[-1] + 1 :] if spoke else messages
+
+
 def slow_work(request: Request) -> Reply:
     """Work as it is told above; a title has no tools, and a question has a short answer."""
     tool = next((name for name in AGENT_TOOLS if name in request.tools), None)
     if tool is None:
         return Answer("A title")
-    if any("Which turns" in text for text in request.messages[-1].texts):
+    news = news_for_the_model(request)
+    said = " ".join(text for message in news for text in message.texts)
+    if "Which turns" in said:
         return Answer("I know of them.")
-    if any(message.tool_results for message in request.messages[-2:]):
+    if any(message.tool_results for message in news):
         return Disturbed(Answer("This is what I found out, and it took me a while."), SLOWLY)
-    turn = re.findall(r"Turn \d+", " ".join(request.messages[-1].texts))[-1]
+    turn = re.findall(r"Turn \d+", said)[-1]
     given: dict[str, Any] = {AGENT_TOOLS[tool]: COMMAND}
     if tool.lower() == "bash":
         given["description"] = "Say so"

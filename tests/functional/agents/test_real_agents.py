@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.support.model_server import HttpError, ModelServer
 from tests.support.real_agents import TESTED
+from tests.support.turns_in_cells import news_for_the_model
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
 from vibekit_jupyter.errors import ModelAuthenticationError, ModelError, ModelRateLimitError
@@ -47,7 +48,7 @@ def work(request: Request) -> Reply:
     tool = next((name for name in TOOLS if name in request.tools), None)
     if tool is None:
         return Answer("A title", usage=USED)
-    if any(message.tool_results for message in request.messages[-2:]):
+    if any(message.tool_results for message in news_for_the_model(request)):
         return Answer("The work is done.", usage=USED)
     return Answer(tool_calls=(ToolCall(tool, TOOLS[tool]),), usage=USED)
 

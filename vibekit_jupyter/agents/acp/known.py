@@ -137,6 +137,7 @@ def _claude(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "ANTHROPIC_BASE_URL": start.url,
         "ANTHROPIC_API_KEY": start.token,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "false",  # it is the model that is asked for them
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDE_CODE_MAX_RETRIES": "2",
         # Else it has no mode that asks nobody, for root.
