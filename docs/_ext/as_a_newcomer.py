@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-SETTINGS = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
+SETTINGS = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_GEMINI_", "E2B_", "VIBEKIT_")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

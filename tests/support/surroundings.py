@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["REPOSITORY", "clean_environment", "is_setting", "take_settings_away"]
 
 REPOSITORY = Path(__file__).parents[2]
-VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "E2B_", "VIBEKIT_")
+VENDOR_PREFIXES = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_GEMINI_", "E2B_", "VIBEKIT_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
