@@ -50,12 +50,11 @@ def tell(event: Event) -> None:
 
 def tell_of_retry(status: int, headers: Any) -> None:
     """Tell that a request is sent again, where an answer of this status has that effect."""
-    listener = _listener.get()
-    if listener is None or not (status in TRIED_AGAIN or status >= SERVER_FAILED):
+    if not (status in TRIED_AGAIN or status >= SERVER_FAILED):
         return
     given = str(headers.get("retry-after", ""))
     seconds = float(given) if re.fullmatch(r"\d{1,4}", given) else 0.0
-    listener(RetryScheduled(seconds, str(status)))
+    tell(RetryScheduled(seconds, str(status)))
 
 
 class ToolCallProgress:

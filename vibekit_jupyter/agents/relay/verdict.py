@@ -38,8 +38,6 @@ class Verdict:
         What its answers took; of those that nobody waited for, what can be told.
     requests
         How many answers were asked for.
-    is_lost
-        The sandbox's end of the relay is gone, or is not heard any more.
     """
 
     def __init__(
@@ -47,7 +45,6 @@ class Verdict:
     ) -> None:
         self.usage = Usage()
         self.requests = 0
-        self.is_lost = False
         self._limits = limits
         self._meter = meter
         self._on_answer = on_answer
@@ -57,6 +54,11 @@ class Verdict:
         self._over: VibeKitError | None = None
         self._failed: ModelError | None = None
         self._lost: VibeKitError | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the sandbox's end of the relay is gone, or is not heard any more."""
+        return self._lost is not None
 
     def admit(self) -> None:
         """Count another request for an answer.
@@ -134,7 +136,6 @@ class Verdict:
 
         An answer that was on its way may still come to its end here; nobody hears it there.
         """
-        self.is_lost = True
         self._lost = (
             self._lost
             or error
