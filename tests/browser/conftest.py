@@ -11,10 +11,24 @@ from tests.support.lab import Lab, NotebookPage, browser_path, chromium
 from tests.support.local_server import stop_local_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext
+
+OPENED: pytest.StashKey[list[NotebookPage]] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what stood in the page when a test failed: nobody else saw it."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for page in item.stash.get(OPENED, []):
+            report.sections.append((f"{page.path.name} as it stood", page.as_it_stands()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +78,12 @@ def open_notebook(
 ) -> Iterator[OpenNotebook]:
     """Notebooks of the test's own, whose kernels end with it."""
     names = (f"{request.node.name}-{number}.ipynb" for number in itertools.count())
+    pages = request.node.stash.setdefault(OPENED, [])
 
     def opened(cells: Sequence[str], *, outputs: Sequence[Mapping[str, Any]] = ()) -> NotebookPage:
-        return lab.open(context, lab.write(next(names), cells, outputs))
+        page = lab.open(context, lab.write(next(names), cells, outputs))
+        pages.append(page)
+        return page
 
     yield opened
     lab.end_kernels()

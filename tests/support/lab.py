@@ -279,6 +279,14 @@ class NotebookPage:
         cells: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
         return cells
 
+    def as_it_stands(self) -> str:
+        """Return what a person reads in the notebook, and what went wrong in its page."""
+        try:
+            text = self.page.locator(".jp-NotebookPanel").inner_text(timeout=5000)
+        except Exception as error:  # noqa: BLE001  # whatever the browser died of
+            text = f"(not to be read: {error})"
+        return "\n".join([text, *self.errors])
+
     def interrupt(self) -> None:
         """Press the stop button."""
         self.page.click('[data-command="notebook:interrupt-kernel"]')
