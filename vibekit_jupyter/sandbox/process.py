@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vibekit_jupyter.errors import SandboxError, SessionNotFoundError, VibeKitError
+from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.sandbox.failures import sandbox_errors
 from vibekit_jupyter.sandbox.sdk import unkept_output
 
@@ -39,7 +39,6 @@ class InputStream:
     def __init__(self, sandbox: Sandbox, handle: Any) -> None:
         self._sandbox = sandbox
         self._handle = handle
-        self._failed = False
 
     async def send(self, data: str) -> None:
         """Write to the program's standard input, soon.
@@ -49,19 +48,13 @@ class InputStream:
         SandboxError, SessionNotFoundError
             It is known that nothing goes through any more.
         """
-        try:
-            with sandbox_errors(self._sandbox.service, self._sandbox.id):
-                await self._handle.send(data)
-        except VibeKitError:
-            self._failed = True
-            raise
+        with sandbox_errors(self._sandbox.service, self._sandbox.id):
+            await self._handle.send(data)
 
     async def close(self) -> None:
         """Wait until all has arrived. The standard input stays open."""
-        # The SDK raises the one error it has each time, which makes a circle of its causes.
-        if not self._failed:
-            with sandbox_errors(self._sandbox.service, self._sandbox.id):
-                await self._handle.close()
+        with sandbox_errors(self._sandbox.service, self._sandbox.id):
+            await self._handle.close()
 
 
 class Process:

@@ -31,7 +31,14 @@ from vibekit_jupyter.services.agent_folders import (
     agents_folder,
     own_program,
 )
-from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, adapter_lock_of, lock_of
+from vibekit_jupyter.services.agent_recipes import (
+    NODE,
+    NPM_CI,
+    PIP_INSTALL,
+    RECIPES,
+    adapter_lock_of,
+    lock_of,
+)
 from vibekit_jupyter.services.install_failures import last_words, why_failed
 from vibekit_jupyter.settings.home import open_home
 
@@ -174,10 +181,8 @@ class _Install:
             hashes = " ".join(f"--hash={each}" for each in NODE.hashes)
             wanted = made / "requirements.txt"
             wanted.write_text(f"{NODE.package}=={NODE.version} {hashes}\n", encoding="ascii")
-            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
-            pip += ["--no-input", "--no-deps", "--only-binary", ":all:", "--no-compile"]
-            pip += ["--require-hashes", "--target", str(made), "-r", str(wanted)]
-            self._run(pip, "pip")
+            pip = [sys.executable, "-m", "pip", *PIP_INSTALL]
+            self._run([*pip, "--target", str(made), "-r", str(wanted)], "pip")
             wanted.unlink()
 
     def _npm(self, made: Path, lock: dict[str, Any], megabytes: int) -> None:
@@ -188,10 +193,8 @@ class _Install:
         (made / "package-lock.json").write_text(json.dumps(lock), encoding="ascii")
         self._say(f"{self._recipe.name}, {megabytes} MB, from npm")
         node = self._folders / NODE.folder
-        npm = [str(node / NODE.program), str(node / NODE.npm), "ci", "--prefix", str(made)]
-        npm += ["--ignore-scripts", "--no-audit", "--no-fund", "--no-bin-links", "--omit=dev"]
-        npm += ["--no-update-notifier", "--no-progress", "--loglevel=http", "--fetch-retries=1"]
-        self._run(npm, "npm")
+        npm = [str(node / NODE.program), str(node / NODE.npm), *NPM_CI]
+        self._run([*npm, "--prefix", str(made)], "npm")
 
     def _room(self, megabytes: int) -> None:
         if shutil.disk_usage(self._folders).free < megabytes * MEGABYTE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NODE", "RECIPES", "Recipe", "adapter_lock_of", "lock_of"]
+__all__ = ["NODE", "NPM_CI", "PIP_INSTALL", "RECIPES", "Recipe", "adapter_lock_of", "lock_of"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,16 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         ),
     )
 }
+
+# How each is called, here and in a sandbox far away: nothing of what is got may run, or be another.
+PIP_INSTALL: Final = (
+    *("--disable-pip-version-check", "install", "--no-input", "--no-deps", "--no-compile"),
+    *("--only-binary", ":all:", "--require-hashes"),
+)
+NPM_CI: Final = (
+    *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-bin-links", "--omit=dev"),
+    *("--no-update-notifier", "--no-progress", "--loglevel=http", "--fetch-retries=1"),
+)
 
 
 @functools.cache

@@ -17,7 +17,13 @@ from vibekit_jupyter.agents.progress import tell
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import AgentInstallError, printable
 from vibekit_jupyter.events import Notice
-from vibekit_jupyter.services.agent_recipes import NODE, adapter_lock_of, lock_of
+from vibekit_jupyter.services.agent_recipes import (
+    NODE,
+    NPM_CI,
+    PIP_INSTALL,
+    adapter_lock_of,
+    lock_of,
+)
 from vibekit_jupyter.services.install_failures import last_words, why_failed
 
 if TYPE_CHECKING:
@@ -87,6 +93,8 @@ class _Look:
             "has_adapter": bool(recipe.own),
             "adapter_lock": adapter_lock_of(recipe.name) if recipe.own else None,
             "node": {**dataclasses.asdict(NODE), "folder": NODE.folder},
+            "npm_ci": NPM_CI,
+            "pip_install": PIP_INSTALL,
             "lock": lock_of(recipe.name),
             "within": self._within,
         }

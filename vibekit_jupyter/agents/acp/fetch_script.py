@@ -164,10 +164,8 @@ def install_node(made: str) -> None:
     hashes = " ".join("--hash=" + each for each in wanted["hashes"])
     with open(os.path.join(made, "requirements.txt"), "w", encoding="ascii") as file:
         file.write("%s==%s %s\n" % (wanted["package"], wanted["version"], hashes))
-    words = ["--disable-pip-version-check", "install", "--no-input", "--no-deps", "--no-compile"]
-    words += ["--retries", "1"]
-    words += ["--only-binary", ":all:", "--require-hashes", "--target", made, "-r", file.name]
-    run("pip", [*pip, *words])
+    where = ["--retries", "1", "--target", made, "-r", file.name]
+    run("pip", [*pip, *ASKED["pip_install"], *where])
 
 
 def install_packages(made: str, command: str) -> None:
@@ -176,9 +174,7 @@ def install_packages(made: str, command: str) -> None:
     for name, content in (("package.json", lock["packages"][""]), ("package-lock.json", lock)):
         with open(os.path.join(made, name), "w", encoding="ascii") as file:
             json.dump(content, file)
-    words = ["ci", "--prefix", made, "--ignore-scripts", "--no-audit", "--no-fund"]
-    words += ["--no-bin-links", "--omit=dev", "--no-update-notifier", "--no-progress"]
-    run("npm", [*npm(), *words, "--loglevel=http", "--fetch-retries=1"])
+    run("npm", [*npm(), *ASKED["npm_ci"], "--prefix", made])
     if not os.path.isfile(os.path.join(made, ASKED["program"])):
         raise CannotError("npm", "what it installed is not the agent")
 
