@@ -245,6 +245,12 @@ class NotebookPage:
         """Return the single outputs that a cell shows."""
         return self.cell(index).locator(".jp-OutputArea-output")
 
+    def wait_for_cells(self, count: int) -> None:
+        """Wait until the notebook has so many cells; JupyterLab draws a new one when it is idle."""
+        self.page.wait_for_function(
+            f"count => {PANEL}.content.model.cells.length === count", arg=count
+        )
+
     def start(self, index: int) -> None:
         """Begin to run a cell."""
         self.page.evaluate(
