@@ -39,10 +39,10 @@ def filled(open_notebook: OpenNotebook, home: Path, *cells: str) -> tuple[Notebo
 def test_ten_thousand_sessions_are_shown_and_searched_while_the_kernel_is_busy(
     open_notebook: OpenNotebook, home: Path
 ) -> None:
-    page, picker = filled(open_notebook, home, "import time; time.sleep(6)", "%vibekit_session")
+    page, picker = filled(open_notebook, home, "import time; time.sleep(60)", "%vibekit_session")
     # The bound on a machine that does nothing else is the benchmark's; this one may be busy.
     shown, _ = picker.button("Browse all").evaluate(MILLISECONDS_UNTIL_ROWS, COUNT)
-    assert shown < 1000
+    assert shown < 3000
     expect(picker.count).to_have_text("10,000 sessions")
     expect(picker.filter).to_be_focused()
     assert picker.rows.count() < 60
@@ -55,6 +55,7 @@ def test_ten_thousand_sessions_are_shown_and_searched_while_the_kernel_is_busy(
         assert "name-77" in text
         assert "codex" in text
     assert "[*]" in page.cell(2).inner_text()
+    page.interrupt()
     page.wait(2)
     assert page.errors == []
 
