@@ -43,6 +43,10 @@ def browser() -> Iterator[Browser]:
     """Chromium without a screen."""
     if browser_path() is None:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+    from playwright.sync_api import expect
+
+    # Its own five seconds are short where other tests run at the same time.
+    expect.set_options(timeout=20_000)
     with chromium() as running:
         yield running
 

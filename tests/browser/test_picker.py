@@ -73,7 +73,7 @@ def test_two_open_pickers_agree(open_notebook: OpenNotebook, home: Path) -> None
 def test_a_switch_during_a_run_leaves_the_run_in_its_session(
     open_notebook: OpenNotebook, home: Path
 ) -> None:
-    slow = "%%vibekit\nimport time\ntime.sleep(8)\nprint('slept')"
+    slow = "%%vibekit\nimport time\ntime.sleep(15)\nprint('slept')"
     page = opened(open_notebook, home, slow, SHOW)
     picker = PickerOf(page, 1)
     page.start(2)

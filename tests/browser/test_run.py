@@ -97,7 +97,7 @@ def test_the_stop_button_ends_a_run_and_the_next_cell_works(
     page.start(1)
     page.output(1).get_by_text(sign).first.wait_for()
     page.interrupt()
-    page.wait(1, timeout=5)
+    page.wait(1)
     error = page.outputs(1).filter(has_text="RunInterruptedError: Interrupted.")
     error.wait_for()
     background = error.evaluate("element => getComputedStyle(element).backgroundColor")
