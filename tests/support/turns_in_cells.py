@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.model_server import Disturbed, Pace
+from tests.support.kernel import Kernel
+from tests.support.model_server import Disturbed, ModelServer, Pace
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.support.kernel import Cell, Kernel
+    from tests.support.kernel import Cell
     from tests.support.model_server import Reply
     from vibekit_jupyter.demo_model.wire import Message, Request
 
 __all__ = [
     "AGENT_TOOLS",
     "Stop",
+    "agent_at_work",
+    "choose_agent",
+    "is_marked",
     "marked_below",
     "news_for_the_model",
+    "recorded",
     "server_of",
     "slow_work",
     "stopped_at",
@@ -40,7 +47,9 @@ AGENT_TOOLS: Mapping[str, str] = {
     "Bash": "command",
     "shell": "command",
     "bash": "command",
+    "run_shell_command": "command",
 }
+DESCRIBED = ("bash", "run_shell_command")
 COMMAND = """setsid sleep 4711 & one=$!; (sleep 4711 & echo $! > /tmp/two); echo so it is
 sleep 0.7; kill $one $(cat /tmp/two)"""
 SLOWLY = Pace(0.03)
@@ -67,10 +76,37 @@ def slow_work(request: Request) -> Reply:
         return Disturbed(Answer("This is what I found out, and it took me a while."), SLOWLY)
     turn = re.findall(r"Turn \d+", said)[-1]
     given: dict[str, Any] = {AGENT_TOOLS[tool]: COMMAND}
-    if tool.lower() == "bash":
+    if tool.lower() in DESCRIBED:
         given["description"] = "Say so"
     call = ToolCall(tool, given)
     return Disturbed(Answer(f"I begin with {turn}, and have a look.", tool_calls=(call,)), SLOWLY)
+
+
+@contextmanager
+def agent_at_work(home: Path, name: str) -> Iterator[tuple[Kernel, ModelServer]]:
+    """Have an agent ready in a kernel, in a new session of its notebook; its model works so."""
+    with ModelServer(slow_work, strict=False) as server:
+        environment = {**server.environment, "JPY_SESSION_NAME": f"/at-work/{name}.ipynb"}
+        with Kernel(home, environment) as kernel:
+            choose_agent(kernel, name)
+            kernel.run("%vibekit_session new")
+            yield kernel, server
+
+
+def choose_agent(kernel: Kernel, name: str) -> None:
+    """Load the extension in a kernel that has just begun, and choose an agent."""
+    kernel.run("%load_ext vibekit_jupyter")
+    kernel.run(f"%vibekit_config --agent {name} --model the-model")
+
+
+def recorded(home: Path, prompt: str) -> tuple[str, str]:
+    """Return the status and the session of the turn with this prompt, empty without one."""
+    (file,) = home.glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        row = database.execute(
+            "SELECT status, session FROM turn WHERE prompt = ? ORDER BY id DESC", [prompt]
+        ).fetchone()
+    return (str(row[0]), str(row[1])) if row else ("", "")
 
 
 @dataclass(frozen=True)
@@ -129,12 +165,13 @@ def marked_below(server: int) -> dict[int, str]:
         above: int | None = pid
         while above is not None and above != server:
             above = parents.get(above)
-        if above is not None and _is_marked(pid):
+        if above is not None and is_marked(pid):
             found[pid] = _called(pid)
     return found
 
 
-def _is_marked(pid: int) -> bool:
+def is_marked(pid: int) -> bool:
+    """Whether a process is a command in a sandbox, or was started by one."""
     try:
         limits = Path(f"/proc/{pid}/limits").read_text()
     except OSError:
