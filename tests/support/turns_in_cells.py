@@ -13,7 +13,7 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.support.kernel import Kernel
 from tests.support.model_server import Disturbed, ModelServer, Pace
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGENT_TOOLS",
+    "Recorded",
     "Stop",
     "agent_at_work",
     "choose_agent",
     "is_marked",
+    "last_asked",
     "marked_below",
     "news_for_the_model",
     "recorded",
@@ -61,6 +63,11 @@ def news_for_the_model(request: Request) -> Sequence[Message]:
     messages = request.messages
     spoke = [at for at, message in enumerate(messages) if message.role == "assistant"]
     return messages[spoke[-1] + 1 :] if spoke else messages
+
+
+def last_asked(server: ModelServer) -> str:
+    """Return the last request of a turn's own: for titles some agents ask beside it."""
+    return next(one for one in reversed(server.requests) if one.tools).body.decode()
 
 
 def slow_work(request: Request) -> Reply:
@@ -99,14 +106,22 @@ def choose_agent(kernel: Kernel, name: str) -> None:
     kernel.run(f"%vibekit_config --agent {name} --model the-model")
 
 
-def recorded(home: Path, prompt: str) -> tuple[str, str]:
-    """Return the status and the session of the turn with this prompt, empty without one."""
+class Recorded(NamedTuple):
+    """What is on record of a turn; empty where there is none."""
+
+    status: str = ""
+    session: str = ""
+    seconds: float = 0.0
+
+
+def recorded(home: Path, prompt: str) -> Recorded:
+    """Return what is on record of the last turn with this prompt."""
     (file,) = home.glob("*.sqlite")
     with closing(sqlite3.connect(file)) as database:
         row = database.execute(
-            "SELECT status, session FROM turn WHERE prompt = ? ORDER BY id DESC", [prompt]
+            "SELECT status, session, duration FROM turn WHERE prompt = ? ORDER BY id DESC", [prompt]
         ).fetchone()
-    return (str(row[0]), str(row[1])) if row else ("", "")
+    return Recorded(*row) if row else Recorded()
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,23 @@ record, and the next prompt knows what was said.
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.real_agents import MOMENTS, TESTED
-from tests.support.turns_in_cells import agent_at_work, recorded, stopped_at
+from tests.support.turns_in_cells import (
+    agent_at_work,
+    last_asked,
+    marked_below,
+    recorded,
+    server_of,
+    stopped_at,
+)
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,21 +58,48 @@ def stops_at_moments(kernel: Kernel, server: ModelServer, name: str, moments: in
         # One that was stopped at its very end may have come to it.
         assert (cell.status, cell.ename) in {("error", "RunInterruptedError"), ("ok", "")}, where
         said = f"I begin with Turn {number}"
-        status, _ = recorded(kernel.home, f"Turn {number}: work")
+        status = ended_as(kernel, f"Turn {number}: work")
         assert status in ("interrupted" if cell.status == "error" else "done", ""), where
         assert status or said not in cell.text, where
         following = kernel.run("%%vibekit\nWhich turns were there?")
         assert "I know of them." in following.text, where
-        body = server.requests[-1].body.decode()
+        body = last_asked(server)
         assert "Turn 0" in body, where
         assert said in body or said not in cell.text, where
     return took
+
+
+def ended_as(kernel: Kernel, prompt: str) -> str:
+    """Return the status of a turn: a cell does not wait for its end for ever."""
+    wait_for(lambda: recorded(kernel.home, prompt).status != "running", 60)
+    return recorded(kernel.home, prompt).status
 
 
 @pytest.mark.timeout(300)
 def test_a_turn_can_be_stopped_at_any_moment(tmp_path: Path) -> None:
     with agent_at_work(tmp_path / "home", "demo-acp") as (kernel, server):
         stops_at_moments(kernel, server, "demo-acp", 5)
+
+
+def test_where_the_service_is_slow_the_cell_ends_and_the_next_prompt_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    with agent_at_work(tmp_path / "home", "demo-acp") as (kernel, server):
+        message = kernel.begin("%%vibekit\nTurn 1: work", stop_on_error=False)
+        kernel.wait_for(message, "so it is")
+        service = server_of(kernel.home)
+        os.kill(service, signal.SIGSTOP)
+        try:
+            kernel.interrupt()
+            assert kernel.end(message).ename == "RunInterruptedError"
+            assert recorded(kernel.home, "Turn 1: work").status == "running"
+            following = kernel.begin("%%vibekit\nWhich turns were there?")
+        finally:
+            os.kill(service, signal.SIGCONT)
+        assert "I know of them." in kernel.end(following).text
+        assert "I begin with Turn 1" in last_asked(server)
+        assert ended_as(kernel, "Turn 1: work") == "interrupted"
+        wait_for(lambda: not marked_below(service))
 
 
 @pytest.mark.agents
