@@ -77,11 +77,13 @@ def slow_work(request: Request) -> Reply:
         return Answer("A title")
     news = news_for_the_model(request)
     said = " ".join(text for message in news for text in message.texts)
-    if "Which turns" in said:
+    # What was said before may be told as text, in front of what is asked now.
+    asked = re.findall(r"Which turns|Turn \d+(?=: work)", said)[-1:]
+    if asked == ["Which turns"]:
         return Answer("I know of them.")
     if any(message.tool_results for message in news):
         return Disturbed(Answer("This is what I found out, and it took me a while."), SLOWLY)
-    turn = re.findall(r"Turn \d+", said)[-1]
+    (turn,) = asked
     given: dict[str, Any] = {AGENT_TOOLS[tool]: COMMAND}
     if tool.lower() in DESCRIBED:
         given["description"] = "Say so"
