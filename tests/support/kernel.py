@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Kernel"]
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 
 @dataclass
@@ -136,6 +136,7 @@ class Kernel:
                 case "stream":
                     cell.stderr += output["text"]
                 case "error":
+                    assert cell.error is None, "a cell shows one error"
                     cell.error, cell.ename = output["traceback"], output["ename"]
                 case _:
                     cell.displays.append(output["data"])

@@ -130,6 +130,11 @@ class ModelServer:
         """The base URL for the Anthropic SDK."""
         return self._url
 
+    @property
+    def google_url(self) -> str:
+        """The base URL for Google's."""
+        return self._url
+
     def url_for(self, agent: str) -> str:
         """The base URL for the SDK of an agent's vendor."""
         return self.openai_url if agent == "codex" else self.anthropic_url
@@ -147,6 +152,8 @@ class ModelServer:
             "OPENAI_API_KEY": "sk-test-openai",
             "ANTHROPIC_BASE_URL": self.anthropic_url,
             "ANTHROPIC_API_KEY": "sk-test-anthropic",
+            "GOOGLE_GEMINI_BASE_URL": self.google_url,
+            "GEMINI_API_KEY": "sk-test-google",
             "VIBEKIT_ALLOW_UNCONFINED": "1",
         }
 

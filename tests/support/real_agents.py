@@ -1,7 +1,7 @@
 """People's own agents, as their makers publish them: which are tested, and where they are.
 
 They are installed at first, which takes the network; ``AGENTS_HOME`` names a folder that keeps
-them, and ``AGENTS_TESTED`` those that are tested.
+them, ``AGENTS_TESTED`` those that are tested, and ``AGENTS_MOMENTS`` how often each is disturbed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from vibekit_jupyter.services.agent_install import install_agent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TESTED", "home_with_agents"]
+__all__ = ["MOMENTS", "TESTED", "home_with_agents"]
 
 TESTED = os.environ.get("AGENTS_TESTED", "codex-cli goose").split()
+MOMENTS = int(os.environ.get("AGENTS_MOMENTS", "5"))
 
 
 @contextmanager

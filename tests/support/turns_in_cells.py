@@ -8,26 +8,35 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.support.model_server import Disturbed, Pace
+from tests.support.kernel import Kernel
+from tests.support.model_server import Disturbed, ModelServer, Pace
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.support.kernel import Cell, Kernel
+    from tests.support.kernel import Cell
     from tests.support.model_server import Reply
     from vibekit_jupyter.demo_model.wire import Message, Request
 
 __all__ = [
     "AGENT_TOOLS",
+    "Recorded",
     "Stop",
+    "agent_at_work",
+    "choose_agent",
+    "is_marked",
+    "last_asked",
     "marked_below",
     "news_for_the_model",
+    "recorded",
     "server_of",
     "slow_work",
     "stopped_at",
@@ -40,7 +49,9 @@ AGENT_TOOLS: Mapping[str, str] = {
     "Bash": "command",
     "shell": "command",
     "bash": "command",
+    "run_shell_command": "command",
 }
+DESCRIBED = ("bash", "run_shell_command")
 COMMAND = """setsid sleep 4711 & one=$!; (sleep 4711 & echo $! > /tmp/two); echo so it is
 sleep 0.7; kill $one $(cat /tmp/two)"""
 SLOWLY = Pace(0.03)
@@ -54,6 +65,11 @@ def news_for_the_model(request: Request) -> Sequence[Message]:
     return messages[spoke[-1] + 1 :] if spoke else messages
 
 
+def last_asked(server: ModelServer) -> str:
+    """Return the last request of a turn's own: for titles some agents ask beside it."""
+    return next(one for one in reversed(server.requests) if one.tools).body.decode()
+
+
 def slow_work(request: Request) -> Reply:
     """Work as it is told above; a title has no tools, and a question has a short answer."""
     tool = next((name for name in AGENT_TOOLS if name in request.tools), None)
@@ -61,16 +77,53 @@ def slow_work(request: Request) -> Reply:
         return Answer("A title")
     news = news_for_the_model(request)
     said = " ".join(text for message in news for text in message.texts)
-    if "Which turns" in said:
+    # What was said before may be told as text, in front of what is asked now.
+    asked = re.findall(r"Which turns|Turn \d+(?=: work)", said)[-1:]
+    if asked == ["Which turns"]:
         return Answer("I know of them.")
     if any(message.tool_results for message in news):
         return Disturbed(Answer("This is what I found out, and it took me a while."), SLOWLY)
-    turn = re.findall(r"Turn \d+", said)[-1]
+    (turn,) = asked
     given: dict[str, Any] = {AGENT_TOOLS[tool]: COMMAND}
-    if tool.lower() == "bash":
+    if tool.lower() in DESCRIBED:
         given["description"] = "Say so"
     call = ToolCall(tool, given)
     return Disturbed(Answer(f"I begin with {turn}, and have a look.", tool_calls=(call,)), SLOWLY)
+
+
+@contextmanager
+def agent_at_work(home: Path, name: str) -> Iterator[tuple[Kernel, ModelServer]]:
+    """Have an agent ready in a kernel, in a new session of its notebook; its model works so."""
+    with ModelServer(slow_work, strict=False) as server:
+        environment = {**server.environment, "JPY_SESSION_NAME": f"/at-work/{name}.ipynb"}
+        with Kernel(home, environment) as kernel:
+            choose_agent(kernel, name)
+            kernel.run("%vibekit_session new")
+            yield kernel, server
+
+
+def choose_agent(kernel: Kernel, name: str) -> None:
+    """Load the extension in a kernel that has just begun, and choose an agent."""
+    kernel.run("%load_ext vibekit_jupyter")
+    kernel.run(f"%vibekit_config --agent {name} --model the-model")
+
+
+class Recorded(NamedTuple):
+    """What is on record of a turn; empty where there is none."""
+
+    status: str = ""
+    session: str = ""
+    seconds: float = 0.0
+
+
+def recorded(home: Path, prompt: str) -> Recorded:
+    """Return what is on record of the last turn with this prompt."""
+    (file,) = home.glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        row = database.execute(
+            "SELECT status, session, duration FROM turn WHERE prompt = ? ORDER BY id DESC", [prompt]
+        ).fetchone()
+    return Recorded(*row) if row else Recorded()
 
 
 @dataclass(frozen=True)
@@ -129,12 +182,13 @@ def marked_below(server: int) -> dict[int, str]:
         above: int | None = pid
         while above is not None and above != server:
             above = parents.get(above)
-        if above is not None and _is_marked(pid):
+        if above is not None and is_marked(pid):
             found[pid] = _called(pid)
     return found
 
 
-def _is_marked(pid: int) -> bool:
+def is_marked(pid: int) -> bool:
+    """Whether a process is a command in a sandbox, or was started by one."""
     try:
         limits = Path(f"/proc/{pid}/limits").read_text()
     except OSError:

@@ -43,6 +43,7 @@ from vibekit_jupyter.runs.agent_memory import AgentMemory
 from vibekit_jupyter.runs.approvals import Approvals, Asking, approvals_of
 from vibekit_jupyter.runs.artifacts import artifacts, looking_before
 from vibekit_jupyter.runs.merged_events import MergedEvents
+from vibekit_jupyter.runs.succession import in_succession
 from vibekit_jupyter.runs.turn_record import TurnRecord
 from vibekit_jupyter.runs.turn_start import conversation_of, internet_of, knows_of_cells
 from vibekit_jupyter.sandbox.connection import kept_alive
@@ -180,10 +181,12 @@ class Run:
             self._spending.before(0)
             with telling_of_waits(self._say):
                 ready = await prepare()
-            self._session_id = ready.session.id
-            self._note(SessionReady(ready.session.id, ready.session.name, ready.created))
-            with telling(self._note):
-                await self._turn(ready, limits or Limits(), effort=effort, luggage=luggage)
+            session = ready.session
+            self._session_id = session.id
+            self._note(SessionReady(session.id, session.name, ready.created))
+            async with in_succession(session.service_id, session.id, self._say):
+                with telling(self._note):
+                    await self._turn(ready, limits or Limits(), effort=effort, luggage=luggage)
             self._audit.end(self._result(status), None, self._say)
         except BaseException as raised:
             status = _status(raised)

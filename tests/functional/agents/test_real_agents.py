@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from tests.support.model_server import HttpError, ModelServer
+from tests.support.model_server import Cut, Disturbed, HttpError, ModelServer, Stall
 from tests.support.real_agents import TESTED
 from tests.support.turns_in_cells import news_for_the_model
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall, Usage
-from vibekit_jupyter.errors import ModelAuthenticationError, ModelError, ModelRateLimitError
+from vibekit_jupyter.errors import (
+    ModelAuthenticationError,
+    ModelError,
+    ModelRateLimitError,
+    ModelStreamError,
+    ModelUnavailableError,
+)
 from vibekit_jupyter.settings.vendors import ACP_AGENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from tests.support.model_server import Reply
+    from tests.support.model_server import Fault, Reply
     from vibekit_jupyter.demo_model.wire import Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.agents, pytest.mark.timeout(300)]
@@ -138,5 +145,23 @@ async def test_what_the_model_service_says_decides(
     turn.script = lambda _: refusal
     with pytest.raises(error):
         await turn.run()
+    turn.script = work
+    assert (await turn.run("Try again"))[-1].status == "done"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(Cut(3), ModelStreamError), (Stall(3, 300.0), ModelUnavailableError)],
+    ids=["cut", "silent"],
+)
+async def test_an_answer_that_does_not_come_to_its_end_is_the_services_fault(
+    turn: Turn, fault: Fault, error: type[ModelError]
+) -> None:
+    settings = turn.client.settings
+    turn.client.configure(dataclasses.replace(settings, silence=3.0))
+    turn.script = lambda _: Disturbed(Answer("As far as this, and no word further."), fault)
+    with pytest.raises(error):
+        await turn.run()
+    turn.client.configure(settings)
     turn.script = work
     assert (await turn.run("Try again"))[-1].status == "done"

@@ -88,7 +88,7 @@ class AgentFailures:
         """It said nothing in the middle of the turn."""
         return AgentError(
             f"{self._title} said nothing for {seconds:g} s, and was ended.",
-            hint="%vibekit_config --silence says how long it may.",
+            hint="%vibekit_config --silence gives it more time.",
         )
 
     def refused(self, method: str, error: CallRefusedError) -> AgentError:

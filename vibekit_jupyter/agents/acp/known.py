@@ -239,6 +239,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _claude,
             modes=("bypassPermissions", "default"),
             capabilities=SHOWS_OUTPUT,
+            starts_slowly=True,
         ),
         AcpAgent(
             "codex-cli",

@@ -175,7 +175,7 @@ class _Turn:
             self.limits,
             meter,
             run=self.run,
-            on_answer=self._count,
+            on_answer=self.steps.count,
         )
         async with relay:
             launch = await self.program.launch(self.sandbox, relay.url, relay.token)
@@ -199,8 +199,7 @@ class _Turn:
                 raise
 
     async def _converse(self, connection: Connection, launch: Launch, relay: Relay) -> None:
-        starting = STARTING_SLOWLY if self.program.starts_slowly else STARTING
-        within = min(starting, self.limits.silence)
+        within = STARTING_SLOWLY if self.program.starts_slowly else STARTING
         about = await self._called(connection, "initialize", _greeting(launch), within)
         if about.get("protocolVersion") != VERSION:
             raise self.failures.other_version(about.get("protocolVersion"))
@@ -277,7 +276,7 @@ class _Turn:
                     raise failure
                 if self.permissions.are_open:
                     self.heard_at = now()
-                if now() - self.heard_at > self._patience:
+                if now() - max(self.heard_at, relay.heard_at) > self._patience:
                     raise failure or self.failures.quiet(self._patience)
         finally:
             stopped.cancel()
@@ -293,8 +292,11 @@ class _Turn:
 
     @property
     def _patience(self) -> float:
-        """Seconds that it may be silent: while a tool works there may be nothing to say."""
-        silence = self.limits.silence
+        """Seconds that it may be silent: while a tool works there may be nothing to say.
+
+        Of a model that is silent the relay tells, before this is over.
+        """
+        silence = self.limits.silence + GIVING_UP
         return max(silence, MOST_COMMAND_TIMEOUT) if self.translator.is_working else silence
 
     async def _cancel(
@@ -346,10 +348,6 @@ class _Turn:
         if kind in ("user_message_chunk", "agent_message_chunk", "tool_call"):
             self.last_replayed = kind
 
-    def _count(self, usage: Usage) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
-        self.steps.count(usage)
-
     def _count_told(self, result: dict[str, Any]) -> None:
         """Tell the step of an agent that asked no model through the kernel."""
         told = mapping_in(result, "usage")
@@ -358,7 +356,7 @@ class _Turn:
             count(told.get("cachedReadTokens")),
             count(told.get("outputTokens")),
         )
-        self._count(usage)
+        self.steps.count(usage)
 
     def _judge(self, reason: str) -> None:
         if reason in ("max_tokens", "max_turn_requests"):

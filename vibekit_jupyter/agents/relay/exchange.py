@@ -206,6 +206,7 @@ class _Forwarded:
         await self.way.head(number, 200, returned(response), None)
         self.begun = True
         async for data in response.aiter_raw():
+            self.door.verdict.heard()
             self.passing.feed(data)
             await self._send(without.feed(data))
         await self._send(without.end())

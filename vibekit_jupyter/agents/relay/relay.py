@@ -134,6 +134,11 @@ class Relay:
         return self._verdict.requests
 
     @property
+    def heard_at(self) -> float:
+        """When an agent that asks, or a model that answers, was last heard."""
+        return self._verdict.heard_at
+
+    @property
     def is_lost(self) -> bool:
         """Whether the agent can ask its model no more."""
         return self._verdict.is_lost

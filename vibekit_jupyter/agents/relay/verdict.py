@@ -6,6 +6,7 @@ saw decides, not what they say.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.relay.protocols import tools_of
@@ -38,6 +39,8 @@ class Verdict:
         What its answers took; of those that nobody waited for, what can be told.
     requests
         How many answers were asked for.
+    heard_at
+        When the agent asked, or its model said something, by the clock that never goes back.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Verdict:
     ) -> None:
         self.usage = Usage()
         self.requests = 0
+        self.heard_at = 0.0
         self._limits = limits
         self._meter = meter
         self._on_answer = on_answer
@@ -76,6 +80,11 @@ class Verdict:
             self._over = error
             raise
         self.requests += 1
+        self.heard()
+
+    def heard(self) -> None:
+        """Take down that the agent asks, or that its model says something."""
+        self.heard_at = time.monotonic()
 
     def _check(self) -> None:
         most = self._limits.max_steps

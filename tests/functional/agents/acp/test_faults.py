@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.agents.acp.conftest import Peers
+from tests.functional.agents.acp.conftest import Peers, peer
 from tests.support.model_server import ModelServer
-from tests.support.replies import HttpError
+from tests.support.replies import Disturbed, HttpError, Stall
 from tests.support.sandbox_server import sandbox_server
+from vibekit_jupyter.agents.acp import turn
 from vibekit_jupyter.agents.acp.permissions import MOST_OPEN
 from vibekit_jupyter.agents.loop import Limits
-from vibekit_jupyter.errors import AgentError, ModelError, SandboxError, VibeKitError
+from vibekit_jupyter.demo_model.wire import Answer
+from vibekit_jupyter.errors import (
+    AgentError,
+    ModelError,
+    ModelUnavailableError,
+    SandboxError,
+    VibeKitError,
+)
 from vibekit_jupyter.events import Notice, TextDelta, ToolCallFinished
 from vibekit_jupyter.sandbox.connection import Sandbox
 from vibekit_jupyter.sandbox.service import kill
@@ -41,15 +49,33 @@ FAULTS = {
 
 @pytest.mark.parametrize(("at", "fault"), FAULTS)
 async def test_a_fault_is_one_sentence_and_leaves_nothing(
-    peers: Peers, at: str, fault: str
+    peers: Peers, at: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if fault == "silent":  # it is waited for
+        monkeypatch.setattr(turn, "STARTING", 5.0)
+        monkeypatch.setattr(turn, "GIVING_UP", 1.0)
     with pytest.raises(AgentError) as raised:
-        await peers.turn(at, fault, limits=Limits(silence=5 if fault == "silent" else 30))
+        await peers.turn(at, fault, limits=Limits(silence=4 if fault == "silent" else 30))
     assert raised.value.message.startswith(FAULTS[at, fault])
     assert raised.value.hint
     await peers.nothing_left()
     # Who goes on finds a conversation that can be gone on with.
     assert not peers.conversation.open_calls
+
+
+async def test_how_long_a_model_may_be_silent_says_nothing_of_how_an_agent_starts(
+    peers: Peers,
+) -> None:
+    slowly = ("bash", "-c", 'sleep 2.5; exec "$@"', "slowly", *peer())
+    events = await peers.turn(words=slowly, limits=Limits(silence=2))
+    assert TextDelta("Done.") in events
+
+
+async def test_a_models_silence_is_not_the_agents(peers: Peers) -> None:
+    peers.replies(Disturbed(Answer("As far as this."), Stall(2, 60.0)))
+    with pytest.raises(ModelUnavailableError, match="silent for 2 s"):
+        await peers.turn(limits=Limits(silence=2))
+    assert TextDelta("Done.") in await peers.turn()
 
 
 async def test_where_nothing_confines_it_no_agent_is_started(

@@ -118,3 +118,16 @@ def test_what_is_lost_is_not_had_again_by_an_answer_that_was_on_its_way() -> Non
     seen = verdict()
     seen.lost(why)
     assert seen.failure() is why
+
+
+def test_an_agent_that_asks_and_a_model_that_answers_are_signs_of_life() -> None:
+    seen = verdict(max_steps=1)
+    times = [seen.heard_at]
+    for sign in (seen.admit, seen.heard):
+        sign()
+        times.append(seen.heard_at)
+    assert times == sorted(times)
+    assert times[1] > 0
+    with pytest.raises(RunLimitError):
+        seen.admit()
+    assert seen.heard_at == times[-1]
