@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sandbox.connection import Sandbox
 
-__all__ = ["NOT_THERE", "SpooledProcess"]
+__all__ = ["NOT_THERE", "SpooledProcess", "spool_of"]
 
 NOT_THERE: Final = 97
 FOLDER: Final = "/tmp/vibekit/agents"  # noqa: S108  (a folder of the sandbox, where nobody else is)
@@ -60,6 +60,11 @@ ASKING: Final = 5.0
 MOST_REST: Final = 32 * 1024**2
 
 
+def spool_of(run: int) -> str:
+    """Return the folder in a sandbox that keeps what the agent of a run says."""
+    return f"{FOLDER}/{run:x}"
+
+
 class SpooledProcess:
     """A program that runs in a sandbox. Make it with :meth:`start`.
 
@@ -84,7 +89,9 @@ class SpooledProcess:
         self._hear = hear
         self._again = again
         self._name = secrets.token_hex(12)
-        self._place = {"VIBEKIT_SPOOL": f"{FOLDER}/{self._name}"}
+        # By its run's number it is found when this kernel is gone.
+        spool = f"{FOLDER}/{self._name}" if run is None else spool_of(run)
+        self._place = {"VIBEKIT_SPOOL": spool}
         self._said = BoundedText(0, 500)
         self._process: Process
         self._ending: asyncio.Task[ProcessEnd]
