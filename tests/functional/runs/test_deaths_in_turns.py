@@ -114,9 +114,8 @@ async def paused_by_its_service(place: Place) -> None:
 
     service = await place.client._workspace.service()
     session = place.client.current_session
-    where = {"api_key": service.api_key, "api_url": service.api_url}
     assert session is not None
-    await e2b.AsyncSandbox.set_timeout(session, 0, **where)
+    await e2b.AsyncSandbox.set_timeout(session, 0, api_key=service.api_key, api_url=service.api_url)
 
 
 @pytest.mark.parametrize("pause", [paused_by_another_one, paused_by_its_service])
