@@ -13,6 +13,7 @@ from vibekit_jupyter.events import Notice, RunFinished, RunStarted
 from vibekit_jupyter.runs.agents import agent_of
 from vibekit_jupyter.runs.approvals import Allowed, Asking
 from vibekit_jupyter.runs.audit import Audit
+from vibekit_jupyter.runs.left_behind import rest_of
 from vibekit_jupyter.runs.records import RunRecords
 from vibekit_jupyter.runs.redact import Redactor, secrets_of
 from vibekit_jupyter.runs.run import Run
@@ -66,10 +67,9 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     agent
         ``{"type": "codex" | "claude" | ..., "model": {"api_key", "base_url", "name", "without",
         "headers", "key_file", "key_command"}, "mode": "code" | "ask", "effort", "max_steps",
-        "max_tokens", "max_output_tokens", "max_cost", "silence", ...}``, all but the type as
-        wanted: the names are those of the settings' table. Without a type, here or in another
-        layer of settings, every operation raises ``AgentNotInitializedError``;
-        ``{"type": "auto"}`` is codex, or claude where only Anthropic is configured.
+        "max_tokens", "max_output_tokens", "max_cost", "silence", ...}``, as the settings' table has
+        them. Where no layer of settings has a type, what needs an agent raises
+        ``AgentNotInitializedError``; ``"auto"`` is codex, or claude where Anthropic alone is set.
     environment
         ``{"e2b": {"api_key", "domain", "api_url", "sandbox_url", "template",
         "request_timeout"}}`` or ``{"local": {}}``; without it ``E2B_API_KEY`` decides.
@@ -99,6 +99,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
             notebook=notebook,
             user=config.label("a user's name", user or current_user()),
             project=config.label("a project's name", project),
+            rest_of=lambda sandbox, turn: rest_of(self._redactor, sandbox, turn),
         )
         self._pulled = {}
         if session_id is not None:
@@ -109,8 +110,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
         self._allowed = Allowed()
 
     def __repr__(self) -> str:
-        agent = self._workspace.layers.resolve().settings.agent
-        return f"<VibeKit: {agent}, session {self._workspace.book.current}>"
+        return f"<VibeKit: {self.layers.resolve().settings.agent}, session {self.current_session}>"
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Return what is used and why, as rows (what, value, reason). No keys; no request."""
@@ -322,7 +322,7 @@ class VibeKit(Configured, CodeRunner, RunRecords, UsageRecords, FileVerbs, DataV
     ) -> Result:
         workspace = self._workspace
         check_prompt(prompt)
-        name = choices.choose_agent(settings)
+        name = choices.agent_to_ask(settings)
         check_mode(name, settings.mode)
         self._check_rerun(prompt, settings, agent=name, model=model, session=session)
         if without is not None:

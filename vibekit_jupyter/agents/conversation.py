@@ -201,14 +201,21 @@ class Conversation:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Conversation:
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        *,
+        text: str = "",
+        results: Mapping[str, ToolResult] | None = None,
+    ) -> Conversation:
         """Return the conversation that :meth:`to_dict` made this dictionary from.
 
-        A turn that was cut off before it could be closed (the kernel died) is closed now.
+        A turn that was cut off before it could be closed (the kernel died) is closed now, with what
+        else is known of it: see :meth:`close`.
         """
         messages = [_message(message) for message in data["messages"]]
         conversation = cls(messages, id=data["id"], tokens=data["tokens"])
-        conversation.close("the run ended unexpectedly", results={})
+        conversation.close("the run ended unexpectedly", text=text, results=results or {})
         return conversation
 
 

@@ -183,7 +183,7 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     ConfigurationError
         A value is none of its kind, or the policy does not allow it.
     """
-    from vibekit_jupyter.settings.choices import choose_agent, choose_model, vendor_of
+    from vibekit_jupyter.settings.choices import agent_to_ask, choose_model, vendor_of
 
     settings = layers.resolve().settings
     agent = vendor_of(settings, options.agent or settings.agent or "")
@@ -206,7 +206,7 @@ def with_options(layers: LiveSettings, options: Namespace) -> Mapping[str, Any]:
     if options.model:
         settings.check("model", options.model)
     if options.agent:
-        choose_agent(settings)
+        agent_to_ask(settings)
     if options.base_url:
         choose_model(settings, agent, unlock=False)
     return given

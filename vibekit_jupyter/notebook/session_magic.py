@@ -129,7 +129,7 @@ def set_(client: SyncClient, *, session: str) -> Sequence[Showable]:
             hint=f"{NAME} new creates another one.",
             session_id=found.id,
         )
-    client.set_session(found.id)
+    client.submit(client.vibekit.use(found)).wait()
     parts: list[Showable] = [session_card(dataclasses.replace(found, current=True))]
     if found.state == "unreachable":
         parts.append(message("It is set unchecked: the sandbox service does not answer just now."))
@@ -274,7 +274,7 @@ def forget(client: SyncClient, *, session: str, force: bool) -> Sequence[Showabl
     """Take a session that is gone off the lists."""
     from vibekit_jupyter.notebook.render import message
 
-    before = client.get_session()
+    before = client.vibekit.current_session
     forgotten = client.forget(session, force=force)
     parts = [message(f"{forgotten.name} is forgotten.")]
     return [*parts, message(LEFT)] if forgotten.id == before else parts
@@ -285,7 +285,7 @@ def kill(client: SyncClient, *, session: str | None, force: bool) -> Sequence[Sh
     """End a session's sandbox. Its files are lost, its conversation stays readable."""
     from vibekit_jupyter.notebook.render import message, session_card
 
-    before = client.get_session()
+    before = client.vibekit.current_session
     killed = client.kill(session, force=force)
     parts: list[Showable] = [session_card(killed)]
     if killed.id == before:

@@ -50,6 +50,7 @@ from vibekit_jupyter.sandbox.connection import kept_alive
 from vibekit_jupyter.sandbox.ending import new_run
 from vibekit_jupyter.sandbox.queue import telling_of_waits
 from vibekit_jupyter.services.process import own_mark
+from vibekit_jupyter.sessions.cut_off import said_in_next
 from vibekit_jupyter.sessions.session import pause_notice
 from vibekit_jupyter.settings.vendors import AGENTS
 
@@ -231,6 +232,10 @@ class Run:
         said = (
             () if self._fresh else registry.messages(session.service_id, session.id, before=number)
         )
+        for sentence in said_in_next(
+            registry.last_error(session.service_id, session.id, before=number)
+        ):
+            self._say(sentence)
         earlier = registry.changed_files(session.service_id, session.id)
         conversation = conversation_of(session.id, said)
         self._record = TurnRecord(registry, number, self._events, conversation, self._redactor)

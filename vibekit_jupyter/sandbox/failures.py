@@ -127,7 +127,7 @@ def _not_there(
     if PAUSED.search(str(error)):
         return SandboxUnreachableError(
             f"The session {session_id} was paused meanwhile.",
-            hint="Switch to it again, and it goes on: %vibekit_session set NAME.",
+            hint="It is resumed when it is next used: run the cell again.",
             session_id=session_id,
         )
     return SessionNotFoundError(

@@ -63,7 +63,6 @@ class PortVerbs:
                 f"There is no port {port}.", hint="Ports are numbers from 1 to 65535."
             )
         workspace = self._workspace
-        workspace.check_initialized()
         current = workspace.book.current if session is None else (await self.find(session)).id
         if current is None:
             raise SessionNotFoundError(

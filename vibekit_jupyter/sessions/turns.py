@@ -120,12 +120,17 @@ class TurnRecords(Database):
             ).fetchone()
         return int(place)
 
-    def last_error(self, service_id: str, session_id: str) -> str:
-        """Return the sentence that a session's last turn ended in; empty where it ended well."""
+    def last_error(self, service_id: str, session_id: str, *, before: int | None = None) -> str:
+        """Return the sentence that a session's last turn ended in; empty where it ended well.
+
+        ``before`` is a turn: only earlier ones count.
+        """
+        last = 2**62 if before is None else before
         with self.reading() as database:
             row = database.execute(
-                "SELECT error FROM turn WHERE service = ? AND session = ? ORDER BY id DESC LIMIT 1",
-                (service_id, session_id),
+                "SELECT error FROM turn WHERE service = ? AND session = ? AND id < ?"
+                " ORDER BY id DESC LIMIT 1",
+                (service_id, session_id, last),
             ).fetchone()
         return str(row["error"]) if row else ""
 
@@ -217,6 +222,14 @@ class TurnRecords(Database):
                 (service_id, session_id),
             ).fetchall()
         return [(row["id"], row["owner"], row["run"]) for row in rows]
+
+    def said_in(self, turn: int) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
+        """Return a turn's agent, its model, and what it added to its session's conversation."""
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT agent, model, messages FROM turn WHERE id = ?", (turn,)
+            ).fetchone()
+        return row["agent"], row["model"], json.loads(row["messages"])
 
     def owners_of_runs(self, service_id: str, session_id: str) -> Sequence[str]:
         """Return the marks of the processes that began runs in a session and did not end them."""

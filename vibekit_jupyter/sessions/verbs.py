@@ -41,19 +41,16 @@ PAGE = 100
 class SessionVerbs:
     """The verbs. ``session`` is an id, a name or a unique prefix of one; None is the current.
 
-    All of them raise ``AgentNotInitializedError`` where credentials are missing or wrong in
-    form, ``SessionNotFoundError`` for a session that nobody knows, ``SessionNameError`` for a
-    prefix of several, and ``SessionElsewhereError`` for one that another service has.
+    None needs an agent or a model. All of them raise ``AgentNotInitializedError`` where the sandbox
+    service's credentials are missing or wrong in form, ``SessionNotFoundError`` for a session that
+    nobody knows, ``SessionNameError`` for a prefix of several, and ``SessionElsewhereError`` for
+    one that another service has.
     """
 
     _workspace: Workspace
 
     async def find(self, text: str) -> Session:
         """Look a session up: exact id, exact name, unique prefix; then ask the service once."""
-        self._workspace.check_initialized()
-        return await self._find(text)
-
-    async def _find(self, text: str) -> Session:
         check_session_id(text)
         book = self._workspace.book
         session = book.lookup(text, self._workspace.service_id())
@@ -63,9 +60,13 @@ class SessionVerbs:
             raise elsewhere(session)
         return session
 
+    async def use(self, session: Session) -> None:
+        """Make a session that was found the current one, whatever is said of agents."""
+        self._workspace.book.set_current(session.id, session.service_id)
+
     async def show(self, session: str | None = None) -> Session | None:
         """Return a session with its state asked from the service; None without a current one."""
-        self._workspace.check_initialized()
+        self._workspace.service_id()
         text = self._workspace.book.current if session is None else session
         if text is None:
             return None
@@ -114,7 +115,7 @@ class SessionVerbs:
         CommandError
             The set-up failed; the session is there, and is the current one.
         """
-        service_id = self._workspace.check_initialized()
+        service_id = self._workspace.service_id()
         wanted = Session(
             id="",
             name=name or "",
@@ -219,7 +220,7 @@ class SessionVerbs:
         SessionError
             This notebook has used none yet.
         """
-        self._workspace.check_initialized()
+        self._workspace.service_id()
         last = self.last_session()
         text = session or (last.id if last else self._workspace.book.current)
         if text is None:
@@ -239,7 +240,6 @@ class SessionVerbs:
         SessionError
             Its sandbox is alive.
         """
-        self._workspace.check_initialized()
         check_session_id(session)
         service = await self._workspace.service()
         found = self._workspace.book.lookup(session, service.id)
@@ -263,7 +263,7 @@ class SessionVerbs:
         SessionNotFoundError
             This machine has no record of it.
         """
-        service_id = self._workspace.check_initialized()
+        service_id = self._workspace.service_id()
         book = self._workspace.book
         text = book.current if session is None else session
         if text is None:
@@ -293,7 +293,6 @@ class SessionVerbs:
         limit
             How many, of those that are left; None is all of one's own, a hundred of everybody's.
         """
-        self._workspace.check_initialized()
         limit = config.bound("limit", limit)
         service = await self._workspace.service()
         book = self._workspace.book
@@ -342,7 +341,7 @@ class SessionVerbs:
         return self._workspace.book.registry
 
     async def _named(self, session: str | None) -> Session:
-        self._workspace.check_initialized()
+        self._workspace.service_id()
         text = self._workspace.book.current if session is None else session
         if text is None:
             raise _no_current()

@@ -27,7 +27,7 @@ from vibekit_jupyter.sandbox.service import fork, get_info, kill
 from vibekit_jupyter.sessions import allowed
 from vibekit_jupyter.sessions.book import SessionBook
 from vibekit_jupyter.sessions.connections import Connections
-from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off
+from vibekit_jupyter.sessions.cut_off import CUT_OFF, end_cut_off, said_of
 from vibekit_jupyter.sessions.names import name_before
 from vibekit_jupyter.sessions.notes import conversation_note, files_note
 from vibekit_jupyter.sessions.registry import Registry
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from vibekit_jupyter.results import CommandResult
+    from vibekit_jupyter.sessions.cut_off import RestOf
     from vibekit_jupyter.settings.config import Service, Settings
 
 __all__ = ["Workspace"]
@@ -59,11 +60,16 @@ class Workspace:
         What was set for this client, by the names of the settings' table.
     notebook, user, project
         What new sessions are filed under.
+    rest_of
+        Says what is known of a turn whose kernel is gone.
     """
 
-    def __init__(self, given: Mapping[str, Any], *, notebook: str, user: str, project: str) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], *, notebook: str, user: str, project: str, rest_of: RestOf
+    ) -> None:
         self.layers = LiveSettings(given, notebook)
         self.project = project
+        self._rest_of = rest_of
         self.connections = Connections()
         self.book = SessionBook(Registry(), user=user, notebook=notebook)
         self._creating = asyncio.Lock()
@@ -125,7 +131,7 @@ class Workspace:
                 service, self.connections.sandbox, session_id, timeout=timeout
             )
         self.book.connected(sandbox)
-        await end_cut_off(sandbox, self.book.registry)
+        await end_cut_off(sandbox, self.book.registry, self._rest_of)
         return sandbox
 
     async def _queued(
@@ -157,7 +163,6 @@ class Workspace:
 
     async def current_sandbox(self) -> Sandbox:
         """Return the current session's sandbox; the session is created on first use."""
-        self.check_initialized()
         session_id, _ = await self.current_or_new()
         return await self.connect(session_id)
 
@@ -182,7 +187,7 @@ class Workspace:
             "project": wanted.project,
             "user": book.user,
             "notebook": book.notebook,
-            "agent": choices.choose_agent(settings),
+            "agent": choices.agent_named(settings),
         }
         timeout = allowed.lasting(settings, wanted)
         template = wanted.template or service.template
@@ -281,11 +286,8 @@ class Workspace:
                 raise  # another key may see it
             reopened = await to_its_end(self._reopen(session, turns, spoken))
             return dataclasses.replace(reopened, setup=await self.set_up(reopened.session))
-        notes = [conversation_note(turns)]
-        if registry.last_error(service.id, session.id) == CUT_OFF:
-            notes.append("Its last run was cut off: the kernel ended while it went on.")
-        paths = registry.changed_files(session.service_id, session.id)
-        if paths:
+        notes = [conversation_note(turns), *said_of(registry.last_error(service.id, session.id))]
+        if paths := registry.changed_files(session.service_id, session.id):
             notes.append(files_note(paths, await missing_files(sandbox, paths)))
         self.book.set_current(session.id, service.id, spoken)
         restored = self.book.known(service.id, session.id) or session
@@ -308,8 +310,7 @@ class Workspace:
         last = self.book.registry.turns(session.service_id, session.id, last=1)
         if any(turn.error == CUT_OFF or turn.status == "running" for turn in last):
             notes.append("Its last run was cut off.")
-        known = self.book.known(other.service_id, other.id) or other
-        return Restored(known, notes, reopened=True)
+        return Restored(self.book.known(other.service_id, other.id) or other, notes, reopened=True)
 
     async def _record(
         self, session: Session, service: Service, *, named: bool, replaces: Session | None = None

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vibekit_jupyter.errors import AgentNotInitializedError
+from vibekit_jupyter.errors import AgentNotInitializedError, VibeKitError
 from vibekit_jupyter.settings import keys
 from vibekit_jupyter.settings.checks import check_model_name
 from vibekit_jupyter.settings.config import (
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DOMAIN",
     "agent_in_use",
+    "agent_named",
+    "agent_to_ask",
     "automatic",
     "choose_agent",
     "choose_e2b",
@@ -68,12 +70,26 @@ def choose_agent(settings: Settings) -> str:
         )
     agent = agent_name(settings.agent) if settings.agent != "auto" else automatic(settings)
     settings.check("agent", agent)
+    return agent
+
+
+def agent_to_ask(settings: Settings) -> str:
+    """Return the agent to use, which can be started: see :func:`choose_agent`."""
+    agent = choose_agent(settings)
     if agent == OWN_AGENT and not settings.agent_command:
         raise AgentNotInitializedError(
             "nothing says how your own agent is started.",
             hint="Give its command: %vibekit_config --agent-command COMMAND",
         )
     return agent
+
+
+def agent_named(settings: Settings) -> str:
+    """Return what the agent in use is called, empty where none can be used; never raises."""
+    try:
+        return choose_agent(settings)
+    except VibeKitError:
+        return ""
 
 
 def vendor_of(settings: Settings, agent: str) -> VendorName:

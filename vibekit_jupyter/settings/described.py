@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from vibekit_jupyter.errors import VibeKitError, said
-from vibekit_jupyter.settings.choices import choose_agent, choose_e2b, choose_model
+from vibekit_jupyter.settings.choices import agent_to_ask, choose_e2b, choose_model
 from vibekit_jupyter.settings.config import BUILT_IN, SILENCE
 from vibekit_jupyter.settings.live import values_of
 from vibekit_jupyter.settings.prices import dollars
@@ -66,7 +66,7 @@ def source_of(settings: Settings, name: str, *others: str) -> str:
 
 def _models(settings: Settings) -> Iterator[Row]:
     try:
-        agent = choose_agent(settings)
+        agent = agent_to_ask(settings)
         yield (
             "agent",
             agent,

@@ -14,7 +14,7 @@ from tests.support.model_server import ModelServer
 from tests.support.turns_in_cells import marked_below, server_of, slow_work
 from vibekit_jupyter import VibeKit
 from vibekit_jupyter.errors import AgentError, ModelUnavailableError, SandboxError
-from vibekit_jupyter.events import TextDelta
+from vibekit_jupyter.events import Notice, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,14 +56,16 @@ class Place:
             await asyncio.wait_for(turn, DEADLINE)
         return raised.value
 
-    async def goes_on(self) -> None:
+    async def goes_on(self) -> list[Event]:
         """The next prompt knows what was said, and nothing else is left of the turn before."""
-        result = await self.client.generate_code("Which turns were there?")
+        told: list[Event] = []
+        result = await self.client.generate_code("Which turns were there?", on_event=told.append)
         assert result.text == "I know of them."
         assert "I begin" in self.server.requests[-1].body.decode()
         async with asyncio.timeout(DEADLINE):
             while marked_below(server_of(self.home)):  # noqa: ASYNC110  (it is not of this loop)
                 await asyncio.sleep(0.02)
+        return told
 
 
 @pytest.fixture
@@ -100,14 +102,36 @@ async def test_the_sandbox_server_is_killed(place: Place) -> None:
     await place.goes_on()
 
 
-async def test_the_sandbox_is_paused_by_another_one(place: Place) -> None:
+async def paused_by_another_one(place: Place) -> None:
     other = VibeKit(agent=place.agent)
-
-    async def pause() -> None:
-        await other.pause(place.client._workspace.book.current, force=True)
-
-    error = await place.breaks(pause)
-    assert "was paused meanwhile" in error.message
+    await other.pause(place.client._workspace.book.current, force=True)
     await other.aclose()
+
+
+async def paused_by_its_service(place: Place) -> None:
+    """Its time runs out, which some other client has made short."""
+    import e2b
+
+    service = await place.client._workspace.service()
+    session = place.client.current_session
+    assert session is not None
+    await e2b.AsyncSandbox.set_timeout(session, 0, api_key=service.api_key, api_url=service.api_url)
+
+
+@pytest.mark.parametrize("pause", [paused_by_another_one, paused_by_its_service])
+async def test_the_sandbox_is_paused(
+    place: Place, pause: Callable[[Place], Awaitable[None]]
+) -> None:
+    assert (await place.client.generate_code("Which turns: this is Turn 0")).status == "done"
+    error = await place.breaks(lambda: pause(place))
+    assert "was paused meanwhile" in error.message
+    assert error.result is not None
+    assert "I begin" in error.result.text
+    assert "I begin" in place.client.history()[-1].text
     # What the pause has frozen does not go on beside the next turn.
-    await place.goes_on()
+    told = await place.goes_on()
+    assert [event.text for event in told if isinstance(event, Notice)] == []
+    # The agent has loaded its own session, and is told of the one turn that was broken off.
+    body = place.server.requests[-1].body.decode()
+    assert body.count("this is Turn 0") == 1
+    assert "was paused meanwhile" in body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from vibekit_jupyter.agents.acp.spool import NOT_THERE
+from vibekit_jupyter.agents.acp.spool import LACKING, NOT_THERE
 from vibekit_jupyter.agents.wire_text import well_formed
 from vibekit_jupyter.errors import AgentError, printable
 from vibekit_jupyter.events import Notice
@@ -18,6 +18,7 @@ __all__ = ["VERSION", "AgentFailures", "CallRefusedError"]
 
 VERSION: Final = 1
 MOST_SAID: Final = 300
+INSTEAD: Final = "Use a template that has it, or choose --agent codex or claude."
 AGAIN: Final = "The session can go on: run the prompt again, or ask another agent."
 _DOING: Final = {
     "initialize": "start",
@@ -68,10 +69,18 @@ class AgentFailures:
         if end.exit_code == NOT_THERE:
             return AgentError(
                 f"{self._title} is not installed in this sandbox.",
-                hint="%vibekit_config agents lists the agents, and installs them.",
+                hint="%vibekit_config agents lists the agents, and installs them. "
+                f"Where the command is your own: {INSTEAD[0].lower()}{INSTEAD[1:]}",
+            )
+        if end.exit_code == LACKING:
+            return AgentError(
+                f"This sandbox lacks a program{_of(said)}: without it no agent in it is heard.",
+                hint=INSTEAD,
             )
         how = f"exit code {end.exit_code}" if end.exit_code >= 0 else "by a signal"
-        return AgentError(f"{self._title} ended before it was done ({how}){_of(said)}.", hint=AGAIN)
+        # What a shell says of a program that it does not find, or cannot start.
+        hint = INSTEAD if end.exit_code in (126, 127) else AGAIN
+        return AgentError(f"{self._title} ended before it was done ({how}){_of(said)}.", hint=hint)
 
     def too_much(self, error: TooMuchError) -> AgentError:
         """It said more than is read."""

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
     from vibekit_jupyter.sandbox.connection import Sandbox
 
-__all__ = ["NOT_THERE", "SpooledProcess"]
+__all__ = ["LACKING", "NOT_THERE", "SpooledProcess", "spool_of"]
 
+# Exit codes: the sandbox lacks what an agent is heard through, or it lacks the agent.
+LACKING: Final = 96
 NOT_THERE: Final = 97
 FOLDER: Final = "/tmp/vibekit/agents"  # noqa: S108  (a folder of the sandbox, where nobody else is)
 # Its name alone stands in the environment of what it starts. A profile in the sandbox may name a
 # path without what is needed here.
 START: Final = """
 PATH=$PATH:/usr/local/bin:/usr/bin:/bin
+for name in mkdir mv sleep tail; do
+  type -P -- "$name" > /dev/null || { echo "$name"; exit 96; }
+done
 umask 077
 mkdir -p -- "$VIBEKIT_SPOOL" && cd -- "$VIBEKIT_FOLDER" || exit
 out=$VIBEKIT_SPOOL/out err=$VIBEKIT_SPOOL/err words=()
@@ -60,6 +65,11 @@ ASKING: Final = 5.0
 MOST_REST: Final = 32 * 1024**2
 
 
+def spool_of(run: int) -> str:
+    """Return the folder in a sandbox that keeps what the agent of a run says."""
+    return f"{FOLDER}/{run:x}"
+
+
 class SpooledProcess:
     """A program that runs in a sandbox. Make it with :meth:`start`.
 
@@ -84,7 +94,9 @@ class SpooledProcess:
         self._hear = hear
         self._again = again
         self._name = secrets.token_hex(12)
-        self._place = {"VIBEKIT_SPOOL": f"{FOLDER}/{self._name}"}
+        # By its run's number it is found when this kernel is gone.
+        spool = f"{FOLDER}/{self._name}" if run is None else spool_of(run)
+        self._place = {"VIBEKIT_SPOOL": spool}
         self._said = BoundedText(0, 500)
         self._process: Process
         self._ending: asyncio.Task[ProcessEnd]
@@ -165,7 +177,7 @@ class SpooledProcess:
             end = await ending
             listening.cancel()
             await asyncio.wait([listening])
-            if end.exit_code != NOT_THERE:
+            if end.exit_code not in (LACKING, NOT_THERE):
                 lines = self._again()
                 rest = await self._asked(REST, {"VIBEKIT_FROM": str(lines + 1)}, keep=MOST_REST)
                 self._hear(rest)

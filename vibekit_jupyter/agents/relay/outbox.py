@@ -24,7 +24,7 @@ __all__ = ["STOP", "Outbox"]
 STOP: Final = "\n" + frame(0, "stop")
 STREAM: Final = frame(0, "stream")
 # Seconds between two signs of life, and while it is not known what was heard; the other end waits
-# for sixty.
+# for relay.ALONE.
 ALIVE: Final = 5.0
 ASKING: Final = 1.0
 # Seconds that nothing of a stream is heard until it counts as cut, that a stream may last, between

@@ -18,7 +18,7 @@ from vibekit_jupyter.agents.relay.upstream import Upstream
 from vibekit_jupyter.agents.relay.verdict import Verdict
 from vibekit_jupyter.errors import SandboxError, SandboxUnreachableError, SessionNotFoundError
 from vibekit_jupyter.sandbox.clean_shell import clean_shell
-from vibekit_jupyter.sandbox.ending import Mark
+from vibekit_jupyter.sandbox.ending import END_COMMAND, Mark
 from vibekit_jupyter.sandbox.process import Process
 
 if TYPE_CHECKING:
@@ -40,11 +40,14 @@ set -f; IFS=:
 for folder in $VIBEKIT_PATH $PATH; do
   case $folder/ in [!/]*|"$HOME"/*|/home/user/*|/tmp/*|/var/tmp/*|/dev/*|*/../*) continue ;; esac
   [ -x "$folder/python3" ] && exec "$folder/python3" -I -S -c "$VIBEKIT_SCRIPT" \\
-    "$VIBEKIT_PORT" "$VIBEKIT_MOST"
+    "$VIBEKIT_PORT" "$VIBEKIT_MOST" "$VIBEKIT_ALONE"
 done
 exit {NO_PYTHON}
 """
 START_TIMEOUT: Final = 20.0
+# Seconds without a word of the kernel after which the other end takes it for gone, and ends what
+# is left of the turn.
+ALONE = 60.0
 # Requests that are open, those that are asked upstream, and those that may be refused.
 MOST_OPEN: Final = 32
 MOST_ASKED: Final = 4
@@ -185,7 +188,14 @@ class Relay:
 
     async def _start(self) -> None:
         mark = Mark.of_command(self._run)
-        asked = {"VIBEKIT_PORT": str(self._port), "VIBEKIT_MOST": str(MOST_BODY)}
+        turn = mark if self._run is None else Mark.of_run(self._run)
+        asked = {
+            "VIBEKIT_PORT": str(self._port),
+            "VIBEKIT_MOST": str(MOST_BODY),
+            "VIBEKIT_ALONE": str(ALONE),
+            "VIBEKIT_ENDING": END_COMMAND,
+            **turn.asked(),
+        }
         command, envs = clean_shell(START, {"VIBEKIT_SCRIPT": _script(), **asked})
         self._process = await Process.start(
             self._sandbox,

@@ -117,7 +117,7 @@ class Controls:
 
     async def _switch(self, session_id: str) -> None:
         found = await self._vibekit.find(session_id)
-        await self._vibekit.set_session(found.id)
+        await self._vibekit.use(found)
 
     def _ask_new(self) -> None:
         def create(values: dict[str, str]) -> None:

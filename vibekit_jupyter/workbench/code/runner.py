@@ -122,6 +122,7 @@ class CodeRunner(SessionVerbs):
 
         config.seconds("timeout", timeout)
         check_folder(cwd)
+        self._workspace.check_initialized()  # the seeds have it so, though no agent is asked
         sandbox = await self._workspace.current_sandbox()
         result = await self._workspace.run(
             sandbox, command, timeout=timeout, cwd=cwd, on_output=on_output
@@ -153,7 +154,7 @@ class CodeRunner(SessionVerbs):
             self._interpreters,
             code,
             language=language,
-            session_id=None if session is None else (await self._find(session)).id,
+            session_id=None if session is None else (await self.find(session)).id,
             tell=tell,
             redactor=self._redactor,
             timeout=timeout,

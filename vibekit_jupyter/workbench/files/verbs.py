@@ -183,7 +183,6 @@ class FileVerbs:
         self, session: str | None, *, create: bool = False
     ) -> AsyncIterator[Sandbox]:
         workspace = self._workspace
-        workspace.check_initialized()
         if session is not None:
             session_id = (await self.find(session)).id
         elif create:

@@ -15,7 +15,8 @@ def test_an_agent_that_is_not_there_says_how_to_get_it() -> None:
     error = FAILURES.ended(ProcessEnd(NOT_THERE, ""), "")
     assert str(error) == (
         "Goose is not installed in this sandbox. "
-        "%vibekit_config agents lists the agents, and installs them."
+        "%vibekit_config agents lists the agents, and installs them. Where the command is your "
+        "own: use a template that has it, or choose --agent codex or claude."
     )
 
 
