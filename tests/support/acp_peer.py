@@ -62,6 +62,27 @@ class Peer(Agent):
     def version(self, message):
         self.client.send(id=message["id"], result={"protocolVersion": 2})
 
+    def odd_version(self, message):
+        self.client.send(id=message["id"], result={"protocolVersion": 10**4000})
+
+    def both(self, message):
+        say = self.client.send
+        self.client.send = lambda **said: say(**{"error": None, **said})
+        super().handle(message)
+        self.client.send = say
+
+    def neither(self, message):
+        self.client.send(id=message["id"])
+
+    def unasked(self, message):
+        call = {"toolCallId": "c1", "kind": "execute", "rawInput": {"command": "ls"}}
+        for options in ([], 7, [7, {}], [{"optionId": "x", "kind": "perhaps"}]):
+            params = {"sessionId": message["params"]["sessionId"], "toolCall": call}
+            self.client.send(
+                id="q", method="session/request_permission", params={**params, "options": options}
+            )
+        self.client.send(id=message["id"], result={"stopReason": {"odd": 1}})
+
     def half(self, message):
         sys.stdout.write('{"jsonrpc": "2.0", "id": %d, "resu' % message["id"])
         sys.stdout.flush()

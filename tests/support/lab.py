@@ -46,6 +46,12 @@ READY = f"""() => {{
     return panel?.context.isReady && panel.sessionContext.isReady
         && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }}"""
+# A kernel that is at work does not say what it is: JupyterLab waits for that, cells can be seen.
+CONNECTED = f"""() => {{
+    const panel = window.jupyterapp?.shell && {PANEL};
+    const kernel = panel?.sessionContext.session?.kernel;
+    return panel?.context.isReady && kernel?.connectionStatus === 'connected';
+}}"""
 KERNEL_INFO = f"() => {PANEL}.sessionContext.session.kernel.info"
 
 
@@ -219,10 +225,13 @@ class NotebookPage:
         self.page.wait_for_function(READY, timeout=60_000)
         self.page.evaluate(KERNEL_INFO)
 
-    def reload(self) -> None:
-        """Load the page anew, as it was saved. The kernel lives on."""
+    def reload(self, *, busy: bool = False) -> None:
+        """Load the page anew, as it was saved. The kernel lives on, and may be ``busy``."""
         self.page.reload()
-        self.ready()
+        if busy:
+            self.page.wait_for_function(CONNECTED, timeout=60_000)
+        else:
+            self.ready()
 
     def restart_kernel(self) -> None:
         """Restart the kernel, and wait until cells can be run."""

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from vibekit_jupyter.events import ApprovalAnswered
     from vibekit_jupyter.settings.vendors import Approve
 
-__all__ = ["Approver", "Gate", "kinds_of", "needs_asking", "risks_of", "stopped"]
+__all__ = [
+    "Approver",
+    "Gate",
+    "kinds_of",
+    "needs_asking",
+    "risks_of",
+    "stopped",
+    "whole_difference",
+]
 
 # What other agents call tools that change nothing, beside our own names.
 LOOKING: Final = (*READING, "read", "search", "think")
@@ -50,7 +58,9 @@ def risks_of(asked: ApprovalAsked) -> frozenset[str]:
     """Return what may be risky about a call, as ends of "commands that …"."""
     if asked.tool.startswith(MCP):
         return frozenset({ELSEWHERE})
-    found = command_risks(asked.command) if asked.command else frozenset[str]()
+    # What goes into a file is no command.
+    runs = asked.command if asked.tool == "run_command" or not asked.path else ""
+    found = command_risks(runs) if runs else frozenset[str]()
     return found | path_risks(asked.path) if asked.path else found
 
 
@@ -69,7 +79,7 @@ def kinds_of(asked: ApprovalAsked) -> frozenset[str]:
     """
     if asked.tool.startswith(MCP):
         return frozenset({f"the tool {asked.tool}"})
-    if asked.command:
+    if asked.command and asked.tool == "run_command":
         what = "commands"
     elif asked.path:
         what = "changes of files"
@@ -85,15 +95,19 @@ def stopped() -> RunInterruptedError:
     )
 
 
-def _difference(path: str, before: bytes | None, after: bytes) -> str:
+def whole_difference(path: str, before: bytes | None, after: bytes) -> str:
     """Return all that would change: where a diff has not all of it, the whole new content."""
-    if before == after:
-        raise ValueError("nothing would change")
     change = file_change(path, before, after)
     lines = sum(line.startswith(("+", "-")) for line in change.diff.split("\n"))
-    if change.diff and lines == change.added + change.removed:
+    if (change.diff or before == after) and lines == change.added + change.removed:
         return change.diff
     return "".join(f"+{line}\n" for line in after.decode(errors="replace").split("\n"))
+
+
+def _difference(path: str, before: bytes | None, after: bytes) -> str:
+    if before == after:
+        raise ValueError("nothing would change")
+    return whole_difference(path, before, after)
 
 
 class Gate:

@@ -36,10 +36,27 @@ def _words(*words: str) -> re.Pattern[str]:
     return re.compile(f"{_START}(?:{'|'.join(words)}){_END}", re.IGNORECASE)
 
 
+def _first(name: str) -> str:
+    """Return a pattern of all up to a name that stands in a command, the first one there.
+
+    To look from each name anew would take time in proportion to the square of what stands there.
+    """
+    return rf"(?:(?!{name})[^;&|\n])*{name}"
+
+
+def _given(name: str, *then: str) -> re.Pattern[str]:
+    """Return a pattern of a program that is given one of these somewhere in its command."""
+    program = _first(f"{_START}(?:{name}){_END}")
+    given = rf"[^;&|\n]*?\s(?:{'|'.join(then)}){_END}"
+    return re.compile(rf"(?:^|[;&|\n]){program}{given}", re.IGNORECASE)
+
+
+_GIT: Final = _first(f"{_START}git{_END}")
+_BRANCH: Final = _first(rf"\sbranch{_END}")
 _FLAGS: Final = r"(?:\s+-\S+)*\s+"
 _RISKS: Final = {
     NETWORK: (
-        re.compile(r"[a-z][a-z0-9+.-]*://(?!(?:localhost|127\.0\.0\.1)\b)", re.IGNORECASE),
+        re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?!(?:localhost|127\.0\.0\.1)\b)", re.IGNORECASE),
         re.compile(r"\bgit@|/dev/(?:tcp|udp)/"),
         _words(
             *("curl", "wget", "aria2c", "ssh", "scp", "sftp", "rsync", "ftp", "telnet", "nc"),
@@ -54,7 +71,9 @@ _RISKS: Final = {
             rf"(?:npm|pnpm|yarn|bun|cargo|gem|go|poetry|twine|hf|huggingface-cli){_FLAGS}"
             r"(?:install|i|ci|add|update|upgrade|get|fetch|download|upload|publish|push|login|exec)"
         ),
-        _words(r"git\b[^;&|\n]*?\s(?:push|pull|fetch|clone|ls-remote|submodule|remote|lfs)"),
+        _given(
+            *("git", "push", "pull", "fetch", "clone", "ls-remote", "submodule", "remote", "lfs")
+        ),
         _words(
             *("requests", "urllib[23]?", "httpx2?", "aiohttp", "socket", "smtplib", "ftplib"),
             *("paramiko", "boto3", "fetch\\(", "http\\.client", "snapshot_download"),
@@ -63,11 +82,11 @@ _RISKS: Final = {
     DELETES: (
         _words("rm", "shred", "unlink", "wipefs", "srm", r"mkfs(?:\.\w+)?", "dd", "truncate"),
         re.compile(r"\s-{1,2}delete\b"),
-        _words(
-            r"git\b[^;&|\n]*?\s(?:clean|reset|restore|checkout|rm|stash|gc|prune|filter-branch)",
-            r"git\b[^;&|\n]*?\sbranch\b[^;&|\n]*?\s-D",
-            r"git\b[^;&|\n]*?\s(?:-f|--force|--delete)",
+        _given(
+            *("git", "clean", "reset", "restore", "checkout", "rm", "stash", "gc", "prune"),
+            *("filter-branch", "-f", "--force", "--delete"),
         ),
+        re.compile(rf"(?:^|[;&|\n]){_GIT}{_BRANCH}[^;&|\n]*?\s-D{_END}", re.IGNORECASE),
         _words("rmtree", r"os\.(?:remove|unlink|removedirs|rmdir)", r"\w*\.unlink"),
         _words(r"drop\s+(?:table|database|schema|view|index)", r"delete\s+from", r"truncate\s+\w+"),
     ),
@@ -78,20 +97,24 @@ _RISKS: Final = {
     ),
     HIDES: (
         _words("eval", r"exec\s*\(", r"eval\s*\(", r"compile\s*\(", "__import__", "importlib"),
-        _words(r"base(?:64|32)\b[^;&|\n]*?\s(?:-d|-D|--decode)", r"xxd\b[^;&|\n]*?\s-\w*r\w*"),
+        _given("base(?:64|32)", "-d", "-D", "--decode"),
+        _given("xxd", r"-\w*r\w*"),
         _words("b64decode", "fromhex", "unhexlify", r"openssl\s+enc"),
-        re.compile(r"\|\s*(?:\S*/)?(?:ba|da|z|k)?sh\b|\|\s*(?:\S*/)?(?:python[\d.]*|perl|ruby)\b"),
+        re.compile(r"\|\s*(?:\S{0,200}/)?(?:(?:ba|da|z|k)?sh|python[\d.]*|perl|ruby)\b"),
         re.compile(r"\$'[^']*\\[xu0-7]"),
         # A program whose name is put together when it runs.
-        re.compile(r"(?:^|[;&|({`\n]|\$\()\s*(?:\w+=\S*\s+)*[\"']?(?:\$[\w{(]|`)"),
+        re.compile(
+            r"(?:^|[;&|({`\n]|\$\()[ \t]*(?:\w{1,100}=\S{0,200}[ \t]+){0,20}[\"']?(?:\$[\w{(]|`)"
+        ),
     ),
 }
 _WRITERS: Final = _words(
     *("cp", "mv", "ln", "install", "tee", "touch", "mkdir", "rmdir", "chmod", "chgrp", "cd"),
-    *("pushd", "tar", "unzip", "patch", r"sed\b[^;&|\n]*?\s-\w*i\w*", r"perl\b[^;&|\n]*?\s-\w*i"),
-    *("chattr", "setfacl", "mkfifo", "mknod", "split", "cpio", "pip", "make", "open", "Path"),
+    *("pushd", "tar", "unzip", "patch", "chattr", "setfacl", "mkfifo", "mknod", "split", "cpio"),
+    *("pip", "make", "open", "Path"),
 )
-_REDIRECT: Final = re.compile(r">{1,2}\s*[|&]?\s*([^\s>]+)")
+_IN_PLACE: Final = (_given("sed", r"-\w*i\w*"), _given("perl", r"-\w*i"))
+_REDIRECT: Final = re.compile(r">{1,2}\s*(?:[|&]\s*)?([^\s>]+)")
 # A path that leads out: from the root, from another one's home, or upwards.
 _PATHS: Final = re.compile(
     r"(?:(?<=[\s=:,'\"(<>])|^)(?:/|~\w|\.\.(?:/|$|\s)|\$\{?OLDPWD)[^\s;&|)'\"]*"
@@ -122,7 +145,8 @@ def _leads_out(text: str) -> bool:
     targets = [match[1] for match in _REDIRECT.finditer(text)]
     if any(_is_out(target) for target in targets):
         return True
-    return bool(_WRITERS.search(text)) and any(_is_out(path) for path in _out_paths(text))
+    writes = any(pattern.search(text) for pattern in (_WRITERS, *_IN_PLACE))
+    return writes and any(_is_out(path) for path in _out_paths(text))
 
 
 def _out_paths(text: str) -> Iterable[str]:

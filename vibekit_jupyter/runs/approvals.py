@@ -146,6 +146,6 @@ def approvals_of(events: Iterable[Event]) -> tuple[Approval, ...]:
         if isinstance(event, ApprovalAsked):
             asked[event.request_id] = event
         elif isinstance(event, ApprovalAnswered) and (of := asked.pop(event.request_id, None)):
-            what = of.command or of.path or of.title
+            what = of.path or of.command or of.title
             decided.append(Approval(what, event.answer, event.by, event.note, event.at))
     return tuple(decided)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from vibekit_jupyter.agents.risks import (
@@ -97,3 +99,38 @@ def test_a_change_outside_is_risky(path: str) -> None:
 @pytest.mark.parametrize("path", ["a.py", "src/a.py", "~/a.py", "/home/user/a", "/tmp/x/../y"])  # noqa: S108
 def test_a_change_inside_is_not(path: str) -> None:
     assert not path_risks(path)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(
+            "y",
+            "\n",
+            " ",
+            "git ",
+            "git branch ",
+            "git@",
+            "a.",
+            "|",
+            "x=$(",
+            "(a=( ",
+            "> ",
+            "pip -a ",
+        ),
+        *("base64 ", "xxd -", "sed ", "perl -", "$'\\", "npm\n", "a=b ", "\"'"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "git ", "> "])
+def test_a_long_command_is_looked_through_in_time(before: str, part: str) -> None:
+    """While a pattern is looked for nothing else runs in the kernel."""
+    began = time.process_time()
+    command_risks(before + part * (20_000 // len(part)))
+    assert time.process_time() - began < 2
+
+
+def test_what_a_program_is_given_may_stand_far_from_its_name() -> None:
+    far = "-c " + "a.b=c " * 300
+    assert NETWORK in command_risks(f"cd repo && git {far} push")
+    assert DELETES in command_risks(f"git {far} branch {far} -D main")
+    assert DELETES not in command_risks("git status; echo branch -D")

@@ -181,11 +181,11 @@ class Connection:
             task = asyncio.ensure_future(self._reply(number, method, params))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
-        elif isinstance(number, int) and (waiting := self._waiting.get(number)) is not None:
+        elif type(number) is int and (waiting := self._waiting.get(number)) is not None:
             if waiting.done():
                 return
-            if "error" in message:
-                waiting.set_exception(CallRefusedError(message["error"]))
+            if message.get("error") is not None or "result" not in message:
+                waiting.set_exception(CallRefusedError(message.get("error")))
             else:
                 waiting.set_result(message.get("result"))
 

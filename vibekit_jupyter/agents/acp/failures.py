@@ -118,9 +118,9 @@ class AgentFailures:
             f"{self._title} takes no effort {effort} with this model: it asks as it does by itself."
         )
 
-    def other_version(self, version: object) -> AgentError:
+    def other_version(self, version: int | None) -> AgentError:
         """It speaks another version of the protocol."""
-        said = version if isinstance(version, int) else "none that is known"
+        said = "none that is known" if version is None else version
         return AgentError(
             f"{self._title} speaks another version of ACP ({said}) than {VERSION}.",
             hint="Install another version of the agent, or of vibekit-jupyter.",

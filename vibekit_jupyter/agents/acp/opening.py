@@ -82,7 +82,7 @@ class Opened:
         """Choose one of what an option has, by the option's category or its id."""
         for option in items_in(self.state, "configOptions"):
             has = {text_in(choice, "value") for choice in items_in(option, "options")}
-            if value in has and {option.get("category"), text_in(option, "id")} & {*kinds}:
+            if value in has and {text_in(option, "category"), text_in(option, "id")} & {*kinds}:
                 params = {"configId": text_in(option, "id"), "value": value}
                 await self._set("session/set_config_option", params)
                 return True

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.agents.acp.fields import items_in, mapping_in, text_in
 from vibekit_jupyter.agents.approvals import needs_asking, stopped
-from vibekit_jupyter.events import ApprovalAsked
+from vibekit_jupyter.agents.risks import path_risks
+from vibekit_jupyter.events import ApprovalAsked, Notice
 
 if TYPE_CHECKING:
+    from vibekit_jupyter.agents.acp.tool_calls import ToolCallTold
     from vibekit_jupyter.agents.acp.translator import Translator
     from vibekit_jupyter.agents.approvals import Approver
     from vibekit_jupyter.agents.news import News
@@ -21,6 +23,10 @@ __all__ = ["Permissions"]
 # Questions that are open at a time; the others are answered as cancelled.
 MOST_OPEN: Final = 20
 CANCELLED: Final = {"outcome": {"outcome": "cancelled"}}
+WITHOUT_YES: Final = Notice(
+    "The agent asked to be allowed something, and none of the answers that it takes allows it: it "
+    "was told that the question was cancelled."
+)
 WANTED: Final = {
     "once": ("allow_once", "allow_always"),
     "session": ("allow_always", "allow_once"),
@@ -90,15 +96,7 @@ class Permissions:
             text_in(option, "kind"): text_in(option, "optionId")
             for option in items_in(params, "options")
         }
-        asked = ApprovalAsked(
-            secrets.token_hex(16),
-            call.call_id,
-            call.tool,
-            call.title or f"Use {call.tool}?",
-            command=call.command,
-            path=call.path,
-            diff=call.diff,
-        )
+        asked = _question(call)
         answer = "once"
         if self._approver is not None and needs_asking(asked, self._approve):
             await self._news.all_taken()
@@ -107,5 +105,24 @@ class Permissions:
             self._stopped.set_exception(stopped())
         chosen = next((options[kind] for kind in WANTED[answer] if options.get(kind)), "")
         if not chosen:
+            if answer in ("once", "session"):
+                self._news.put(WITHOUT_YES)
             return CANCELLED
         return {"outcome": {"outcome": "selected", "optionId": chosen}}
+
+
+def _question(call: ToolCallTold) -> ApprovalAsked:
+    """Return what a person is asked: with all that is known of what the call does."""
+    title = call.title or f"Use {call.tool}?"
+    number = secrets.token_hex(16)
+    if command := call.given_command or call.command:
+        # Beside a file it may be a verb of an editor's: all of it is shown.
+        command = call.arguments if call.names_file else command
+        return ApprovalAsked(number, call.call_id, "run_command", title, command=command)
+    # A file that is changed beside others may be the one to be asked about.
+    path = next(filter(path_risks, call.paths), call.path)
+    diff = call.diff
+    arguments = "" if diff else call.arguments
+    return ApprovalAsked(
+        number, call.call_id, call.tool, title, command=arguments, path=path, diff=diff
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +14,10 @@ from vibekit_jupyter.agents.acp.fields import (
     number_in,
     text_in,
 )
+from vibekit_jupyter.agents.approvals import whole_difference
 from vibekit_jupyter.agents.diff import file_change
 from vibekit_jupyter.agents.tool_specs import READING, WRITING
-from vibekit_jupyter.agents.wire_text import tool_name
+from vibekit_jupyter.agents.wire_text import tool_name, well_formed
 from vibekit_jupyter.events import CommandOutput, ToolCallFinished, ToolCallStarted
 from vibekit_jupyter.results import CommandResult, FileChange
 from vibekit_jupyter.sandbox.bounded_text import BoundedText
@@ -30,6 +32,8 @@ __all__ = ["ToolCallTold"]
 
 MOST_OUTPUT: Final = 64_000
 MOST_WHOLE: Final = 1_000_000
+# More than anybody can read before they allow it, so that what is longer is never asked about.
+MOST_ASKED: Final = 200_000
 # What the kinds of ACP are called here, where we have such a tool ourselves.
 TOOLS: Final = {
     "execute": "run_command",
@@ -71,7 +75,7 @@ class ToolCallTold:
         kind, name = text_in(self._known, "kind"), text_in(self._known, "name")
         if name in OURS:
             return name
-        if kind in ("", "other") and text_in(self._known, "rawInput", "command"):
+        if kind in ("", "other") and self.given_command and not self.names_file:
             return "run_command"  # some have one kind for all
         return TOOLS.get(kind) or tool_name(name or kind or "tool")
 
@@ -85,33 +89,59 @@ class ToolCallTold:
         """The command that it runs, empty where it runs none."""
         if self.tool != "run_command":
             return ""
+        return self.given_command or self.title.strip("`")
+
+    @property
+    def given_command(self) -> str:
+        """The command that is among its arguments, whatever kind of a tool it is said to be."""
         given = mapping_in(self._known, "rawInput")
         for name in COMMANDS:
             said = given.get(name)
             if isinstance(said, list) and all(isinstance(word, str) for word in said):
                 # As codex runs it: a shell, its option, and the source.
-                return text_in(
-                    {"": said[-1] if len(said) == 3 else " ".join(said)}, "", most=100_000
-                )
+                said = said[-1] if len(said) == 3 else " ".join(said)
             if isinstance(said, str):
-                return text_in(given, name, most=100_000)
-        return self.title.strip("`")
+                return text_in({"": said}, "", most=MOST_ASKED)
+        return ""
+
+    @property
+    def names_file(self) -> bool:
+        """Whether a file is among its arguments."""
+        return any(text_in(self._known, "rawInput", name) for name in PATHS)
+
+    @property
+    def arguments(self) -> str:
+        """All that the tool is given, as text."""
+        given = mapping_in(self._known, "rawInput")
+        text = json.dumps(given, ensure_ascii=False, indent=1) if given else ""
+        return well_formed(text[:MOST_ASKED])
 
     @property
     def path(self) -> str:
         """The file that it is about, as far as that is known."""
+        return next(iter(self.paths), "")
+
+    @property
+    def paths(self) -> list[str]:
+        """All files that it is about, as far as they are known."""
         given = mapping_in(self._known, "rawInput")
-        found = [text_in(given, name) for name in PATHS if text_in(given, name)]
+        found = [text_in(given, name) for name in PATHS]
         found += [text_in(each, "path") for each in items_in(self._known, "locations")]
-        return next((path for path in (*found, *self._diffs) if path), "")
+        return [path for path in dict.fromkeys((*found, *self._diffs)) if path]
 
     @property
     def diff(self) -> str:
-        """What it changes, as far as that is known."""
-        return "".join(
-            file_change(path, _bytes(old), new.encode()).diff
-            for path, (old, new) in self._diffs.items()
-        )
+        """All that it changes, as far as that is known; of several files with their names."""
+        whole = ""
+        for path, (old, new) in self._diffs.items():
+            if len(whole) >= MOST_ASKED:
+                break
+            if max(len(new), len(old or "")) >= MOST_WHOLE:  # it may go on
+                changed = f"+{new}\n"
+            else:
+                changed = whole_difference(path, _bytes(old), new.encode())
+            whole += changed if [path] == self.paths else f" {path}:\n{changed}"
+        return whole
 
     def see(self, update: dict[str, Any]) -> Iterator[Event]:
         """Take in what the agent tells, and yield what is new."""

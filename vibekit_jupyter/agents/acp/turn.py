@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vibekit_jupyter._version import __version__
 from vibekit_jupyter.agents.acp.connection import Connection
 from vibekit_jupyter.agents.acp.failures import VERSION, AgentFailures, CallRefusedError
-from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
+from vibekit_jupyter.agents.acp.fields import mapping_in, number_in, text_in
 from vibekit_jupyter.agents.acp.level import check_level
 from vibekit_jupyter.agents.acp.opening import open_session
 from vibekit_jupyter.agents.acp.permissions import Permissions
@@ -201,8 +201,8 @@ class _Turn:
     async def _converse(self, connection: Connection, launch: Launch, relay: Relay) -> None:
         within = STARTING_SLOWLY if self.program.starts_slowly else STARTING
         about = await self._called(connection, "initialize", _greeting(launch), within)
-        if about.get("protocolVersion") != VERSION:
-            raise self.failures.other_version(about.get("protocolVersion"))
+        if (version := number_in(about, "protocolVersion")) != VERSION:
+            raise self.failures.other_version(version)
         able = mapping_in(about, "agentCapabilities")
         opened = await open_session(
             connection,
@@ -368,6 +368,8 @@ class _Turn:
             self.news.put(Notice("The model declined to answer."))
         elif reason == "cancelled":
             self.news.put(Notice(f"{self.program.title} broke its turn off by itself."))
+        elif reason != "end_turn":
+            self.news.put(Notice(f"{self.program.title} did not say why it stopped."))
 
 
 def _greeting(launch: Launch) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from vibekit_jupyter.notebook.approvals.pages import Pages
 from vibekit_jupyter.notebook.approvals.words import in_parts
 from vibekit_jupyter.notebook.render.display import RichDisplay
 
@@ -21,6 +22,8 @@ __all__ = ["Asking"]
 
 PATIENCE: Final = 10.0
 """Seconds that a page has to say that it shows the card; then it is asked for a line."""
+
+GONE: Final = "The page that asked was closed or loaded anew: it was refused."
 
 
 class Asking:
@@ -42,6 +45,7 @@ class Asking:
         self._interrupt = interrupt
         self._asked: ApprovalAsked | None = None
         self._card: Card | None = None
+        self._pages = Pages()
         self._since = 0.0
 
     def look(self, *, hears: bool) -> None:
@@ -58,18 +62,21 @@ class Asking:
             self._asked = asked
             if asked is not None:
                 self._show(asked, hears=hears)
-        elif asked is not None and self._is_unseen:
-            self._take_away()
-            self._by_line(asked)
+        elif asked is not None and self._card is not None:
+            self._look_after(asked)
 
     def end(self) -> None:
         """Take away what is asked: the run is over."""
         self._take_away()
 
-    @property
-    def _is_unseen(self) -> bool:
-        waited = time.monotonic() - self._since
-        return self._card is not None and not self._card.seen and waited > PATIENCE
+    def _look_after(self, asked: ApprovalAsked) -> None:
+        """See to it that a question is not asked for ever where no page shows it."""
+        if self._pages.are_gone:
+            # A page that was loaded anew hears nothing of a cell that began before it.
+            self._person.answer(asked.request_id, "refused", by="nobody", note=GONE)
+        elif not self._pages.are_known and time.monotonic() - self._since > PATIENCE:
+            self._take_away()
+            self._by_line(asked)
 
     def _show(self, asked: ApprovalAsked, *, hears: bool) -> None:
         if not (hears and isinstance(self._display, RichDisplay) and self._display.can_ask):
@@ -78,7 +85,8 @@ class Asking:
         from vibekit_jupyter.notebook.approvals.card import Card
 
         answer = partial(self._person.answer, asked.request_id)
-        self._card = Card(in_parts(asked, self._display.transcript), answer)
+        self._pages.asked()
+        self._card = Card(in_parts(asked, self._display.transcript), answer, self._pages)
         self._since = time.monotonic()
         self._display.ask(self._card.bundle())
 

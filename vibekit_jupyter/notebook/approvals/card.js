@@ -11,6 +11,8 @@ const BUTTONS = [
 const KEYS = { y: "once", a: "session", n: "refused", Escape: "stopped" };
 // A second click that was meant for the card before must not answer this one.
 const GUARD = 500; // milliseconds
+// How often the kernel is told that the question still stands somewhere.
+const SIGN_OF_LIFE = 60_000; // milliseconds
 const SIGNS = { "+": "vibekit-approval-added", "-": "vibekit-approval-removed" };
 
 function make(tag, className, text = "") {
@@ -93,7 +95,11 @@ function render({ model, el }) {
     }
   });
   el.append(card);
-  model.send({ kind: "shown" });
+  const page = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const show = () => model.send({ kind: "shown", page });
+  const leave = () => model.send({ kind: "left", page });
+  window.addEventListener("pagehide", leave);
+  show();
 
   const guard = setTimeout(() => {
     for (const button of row.children) button.disabled = isAnswered;
@@ -101,9 +107,12 @@ function render({ model, el }) {
   const tick = setInterval(() => {
     waits.textContent = `waiting for you, ${clock(Date.now() - began)}`;
   }, 1000);
+  const beat = setInterval(show, SIGN_OF_LIFE);
   return () => {
+    window.removeEventListener("pagehide", leave);
     clearTimeout(guard);
     clearInterval(tick);
+    clearInterval(beat);
   };
 }
 

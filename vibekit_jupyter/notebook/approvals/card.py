@@ -13,6 +13,7 @@ from vibekit_jupyter.notebook.approvals.person import ANSWERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vibekit_jupyter.notebook.approvals.pages import Pages
     from vibekit_jupyter.notebook.approvals.person import Answer
 
 __all__ = ["Card"]
@@ -29,21 +30,20 @@ class Card(anywidget.AnyWidget):
         The texts of the question; see ``words.in_parts``.
     answer
         Called with what the person chose, on the thread that hears the page.
-
-    Attributes
-    ----------
-    seen
-        A page has drawn it, and was heard while the cell waits.
+    pages
+        Are told which pages have drawn it, and were heard while the cell waits.
     """
 
     _esm = HERE / "card.js"
     _css = HERE / "card.css"
     parts = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, parts: dict[str, Any], answer: Callable[[Answer], None]) -> None:
+    def __init__(
+        self, parts: dict[str, Any], answer: Callable[[Answer], None], pages: Pages
+    ) -> None:
         super().__init__(parts=parts)
-        self.seen = False
         self._answer = answer
+        self._pages = pages
         self.on_msg(self._receive)
 
     def bundle(self) -> dict[str, Any]:
@@ -53,8 +53,10 @@ class Card(anywidget.AnyWidget):
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         match content:
-            case {"kind": "shown"}:
-                self.seen = True
+            case {"kind": "shown", "page": str(page)}:
+                self._pages.heard(page)
+            case {"kind": "left", "page": str(page)}:
+                self._pages.left(page)
             case {"kind": "answer", "id": str(request_id), "answer": str(answer)}:
                 if request_id == self.parts["id"]:
                     for known in ANSWERS:

@@ -132,7 +132,7 @@ class Approval(Block):
     @property
     def label(self) -> str:
         """What the question is about, in one phrase."""
-        return (self.asked.command or self.asked.path or self.asked.title).strip()
+        return (self.asked.path or self.asked.command or self.asked.title).strip()
 
     @property
     def is_denied(self) -> bool:

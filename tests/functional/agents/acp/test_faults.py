@@ -36,10 +36,12 @@ FAULTS = {
     ("initialize", "crash"): "The peer ended before it was done (exit code 3): no such model.",
     ("initialize", "silent"): "The peer did not start within 5 s, and was ended.",
     ("initialize", "version"): "The peer speaks another version of ACP (2) than 1.",
+    ("initialize", "odd_version"): "The peer speaks another version of ACP (none that is known)",
     ("initialize", "long_line"): "The peer wrote a line of more than 16 MiB, and was ended.",
     ("session/new", "refuse"): "The peer could not begin a session: Authentication required.",
     ("session/new", "nonsense"): "The peer began a session without a name for it.",
     ("session/new", "half"): "The peer ended before it was done (exit code 0)",
+    ("session/prompt", "neither"): "The peer could not answer.",
     ("session/prompt", "silent"): "The peer said nothing for 5 s, and was ended.",
     ("session/prompt", "killed"): "The peer ended before it was done (",
     ("session/prompt", "flood"): "The peer said more than 128 MiB in one turn, and was ended.",
@@ -126,6 +128,18 @@ async def test_a_profile_whose_path_leads_nowhere_changes_nothing(peers: Peers) 
 async def test_a_program_that_is_no_agent_is_told_in_its_own_words(peers: Peers) -> None:
     with pytest.raises(AgentError, match="exit code 2"):
         await peers.turn(words=("ls", "/no/such/folder"))
+
+
+async def test_an_answer_that_names_no_error_beside_its_result_is_one(peers: Peers) -> None:
+    events = await peers.turn("initialize", "both")
+    assert TextDelta("Done.") in events
+
+
+async def test_questions_that_cannot_be_answered_and_an_odd_end_are_told(peers: Peers) -> None:
+    events = await peers.turn("session/prompt", "unasked")
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert sum("none of the answers that it takes allows it" in text for text in told) == 4
+    assert told[-1] == "The peer did not say why it stopped."
 
 
 @pytest.mark.parametrize("at", ["initialize", "session/prompt"])

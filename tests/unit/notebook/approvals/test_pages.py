@@ -1,0 +1,58 @@
+"""A question waits as long as a page may answer it, and no longer."""
+
+from __future__ import annotations
+
+from vibekit_jupyter.notebook.approvals.pages import RETURNING, SILENCE, Pages
+
+
+def test_a_page_that_is_loaded_anew_may_come_back() -> None:
+    now = 0.0
+    pages = Pages(lambda: now)
+    assert not pages.are_known
+    assert not pages.are_gone
+    pages.heard("first")
+    pages.left("first")
+    now += RETURNING / 2
+    assert not pages.are_gone
+    pages.heard("second")
+    now += 2 * RETURNING
+    assert not pages.are_gone
+
+
+def test_closed_pages_are_gone_and_one_that_stays_is_not() -> None:
+    now = 0.0
+    pages = Pages(lambda: now)
+    pages.heard("first")
+    pages.heard("second")
+    pages.left("first")
+    now += 2 * RETURNING
+    assert not pages.are_gone
+    pages.left("second")
+    now += 2 * RETURNING
+    assert pages.are_gone
+
+
+def test_a_page_that_is_not_heard_any_more_is_gone_after_long() -> None:
+    now = 0.0
+    pages = Pages(lambda: now)
+    pages.heard("first")
+    now += SILENCE / 2
+    pages.heard("first")
+    now += SILENCE / 2 + 1
+    assert not pages.are_gone
+    now += SILENCE / 2
+    assert pages.are_gone
+
+
+def test_a_page_that_does_not_show_the_next_question_is_gone() -> None:
+    now = 0.0
+    pages = Pages(lambda: now)
+    pages.heard("first")
+    pages.asked()
+    assert not pages.are_gone
+    now += 2 * RETURNING
+    assert pages.are_gone
+    pages.asked()
+    assert pages.are_gone, "nobody waits a second time for it"
+    pages.heard("first")
+    assert not pages.are_gone
