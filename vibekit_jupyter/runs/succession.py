@@ -7,14 +7,17 @@ an agent's processes would write its one session.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 __all__ = ["in_succession"]
+
+# Seconds: a service that does not answer is asked a few times, each time for so long.
+PATIENCE: Final = 60.0
 
 
 @dataclass(eq=False)
@@ -44,8 +47,10 @@ async def in_succession(
     this = _Going((service_id, session_id))
     if before := [one for one in tuple(_going) if one.is_before(this)]:
         say("The run that was stopped is still ending: this one begins then.")
-        for one in before:
-            await one.ended.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                for one in before:
+                    await one.ended.wait()
     _going.add(this)
     try:
         yield

@@ -16,6 +16,7 @@ from vibekit_jupyter.errors import (
 )
 from vibekit_jupyter.sandbox.bounded_answer import too_long
 from vibekit_jupyter.sandbox.bounded_transport import bounded, drop_pools
+from vibekit_jupyter.sandbox.cancellation import cancellation_kept
 from vibekit_jupyter.settings.network import certificate_fault
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def sandbox_errors(service: Service, session_id: str | None = None) -> Iterator[
     not_running = getattr(e2b, "SandboxNotRunningException", e2b.SandboxNotFoundException)
     busy = getattr(e2b, "ServiceBusyException", e2b.TimeoutException)
     try:
-        with _protocol_errors(service, session_id), bounded():
+        with _protocol_errors(service, session_id), bounded(), cancellation_kept():
             yield
     except e2b.CommandExitException:
         raise  # a result, not a failure of the service

@@ -120,7 +120,8 @@ class Queue:
         pause = self._asked + random.uniform(0, FIRST) if self._asked else growing  # noqa: S311
         self._asked = 0.0
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._left.wait(), min(pause, left))
+            async with asyncio.timeout(min(pause, left)):
+                await self._left.wait()
         return not self._left.is_set()
 
     @property

@@ -125,7 +125,8 @@ class Sessions:
                 drawn = began
             took = time.monotonic() - began
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), max(LOOK, SHARE * took))
+                async with asyncio.timeout(max(LOOK, SHARE * took)):
+                    await self._woken.wait()
 
     def _draw(self) -> None:
         if self._stale:

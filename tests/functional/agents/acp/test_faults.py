@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional.agents.acp.conftest import Peers, peer
+from tests.functional.agents.acp.conftest import Peers
+from tests.support.acp_peer import peer
 from tests.support.model_server import ModelServer
 from tests.support.replies import Disturbed, HttpError, Stall
 from tests.support.sandbox_server import sandbox_server
