@@ -22,6 +22,10 @@ __all__ = ["KNOWN", "AcpAgent", "acp_agent", "usual_surroundings"]
 
 # The sandbox's home, as the protocol's services have it.
 HOME: Final = "/home/user"
+# Its adapter trusts what the working folder says of it: that folder is the home folder, and what
+# stands there is replaced.
+CODEX_HOME: Final = f"{HOME}/.codex"
+GOOSE_ROOT: Final = f"{HOME}/.vibekit/goose"
 # Agents that know it show what a command prints as it prints it.
 SHOWS_OUTPUT: Final = {"_meta": {"terminal_output": True}}
 CODEX_TOML: Final = """\
@@ -75,6 +79,11 @@ class AcpAgent:
         Its environment and its files.
     modes
         Its own modes in which it asks nobody, and in which it asks; None where files say it.
+    session
+        What it is told beside of a session of its own.
+    settings
+        Paths of settings of its own, which may say that it asks nobody: where it is to ask, they
+        are removed.
     is_told_effort
         Its surroundings say how much the model is to think; else it has an option for that, or
         nothing.
@@ -90,6 +99,8 @@ class AcpAgent:
     surroundings: Callable[[Start], tuple[Mapping[str, str], Mapping[str, str]]]
     arguments: Callable[[Start], tuple[str, ...]] = lambda _: ()
     modes: tuple[str | None, str | None] = (None, None)
+    session: Callable[[Start], Mapping[str, Any]] = lambda _: {}
+    settings: tuple[str, ...] = ()
     is_told_effort: bool = False
     capabilities: Mapping[str, Any] | None = None
     lacks: tuple[str, ...] = ()
@@ -129,6 +140,8 @@ class AcpAgent:
             tuple(mode for mode in (self.modes[approve],) if mode),
             effort=None if self.is_told_effort else effort,
             capabilities=self.capabilities or {},
+            session=self.session(start),
+            removed=self.settings if approve else (),
         )
 
 
@@ -155,6 +168,17 @@ def _claude(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return environment, {}
 
 
+def _claudes_session(start: Start) -> Mapping[str, Any]:
+    """What the files of its folder say is less than this; its CLAUDE.md is read all the same."""
+    environment, _ = _claude(start)
+    options: dict[str, Any] = {"settings": {"env": environment, "apiKeyHelper": ""}}
+    if start.approve:
+        only = ("PermissionRules", "Hooks", "McpServers")
+        options["managedSettings"] = {f"allowManaged{each}Only": True for each in only}
+        options["strictMcpConfig"] = True
+    return {"_meta": {"claudeCode": {"options": options}}}
+
+
 def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     provider = {
         "name": "vibekit",
@@ -173,14 +197,14 @@ def _codex(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         config["model_reasoning_effort"] = start.effort
     environment = {
         "NO_BROWSER": "1",
-        "CODEX_HOME": f"{HOME}/.codex",
+        "CODEX_HOME": CODEX_HOME,
         "MODEL_PROVIDER": "vibekit",
         "CODEX_CONFIG": json.dumps(config),
     }
     if start.own:
         environment["CODEX_PATH"] = start.own
     # What CODEX_CONFIG says comes after the program has asked its vendor's hosts.
-    return environment, {f"{HOME}/.codex/config.toml": CODEX_TOML}
+    return environment, {f"{CODEX_HOME}/config.toml": CODEX_TOML}
 
 
 def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -190,6 +214,7 @@ def _goose(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "OPENAI_HOST": start.url,
         "OPENAI_API_KEY": start.token,
         "GOOSE_DISABLE_KEYRING": "1",
+        "GOOSE_PATH_ROOT": GOOSE_ROOT,
     }, {}
 
 
@@ -215,7 +240,9 @@ def _opencode(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
         },
         "permission": {"bash": permission, "edit": permission},
     }
-    off = ("AUTOUPDATE", "MODELS_FETCH", "DEFAULT_PLUGINS", "LSP_DOWNLOAD")
+    off = ["AUTOUPDATE", "MODELS_FETCH", "DEFAULT_PLUGINS", "LSP_DOWNLOAD"]
+    if start.approve:
+        off.append("PROJECT_CONFIG")
     return {
         "OPENCODE_CONFIG_CONTENT": json.dumps(config),
         **{f"OPENCODE_DISABLE_{name}": "1" for name in off},
@@ -229,6 +256,11 @@ def _gemini(start: Start) -> tuple[Mapping[str, str], Mapping[str, str]]:
     }, {f"{HOME}/.gemini/settings.json": json.dumps(GEMINI_SETTINGS)}
 
 
+def _geminis_arguments(start: Start) -> tuple[str, ...]:
+    extensions = ("-e", "none") if start.approve else ()
+    return ("--acp", "--skip-trust", "-m", start.model, *extensions)
+
+
 KNOWN: Final[Mapping[str, AcpAgent]] = {
     agent.name: agent
     for agent in (
@@ -240,6 +272,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             modes=("bypassPermissions", "default"),
             capabilities=SHOWS_OUTPUT,
             starts_slowly=True,
+            session=_claudes_session,
         ),
         AcpAgent(
             "codex-cli",
@@ -247,6 +280,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "codex",
             _codex,
             modes=("agent-full-access", "read-only"),
+            settings=(f"{CODEX_HOME}/rules",),
             is_told_effort=True,
             capabilities=SHOWS_OUTPUT,
             lacks=(
@@ -261,6 +295,7 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             _goose,
             lambda _: ("acp",),
             modes=("auto", "approve"),
+            settings=(f"{GOOSE_ROOT}/config",),
             lacks=(
                 "It shows no diffs of what it changes.",
                 "It shows pictures to models alone that it knows.",
@@ -281,8 +316,9 @@ KNOWN: Final[Mapping[str, AcpAgent]] = {
             "Gemini CLI",
             "gemini",
             _gemini,
-            lambda start: ("--acp", "--skip-trust", "-m", start.model),
+            _geminis_arguments,
             modes=("yolo", "default"),
+            settings=(f"{HOME}/.gemini/policies",),
             lacks=(
                 "It starts slowly, and shows no output of its commands.",
                 "It does not always find its session again: it is told then what was said before.",

@@ -47,6 +47,10 @@ class Launch:
         What its model is to put into thinking, where that is an option of its session's.
     capabilities
         What else it is told that we can do.
+    session
+        What it is told beside when it begins or loads a session of its own.
+    removed
+        Paths of its own settings that are removed first: they may say that it asks nobody.
     """
 
     argv: Sequence[str]
@@ -56,3 +60,5 @@ class Launch:
     asks: bool = False
     effort: str | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict)
+    removed: Sequence[str] = ()

@@ -104,6 +104,7 @@ async def open_session(
     *,
     folder: str,
     servers: Sequence[Mapping[str, Any]],
+    beside: Mapping[str, Any],
     within: float,
     can_load: bool,
     replayed: Callable[[], int],
@@ -115,6 +116,8 @@ async def open_session(
     ----------
     before
         All that was said before in the session of ours.
+    beside
+        What else the agent is told of its session.
     replayed
         How many prompts the agent has told again while it loaded.
     say
@@ -125,7 +128,7 @@ async def open_session(
     AgentError
         It has none, or did not answer.
     """
-    place = {"cwd": folder, "mcpServers": list(servers)}
+    place = {"cwd": folder, "mcpServers": list(servers), **beside}
     kept = memory.recall(program.name)
     if kept is not None:
         why = "it cannot load one"

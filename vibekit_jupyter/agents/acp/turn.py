@@ -179,6 +179,7 @@ class _Turn:
         )
         async with relay:
             launch = await self.program.launch(self.sandbox, relay.url, relay.token)
+            await asyncio.gather(*map(self.sandbox.discard, launch.removed))
             for path, text in launch.files.items():
                 await self.sandbox.write_file(path, text.encode())
             connection = await Connection.open(
@@ -211,6 +212,7 @@ class _Turn:
             self.conversation.messages[:-1],
             folder=HOME,
             servers=self._servers(able),
+            beside=launch.session,
             within=within,
             can_load=able.get("loadSession") is True,
             replayed=lambda: self.replayed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from vibekit_jupyter.services.agent_recipes import NODE, RECIPES
 from vibekit_jupyter.settings.config import AGENTS, AgentName, Model
 from vibekit_jupyter.settings.home import AGENTS_SEEN
 from vibekit_jupyter.settings.vendors import ACP_AGENTS
+
+if TYPE_CHECKING:
+    from vibekit_jupyter.agents.acp.launch import Launch
 
 URL, TOKEN = "http://127.0.0.1:4711", "token-of-this-turn"
 FOLDERS = AGENTS_SEEN
@@ -72,6 +76,21 @@ def test_asking_and_not_asking_are_told_apart(name: str) -> None:
     ]
     free, asks = ((launch.modes, str(launch.environment)) for launch in launches)
     assert free != asks
+
+
+def test_where_it_is_to_ask_no_settings_in_the_sandbox_answer() -> None:
+    def launched(name: str, *, approve: bool) -> Launch:
+        found = in_folder(name, "/f/x-1")
+        return KNOWN[name].launch(found, url=URL, token=TOKEN, model="m", approve=approve)
+
+    for name in ("codex-cli", "goose", "gemini"):
+        assert launched(name, approve=True).removed
+        assert not launched(name, approve=False).removed
+    for approve in (False, True):
+        said = launched("claude-code", approve=approve).session["_meta"]["claudeCode"]["options"]
+        assert said["settings"]["env"]["ANTHROPIC_BASE_URL"] == URL
+        assert ("managedSettings" in said) == approve
+    assert "none" in launched("gemini", approve=True).argv
 
 
 @pytest.mark.parametrize("agent", AGENTS)
