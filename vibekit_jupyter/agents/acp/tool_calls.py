@@ -111,9 +111,11 @@ class ToolCallTold:
 
     @property
     def arguments(self) -> str:
-        """All that the tool is given, as text."""
+        """All that the tool is given, as text: each by its name, texts as they are."""
         given = mapping_in(self._known, "rawInput")
-        text = json.dumps(given, ensure_ascii=False, indent=1) if given else ""
+        text = "".join(
+            f"{json.dumps(name)[1:-1]}: {_spelled(each)}\n" for name, each in given.items()
+        )
         return well_formed(text[:MOST_ASKED])
 
     @property
@@ -235,3 +237,10 @@ class ToolCallTold:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
+
+
+def _spelled(value: object) -> str:
+    """Return a value in one line, or in indented ones: nothing in it looks like another's name."""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return "\n  ".join(["", *value.split("\n")]) if "\n" in value else value
