@@ -44,6 +44,7 @@ TOOLS: Final = {
 OURS: Final = ("run_command", *READING, *WRITING)
 COMMANDS: Final = ("command", "cmd", "script")
 PATHS: Final = ("path", "file_path", "filePath", "abs_path", "file")
+_FENCED: Final = re.compile(r"(`{3,})\w*\n(.*?)\n?\1\s*", re.DOTALL)
 _EXIT: Final = re.compile(r"^Exit code (\d{1,3})\b")
 
 
@@ -208,7 +209,7 @@ class ToolCallTold:
             if text := text_in(update, "_meta", name, "data", most=MOST_WHOLE):
                 return text
         whole = "".join(
-            text_in(part, "content", "text", most=MOST_WHOLE)
+            _unfenced(text_in(part, "content", "text", most=MOST_WHOLE))
             for part in items_in(update, "content")
             if part.get("type") == "content"
         )
@@ -237,6 +238,12 @@ class ToolCallTold:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
+
+
+def _unfenced(text: str) -> str:
+    """Return a text without the fence around all of it: some write output as Markdown."""
+    fenced = _FENCED.fullmatch(text)
+    return fenced[2] if fenced and f"\n{fenced[1]}" not in fenced[2] else text
 
 
 def _spelled(value: object) -> str:

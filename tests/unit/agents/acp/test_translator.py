@@ -237,3 +237,22 @@ def test_whatever_an_agent_says_becomes_events_that_can_be_written_down(
         assert str(spelled).encode("utf-8", "strict")
     begun = [event.call_id for event in of(events, ToolCallStarted)]
     assert sorted(begun) == sorted(event.call_id for event in of(events, ToolCallFinished))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("```\nno such file\n```", "no such file"),
+        ("```console\n$ ls\na.py\n```\n", "$ ls\na.py"),
+        ("````\n```\nx\n```\n````", "```\nx\n```"),
+        ("```\na\n```\nand\n```\nb\n```", "```\na\n```\nand\n```\nb\n```"),
+        ("```\nnot closed", "```\nnot closed"),
+        ("plain", "plain"),
+    ],
+)
+def test_output_is_shown_without_the_fence_around_it(said: str, shown: str) -> None:
+    part = {"type": "content", "content": text(said)}
+    (finished,) = of(
+        told(call(kind="tool_call", status="failed", content=[part])), ToolCallFinished
+    )
+    assert finished.output == shown
