@@ -177,7 +177,9 @@ class ToolCallTold:
             arguments = {"command": command}
         elif path := self.path:
             arguments = {"path": path, **arguments}
-        return ToolCallStarted(self.call_id, self.tool, arguments, self.title)
+        # What runs is shown, and not what the agent calls it.
+        title = "" if self.tool == "run_command" and self.given_command else self.title
+        return ToolCallStarted(self.call_id, self.tool, arguments, title)
 
     def finish(self, update: dict[str, Any], *, ok: bool) -> Iterator[Event]:
         """Say that it ended."""
