@@ -114,8 +114,8 @@ def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model
     agent = vendor_of(settings, name)
     if settings.demo or not any(_is_configured(settings, each) for each in {*AGENTS, agent}):
         if agent not in AGENTS or name in CHAT_AGENTS:
-            own = f"the protocol of {VENDORS[agent].title}"
-            protocol = "Chat Completions" if name in CHAT_AGENTS else own
+            protocol = f"the protocol of {VENDORS[agent].title}"
+            protocol = "Chat Completions" if name in CHAT_AGENTS else protocol
             raise AgentNotInitializedError(
                 f"the demo model does not speak {protocol}, which {name} asks for.",
                 hint=f"Set {VENDORS[agent].key_variables[0]}, or use another agent.",

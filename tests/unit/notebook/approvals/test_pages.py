@@ -54,5 +54,12 @@ def test_a_page_that_does_not_show_the_next_question_is_gone() -> None:
     assert pages.are_gone
     pages.asked()
     assert pages.are_gone, "nobody waits a second time for it"
+
+
+def test_a_page_whose_network_comes_back_is_there_again() -> None:
+    now = 0.0
+    pages = Pages(lambda: now)
+    pages.heard("first")
+    now += 2 * SILENCE
     pages.heard("first")
     assert not pages.are_gone
