@@ -27,7 +27,7 @@ from vibekit_jupyter.settings.config import (
 )
 from vibekit_jupyter.settings.headers import secrets_in
 from vibekit_jupyter.settings.kinds import is_host, is_http
-from vibekit_jupyter.settings.vendors import ACP_AGENTS, OWN_AGENT
+from vibekit_jupyter.settings.vendors import ACP_AGENTS, CHAT_AGENTS, OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,9 +129,11 @@ def choose_model(settings: Settings, name: str, *, unlock: bool = True) -> Model
     """
     agent = vendor_of(settings, name)
     if settings.demo or not any(_is_configured(settings, each) for each in {*AGENTS, agent}):
-        if agent not in AGENTS:
+        if agent not in AGENTS or name in CHAT_AGENTS:
+            protocol = f"the protocol of {VENDORS[agent].title}"
+            protocol = "Chat Completions" if name in CHAT_AGENTS else protocol
             raise AgentNotInitializedError(
-                f"the demo model does not speak the protocol of {VENDORS[agent].title}.",
+                f"the demo model does not speak {protocol}, which {name} asks for.",
                 hint=f"Set {VENDORS[agent].key_variables[0]}, or use another agent.",
             )
         settings.policy.check_use("demo", "The demo model would answer")

@@ -10,6 +10,7 @@ __all__ = [
     "AGENTS",
     "ALL_AGENTS",
     "APPROVALS",
+    "CHAT_AGENTS",
     "DEMO_MODEL",
     "EFFORTS",
     "MODES",
@@ -41,6 +42,8 @@ ACP_AGENTS: dict[str, VendorName | None] = {
     "demo-acp": "codex",
     OWN_AGENT: None,
 }
+# Of them those that ask it as Chat Completions, which the demo model does not speak.
+CHAT_AGENTS = ("goose", "opencode")
 ALL_AGENTS: tuple[str, ...] = (*AGENTS, *ACP_AGENTS)
 MODES: tuple[Mode, ...] = get_args(Mode)
 APPROVALS: tuple[Approve, ...] = get_args(Approve)

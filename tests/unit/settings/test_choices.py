@@ -135,6 +135,13 @@ def test_an_agent_in_the_sandbox_is_described_with_the_settings_that_it_takes() 
     assert ("model", "gpt-x", "from VIBEKIT_CODEX_MODEL") in rows
 
 
+@pytest.mark.parametrize("name", ["goose", "opencode", "gemini"])
+def test_what_the_demo_model_cannot_answer_is_said_before_anything_starts(name: str) -> None:
+    with pytest.raises(AgentNotInitializedError, match=f"which {name} asks for") as raised:
+        choose_model(settings_of({"type": name}, environ={}), name)
+    assert "_API_KEY" in raised.value.hint
+
+
 @pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "sk-1"}])
 def test_gemini_without_its_key_is_not_initialized(environ: dict[str, str]) -> None:
     settings = settings_of({"type": "gemini"}, environ=environ)

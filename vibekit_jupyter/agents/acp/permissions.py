@@ -118,6 +118,7 @@ def _question(call: ToolCallTold) -> ApprovalAsked:
     if command := call.given_command or call.command:
         # Beside a file it may be a verb of an editor's: all of it is shown.
         command = call.arguments if call.names_file else command
+        title = "Run this command?" if call.given_command else title
         return ApprovalAsked(number, call.call_id, "run_command", title, command=command)
     # A file that is changed beside others may be the one to be asked about.
     path = next(filter(path_risks, call.paths), call.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.settings.config import Model, Settings
 
-__all__ = ["DEMO_AGENT", "Program", "program_of"]
+__all__ = ["DEMO_AGENT", "Program", "called", "program_of"]
 
 DEMO_AGENT: Final = "demo-acp"
+# A word of a command that is not what runs: an interpreter, or a whole source.
+RUNNER: Final = re.compile(r"(?:python|pypy|node|bun|npx|uvx)[\d.]*|.*\s.*|", re.DOTALL)
 # What the modes are called in which agents ask nobody, and in which they ask.
 FREE: Final = ("bypassPermissions", "agent-full-access", "yolo", "auto")
 ASKING: Final = ("ask", "approve", "read-only", "default")
@@ -68,8 +71,7 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
     from vibekit_jupyter.agents.acp.known import acp_agent
 
     if name == OWN_AGENT:
-        argv = settings.agent_command
-        title = printable(well_formed(argv[0].rpartition("/")[2])) or "the agent"
+        title = called(settings.agent_command)
         return Program(name, title, model, functools.partial(_own, model, settings))
     if (agent := acp_agent(name)) is not None:
         asks, effort = settings.approve != "never", settings.effort
@@ -78,6 +80,13 @@ def program_of(settings: Settings, name: str, model: Model) -> Program:
         return Program(name, agent.title, model, launch, starts_slowly=agent.starts_slowly)
     demo = functools.partial(_demo, model, settings)
     return Program(name, "The demo agent", model, demo)
+
+
+def called(argv: Sequence[str]) -> str:
+    """Return what a command is called: its program, or what an interpreter runs."""
+    names = [word.rpartition("/")[2] for word in argv if not word.startswith("-")]
+    known = next((name for name in names if not RUNNER.fullmatch(name)), argv[0])
+    return printable(well_formed(known)) or "the agent"
 
 
 async def _own(model: Model, settings: Settings, _: Sandbox, url: str, token: str) -> Launch:

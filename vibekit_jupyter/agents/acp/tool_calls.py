@@ -44,6 +44,7 @@ TOOLS: Final = {
 OURS: Final = ("run_command", *READING, *WRITING)
 COMMANDS: Final = ("command", "cmd", "script")
 PATHS: Final = ("path", "file_path", "filePath", "abs_path", "file")
+_FENCED: Final = re.compile(r"(`{3,})\w*\n(.*?)\n?\1\s*", re.DOTALL)
 _EXIT: Final = re.compile(r"^Exit code (\d{1,3})\b")
 
 
@@ -111,9 +112,11 @@ class ToolCallTold:
 
     @property
     def arguments(self) -> str:
-        """All that the tool is given, as text."""
+        """All that the tool is given, as text: each by its name, texts as they are."""
         given = mapping_in(self._known, "rawInput")
-        text = json.dumps(given, ensure_ascii=False, indent=1) if given else ""
+        text = "".join(
+            f"{json.dumps(name)[1:-1]}: {_spelled(each)}\n" for name, each in given.items()
+        )
         return well_formed(text[:MOST_ASKED])
 
     @property
@@ -174,7 +177,9 @@ class ToolCallTold:
             arguments = {"command": command}
         elif path := self.path:
             arguments = {"path": path, **arguments}
-        return ToolCallStarted(self.call_id, self.tool, arguments, self.title)
+        # What runs is shown, and not what the agent calls it.
+        title = "" if self.tool == "run_command" and self.given_command else self.title
+        return ToolCallStarted(self.call_id, self.tool, arguments, title)
 
     def finish(self, update: dict[str, Any], *, ok: bool) -> Iterator[Event]:
         """Say that it ended."""
@@ -206,7 +211,7 @@ class ToolCallTold:
             if text := text_in(update, "_meta", name, "data", most=MOST_WHOLE):
                 return text
         whole = "".join(
-            text_in(part, "content", "text", most=MOST_WHOLE)
+            _unfenced(text_in(part, "content", "text", most=MOST_WHOLE))
             for part in items_in(update, "content")
             if part.get("type") == "content"
         )
@@ -235,3 +240,16 @@ class ToolCallTold:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
+
+
+def _unfenced(text: str) -> str:
+    """Return a text without the fence around all of it: some write output as Markdown."""
+    fenced = _FENCED.fullmatch(text)
+    return fenced[2] if fenced and f"\n{fenced[1]}" not in fenced[2] else text
+
+
+def _spelled(value: object) -> str:
+    """Return a value in one line, or in indented ones: nothing in it looks like another's name."""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return "\n  ".join(["", *value.split("\n")]) if "\n" in value else value

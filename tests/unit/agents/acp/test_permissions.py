@@ -104,10 +104,11 @@ async def test_all_files_are_named_and_the_risky_one_counts() -> None:
 
 async def test_where_there_is_no_difference_it_is_seen_what_the_tool_is_given() -> None:
     """As goose has it."""
-    given = {"path": FILE, "content": "print('curl')\n"}
+    given = {"path": FILE, "content": "if curl:\n  path: 1", "mode": ["w", 1]}
     asked = await one({"kind": "other", "title": "write", "rawInput": given})
     assert asked.path == FILE
-    assert "print('curl')" in asked.command
+    shown = f'path: {FILE}\ncontent: \n  if curl:\n    path: 1\nmode: ["w", 1]\n'
+    assert asked.command == shown
     assert await questions({"rawInput": given}, approve="risky") == (
         [], {"outcome": {"outcome": "selected", "optionId": "allow_once"}}, False
     )  # fmt: skip

@@ -72,7 +72,7 @@ def test_a_command_is_told_as_ours_are() -> None:
         call("tool_call_update", _meta={"terminal_output_delta": {"data": "out2\n"}}),
         call("tool_call_update", status="completed", _meta={"terminal_exit": {"exit_code": 3}}),
     )
-    assert events[0] == ToolCallStarted("c1", "run_command", {"command": "ls -l"}, "ls -l")
+    assert events[0] == ToolCallStarted("c1", "run_command", {"command": "ls -l"})
     assert events[1:3] == [
         CommandOutput("c1", "stdout", "out1\n"),
         CommandOutput("c1", "stdout", "out2\n"),
@@ -114,7 +114,7 @@ def test_a_command_of_an_agent_that_knows_no_kinds_is_one() -> None:
             "tool_call_update", status="completed", rawOutput={"stdout": "a.py\n", "exit_code": 0}
         ),
     )
-    assert started == ToolCallStarted("c1", "run_command", {"command": "ls"}, "shell · ls")
+    assert started == ToolCallStarted("c1", "run_command", {"command": "ls"})
     assert isinstance(finished, ToolCallFinished)
     assert finished.command is not None
     assert finished.command.stdout == "a.py\n"
@@ -237,3 +237,28 @@ def test_whatever_an_agent_says_becomes_events_that_can_be_written_down(
         assert str(spelled).encode("utf-8", "strict")
     begun = [event.call_id for event in of(events, ToolCallStarted)]
     assert sorted(begun) == sorted(event.call_id for event in of(events, ToolCallFinished))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("```\nno such file\n```", "no such file"),
+        ("```console\n$ ls\na.py\n```\n", "$ ls\na.py"),
+        ("````\n```\nx\n```\n````", "```\nx\n```"),
+        ("```\na\n```\nand\n```\nb\n```", "```\na\n```\nand\n```\nb\n```"),
+        ("```\nnot closed", "```\nnot closed"),
+        ("plain", "plain"),
+    ],
+)
+def test_output_is_shown_without_the_fence_around_it(said: str, shown: str) -> None:
+    part = {"type": "content", "content": text(said)}
+    (finished,) = of(
+        told(call(kind="tool_call", status="failed", content=[part])), ToolCallFinished
+    )
+    assert finished.output == shown
+
+
+def test_a_command_is_shown_as_what_runs_whatever_it_is_called() -> None:
+    given = {"command": "rm -rf data"}
+    started, *_ = told(call(title="List the files", rawInput=given) | {"kind": "execute"})
+    assert started == ToolCallStarted("c1", "run_command", given)
