@@ -20,6 +20,7 @@ __all__ = ["InputStream", "Process", "ProcessEnd"]
 
 MOST_REASON: Final = 200
 NAME: Final = "VIBEKIT_PROCESS"
+_ending: set[asyncio.Future[None]] = set()
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,19 @@ class Process:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             starting.add_done_callback(_noted)
-            with contextlib.suppress(SandboxError, SessionNotFoundError):
-                process = await starting
-                await process.kill()
-                await process.leave()
+            # Who is cancelled again does not break into that.
+            ending = asyncio.ensure_future(cls._end_started(starting))
+            _ending.add(ending)
+            ending.add_done_callback(_ending.discard)
+            await asyncio.shield(ending)
             raise
+
+    @staticmethod
+    async def _end_started(starting: asyncio.Future[Process]) -> None:
+        with contextlib.suppress(SandboxError, SessionNotFoundError):
+            process = await starting
+            await process.kill()
+            await process.leave()
 
     @classmethod
     async def _started(

@@ -184,7 +184,8 @@ class SpooledProcess:
             return end
         finally:
             for task in (listening, ending):
-                task.cancel()
+                if not task.cancelling():  # else it is ending what it began
+                    task.cancel()
             await asyncio.wait([listening, ending])
 
     async def _watch(self) -> ProcessEnd:
