@@ -114,9 +114,7 @@ class ToolCallTold:
     def arguments(self) -> str:
         """All that the tool is given, as text: each by its name, texts as they are."""
         given = mapping_in(self._known, "rawInput")
-        text = "".join(
-            f"{json.dumps(name)[1:-1]}: {_spelled(each)}\n" for name, each in given.items()
-        )
+        text = "\n".join(f"{json.dumps(name)[1:-1]}: {_spelled(given[name])}" for name in given)
         return well_formed(text[:MOST_ASKED])
 
     @property

@@ -107,7 +107,7 @@ async def test_where_there_is_no_difference_it_is_seen_what_the_tool_is_given() 
     given = {"path": FILE, "content": "if curl:\n  path: 1", "mode": ["w", 1]}
     asked = await one({"kind": "other", "title": "write", "rawInput": given})
     assert asked.path == FILE
-    shown = f'path: {FILE}\ncontent: \n  if curl:\n    path: 1\nmode: ["w", 1]\n'
+    shown = f'path: {FILE}\ncontent: \n  if curl:\n    path: 1\nmode: ["w", 1]'
     assert asked.command == shown
     assert await questions({"rawInput": given}, approve="risky") == (
         [], {"outcome": {"outcome": "selected", "optionId": "allow_once"}}, False
