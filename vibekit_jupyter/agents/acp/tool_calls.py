@@ -187,7 +187,8 @@ class ToolCallTold:
         command = None
         output = str(self._output)
         duration = time.monotonic() - self._began
-        if self.tool == "run_command":
+        # One that was refused, or never came to run, has no exit code.
+        if self.tool == "run_command" and (ok or code is not None or output):
             exit_code = code if code is not None else 0 if ok else 1
             ok = ok and exit_code == 0
             command = CommandResult(self.command, exit_code, output, "", duration)
