@@ -81,7 +81,7 @@ async def test_without_python_no_agent_can_ask_its_model(client: VibeKit) -> Non
 
 @on("with_python")
 async def test_without_node_npm_and_pip_nothing_can_be_installed(client: VibeKit) -> None:
-    for name in KNOWN:
+    for name in ("codex-cli", "gemini"):  # each asks the machine's pip, where there is one
         with pytest.raises(AgentInstallError) as raised:
             await client.generate_code("hello", agent=name)
         # The machine's pip is a part of its python3, where it has one.
