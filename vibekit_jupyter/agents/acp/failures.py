@@ -67,8 +67,9 @@ class AgentFailures:
     def ended(self, end: ProcessEnd, said: str) -> AgentError:
         """It ended in the middle of the turn."""
         if end.exit_code == NOT_THERE:
+            missing = _of(f"it has no {said}" if said.strip() else "")
             return AgentError(
-                f"{self._title} is not installed in this sandbox.",
+                f"{self._title} is not installed in this sandbox{missing}.",
                 hint="%vibekit_config agents lists the agents, and installs them. "
                 f"Where the command is your own: {INSTEAD[0].lower()}{INSTEAD[1:]}",
             )

@@ -45,7 +45,7 @@ for ((number = 0; number < VIBEKIT_WORDS; number++)); do
 done
 unset VIBEKIT_SPOOL VIBEKIT_FOLDER VIBEKIT_WORDS
 : > "$out.new" && mv -- "$out.new" "$out"
-type -P -- "${words[0]}" > /dev/null || exit 97
+type -P -- "${words[0]}" > /dev/null || { echo "${words[0]}"; exit 97; }
 exec "${words[@]}" >> "$out" 2>> "$err"
 """
 # It is asked for before the file is there.

@@ -40,7 +40,9 @@ async def test_a_command_and_its_output_are_told_as_they_come(peers: Peers) -> N
     events = await peers.turn()
     kinds = [type(event) for event in events if not isinstance(event, TextDelta)]
     assert kinds[0] is ToolCallStarted
-    assert kinds[-2:] == [StepFinished, StepFinished]
+    # The relay may see the next answer's end before the command's is heard.
+    assert kinds.count(StepFinished) == 2
+    assert kinds[-1] is StepFinished
     assert events[0] == TextDelta("I look.")
     (started,) = (event for event in events if isinstance(event, ToolCallStarted))
     assert (started.tool, started.arguments["command"][:8]) == ("run_command", "echo one")

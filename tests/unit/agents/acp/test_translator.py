@@ -87,7 +87,8 @@ def test_a_command_is_told_as_ours_are() -> None:
     ("end", "code"),
     [
         ({"status": "completed"}, 0),
-        ({"status": "failed"}, 1),
+        ({"status": "failed"}, None),
+        ({"status": "failed", "content": [{"type": "content", "content": text("Oh.")}]}, 1),
         ({"status": "completed", "rawOutput": {"stdout": "", "exit_code": 2}}, 2),
         ({"status": "completed", "rawOutput": {"metadata": {"exit": 4}}}, 4),
         (
@@ -99,10 +100,13 @@ def test_a_command_is_told_as_ours_are() -> None:
         ),
     ],
 )
-def test_how_a_command_ended_is_found_where_agents_say_it(end: dict[str, Any], code: int) -> None:
+def test_how_a_command_ended_is_found_where_agents_say_it(
+    end: dict[str, Any], code: int | None
+) -> None:
     begin = call(rawInput={"command": "x"}) | {"kind": "execute"}
     (finished,) = of(told(begin, call("tool_call_update", **end)), ToolCallFinished)
-    assert finished.command.exit_code == code
+    # One that was refused, and says nothing, did not run.
+    assert (finished.command and finished.command.exit_code) == code
     assert finished.ok == (code == 0)
 
 
