@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from vibekit_jupyter.agents.conversation import (
@@ -27,7 +28,7 @@ from vibekit_jupyter.sessions.cut_off import CUT_OFF, Rest
 from vibekit_jupyter.settings.vendors import AGENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
     from typing import Any
 
     from vibekit_jupyter.events import Event
@@ -38,21 +39,23 @@ if TYPE_CHECKING:
 __all__ = ["rest_of"]
 
 
-async def rest_of(redactor: Redactor, sandbox: Sandbox, turn: CutOffTurn) -> Rest:
-    """Return what is to be added to a turn's record, without secrets."""
+@asynccontextmanager
+async def rest_of(redactor: Redactor, sandbox: Sandbox, turn: CutOffTurn) -> AsyncIterator[Rest]:
+    """Give what is to be added to a turn's record, without secrets; then it is kept no more."""
     recorded = [event_from_dict(dict(event)) for event in turn.events]
     if turn.agent in AGENTS:
-        return Rest(messages=_closed(turn.messages, recorded))
+        yield Rest(messages=_closed(turn.messages, recorded))
+        return
     from vibekit_jupyter.agents.acp.left_behind import left_behind
 
-    left = await left_behind(sandbox, turn.run)
-    events = _without_secrets(redactor, left.events)
-    return Rest(
-        messages=_told(turn, events or recorded, came_to_end=left.came_to_end),
-        events=list(_news(recorded, events)),
-        files=[change.path for change in left.files if change.kind != "deleted"],
-        came_to_end=left.came_to_end,
-    )
+    async with left_behind(sandbox, turn.run) as left:
+        events = _without_secrets(redactor, left.events)
+        yield Rest(
+            messages=_told(turn, events or recorded, came_to_end=left.came_to_end),
+            events=list(_news(recorded, events)),
+            files=[change.path for change in left.files if change.kind != "deleted"],
+            came_to_end=left.came_to_end,
+        )
 
 
 def _closed(

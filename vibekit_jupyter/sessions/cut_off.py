@@ -12,13 +12,14 @@ from vibekit_jupyter.events import RunFinished, StepFinished, event_from_dict
 from vibekit_jupyter.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.sandbox.connection import Sandbox
     from vibekit_jupyter.sessions.registry import Registry
 
-    RestOf = Callable[["Sandbox", "CutOffTurn"], Awaitable["Rest"]]
+    RestOf = Callable[["Sandbox", "CutOffTurn"], AbstractAsyncContextManager["Rest"]]
 
 __all__ = [
     "CUT_OFF",
@@ -71,7 +72,8 @@ async def end_cut_off(sandbox: Sandbox, registry: Registry, rest_of: RestOf) -> 
     """End what kernels that are no more left running in a sandbox, and close their runs' turns.
 
     What the turns hold stays, and is a part of the conversation; ``rest_of`` says what they do not
-    hold yet.
+    hold yet, which stays in the sandbox until it is on record. Of two kernels that come to one
+    turn the first one's word stands.
     """
     service_id = sandbox.service.id
     for owner, run in registry.commanders(service_id, sandbox.id):
@@ -86,8 +88,8 @@ async def end_cut_off(sandbox: Sandbox, registry: Registry, rest_of: RestOf) -> 
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await sandbox.end_run(run)
         turn = CutOffTurn(run, *registry.said_in(number), registry.events(number))
-        rest = await rest_of(sandbox, turn)
-        _close(registry, number, sandbox.id, turn, rest)
+        async with rest_of(sandbox, turn) as rest:
+            _close(registry, number, sandbox.id, turn, rest)
 
 
 def _close(registry: Registry, number: int, session_id: str, turn: CutOffTurn, rest: Rest) -> None:
@@ -96,7 +98,7 @@ def _close(registry: Registry, number: int, session_id: str, turn: CutOffTurn, r
     steps = [event for event in recorded if isinstance(event, StepFinished)]
     usage = sum((step.usage for step in steps), Usage())
     ended = RunFinished(status, session_id, len(steps), usage, 0.0, error)  # type: ignore[arg-type]  # a word of Status
-    registry.update_turn(
+    registry.close_turn(
         number,
         [event.to_dict() for event in (*rest.events, ended)],
         first=len(recorded),

@@ -65,23 +65,25 @@ class TurnRecords(Database):
         columns
             What else is known of it now.
         """
-        assignments = ", ".join(f"{column} = ?" for column in columns)
         with self.transaction() as database:
-            if columns:
-                done = database.execute(
-                    f"UPDATE turn SET {assignments} WHERE id = ?",  # noqa: S608 - our own column names
-                    (*map(_plain, columns.values()), turn),
+            if columns and not _changed(database, turn, columns):
+                raise RegistryError(
+                    "The run is not on record any more: the registry of sessions, "
+                    f"{self.path}, was removed while it went on.",
+                    hint="Its output is in the cell; what comes next is recorded anew.",
                 )
-                if done.rowcount == 0:
-                    raise RegistryError(
-                        "The run is not on record any more: the registry of sessions, "
-                        f"{self.path}, was removed while it went on.",
-                        hint="Its output is in the cell; what comes next is recorded anew.",
-                    )
-            database.executemany(
-                "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
-                [(turn, number, json.dumps(event)) for number, event in enumerate(events, first)],
-            )
+            _write_events(database, turn, events, first)
+
+    def close_turn(
+        self, turn: int, events: Sequence[Mapping[str, Any]], *, first: int, **columns: Any
+    ) -> None:
+        """Record the end of a turn whose kernel is gone, where no other kernel has done so.
+
+        See :meth:`update_turn`.
+        """
+        with self.transaction() as database:
+            if _changed(database, turn, columns, "AND status = 'running'"):
+                _write_events(database, turn, events, first)
 
     def messages(
         self, service_id: str, session_id: str, *, before: int | None = None
@@ -321,3 +323,24 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return well_formed(value)
     return json.dumps(value) if isinstance(value, dict | list | tuple) else value
+
+
+def _changed(
+    database: sqlite3.Connection, turn: int, columns: Mapping[str, Any], where: str = ""
+) -> bool:
+    """Set a turn's columns; return whether there was such a turn."""
+    assignments = ", ".join(f"{column} = ?" for column in columns)
+    done = database.execute(
+        f"UPDATE turn SET {assignments} WHERE id = ? {where}",  # noqa: S608 - our own words
+        (*map(_plain, columns.values()), turn),
+    )
+    return done.rowcount > 0
+
+
+def _write_events(
+    database: sqlite3.Connection, turn: int, events: Sequence[Mapping[str, Any]], first: int
+) -> None:
+    database.executemany(
+        "INSERT OR REPLACE INTO event VALUES (?, ?, ?)",
+        [(turn, number, json.dumps(event)) for number, event in enumerate(events, first)],
+    )

@@ -29,9 +29,9 @@ QUICK = (
     "from vibekit_jupyter.agents.relay import outbox, relay\n"
     "relay.ALONE, outbox.ALIVE = {alone}, 0.5"
 )
-# It says its last words when nobody hears them.
+# It says its last words when it is told that nobody hears them.
 SLOW = """
-import json, sys, time
+import json, os, sys, time
 def send(**message):
     print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
 def say(text):
@@ -49,7 +49,8 @@ for line in sys.stdin:
             say("I was told " + " ".join(part["text"] for part in message["params"]["prompt"]))
         else:
             say("My first words")
-            time.sleep(2)
+            while not os.path.exists("gone"):
+                time.sleep(0.05)
             say(", and my last ones with sk-of-the-person.")
         send(id=message["id"], result={"stopReason": "end_turn"})
 """
@@ -63,13 +64,16 @@ class Killed:
         self.place = place
         self.server = server
 
-    def killed(self, prompt: str, word: str, *, alone: float) -> None:
+    def killed(
+        self, prompt: str, word: str, *, alone: float, then: Callable[[], object] = bool
+    ) -> None:
         """Have the kernel killed when its agent has said a word; wait until all has ended."""
         kernel = self.kernel
         kernel.run(QUICK.format(alone=alone))
         kernel.wait_for(kernel.begin(f"%%vibekit\n{prompt}"), word)
         assert marked_below(self.server())
         kernel.kill()
+        then()
         wait_for(lambda: not marked_below(self.server()), DEADLINE)
 
     @contextmanager
@@ -150,10 +154,15 @@ def test_a_turn_that_came_to_its_end_without_its_kernel_is_found_so(tmp_path: Pa
         kernel.run(f'get_client().sync.execute_command("{write}")')
         command = '%vibekit_config --agent-command "python3 slow.py"'
         kernel.run(command)
-        here.killed("Turn 1: work", "My first words", alone=6)
-        with here.another() as other:
-            restored = other.run("%vibekit_session restore").text
-            assert "Its last run came to its end without its kernel" in restored
+        (program,) = kernel.home.rglob("slow.py")
+        tell = program.with_name("gone").touch
+        here.killed("Turn 1: work", "My first", alone=10, then=tell)
+        with here.another() as other, here.another() as third:
+            # Both come to it at the same time.
+            both = [(each, each.begin("%vibekit_session restore")) for each in (other, third)]
+            for each, restoring in both:
+                restored = each.end(restoring).text
+                assert "Its last run came to its end without its kernel" in restored
             last = other.run("%vibekit last").text
             assert "My first words, and my last ones with [redacted]." in last
             assert "interrupted" not in last

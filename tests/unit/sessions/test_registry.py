@@ -143,6 +143,18 @@ def test_events_can_be_added_step_by_step(registry: Registry) -> None:
     assert [event["text"] for event in registry.events(turn)] == ["0", "1", "2"]
 
 
+def test_of_two_kernels_that_close_a_dead_ones_turn_the_first_ones_word_stands(
+    registry: Registry,
+) -> None:
+    turn = registry.begin_turn(HERE.id, "i1", prompt="p", agent="codex", model="m", mode="code")
+    registry.update_turn(turn, [{"type": "notice", "text": "on record"}], first=0, tokens=1)
+    registry.close_turn(turn, [{"type": "notice", "text": "all"}], first=1, status="done")
+    registry.close_turn(turn, [{"type": "notice", "text": "less"}], first=1, status="interrupted")
+    assert [event["text"] for event in registry.events(turn)] == ["on record", "all"]
+    (closed,) = registry.turns(HERE.id, "i1")
+    assert closed.status == "done"
+
+
 def test_a_finished_turn_is_found_by_its_prompt(registry: Registry) -> None:
     long = "x" * 1000
     for number, user in ((1, "ada"), (2, "bob"), (3, "ada")):

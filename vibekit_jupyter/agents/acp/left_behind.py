@@ -14,7 +14,7 @@ from vibekit_jupyter.agents.changes import Changes
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from vibekit_jupyter.events import Event
     from vibekit_jupyter.results import FileChange
@@ -45,15 +45,17 @@ class LeftBehind:
     came_to_end: bool = False
 
 
-async def left_behind(sandbox: Sandbox, run: int) -> LeftBehind:
-    """Return what the agent of a run has left behind in a sandbox, and remove it there."""
+@contextlib.asynccontextmanager
+async def left_behind(sandbox: Sandbox, run: int) -> AsyncIterator[LeftBehind]:
+    """Give what the agent of a run has left behind in a sandbox; afterwards it is removed there."""
     folder = spool_of(run)
     try:
         output = await sandbox.read_file(f"{folder}/out", most=MOST)
     except (OSError, SandboxError, SessionNotFoundError):
-        return LeftBehind()
+        yield LeftBehind()
+        return
+    yield told_in(output.decode(errors="replace"))
     await sandbox.discard(folder)
-    return told_in(output.decode(errors="replace"))
 
 
 def told_in(output: str) -> LeftBehind:
