@@ -1,4 +1,7 @@
-"""The answers of a turn's model as steps: the relay sees an answer's end before its words come."""
+"""The answers of a turn's model as steps: the relay sees an answer's end, the agent tells of it.
+
+Which of the two is heard first is open.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ class Steps:
         self._news.put(event)
 
     def end(self) -> None:
-        """Tell that the answer that was counted last is complete, where that is not told yet."""
+        """Tell that the answer that was counted last is complete, where that is not told yet.
+
+        A call may be told before its answer is counted, and then belongs to the one that comes.
+        """
         if self._counted is not None:
             self._news.put(self._counted)
-        self._counted, self._has_called = None, False
+            self._counted, self._has_called = None, False
