@@ -70,7 +70,7 @@ __all__ = [
 CHAT: Wire = chat_wire
 GEMINI: Wire = gemini_wire
 MOST_BYTES = 256 * 1024**2
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class ModelServer:

@@ -47,7 +47,6 @@ async def test_words_stay_together_where_a_call_is_told_before_its_answers_end()
     assert [event async for event in news.events()] == [
         CALL,
         StepFinished(1, Usage(1, 0, 1)),
-        TextDelta("I "),
-        TextDelta("looked."),
+        TextDelta("I looked."),
         StepFinished(2, Usage(2, 0, 2)),
     ]
