@@ -20,7 +20,6 @@ from vibekit_jupyter.events import (
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
-    event_from_dict,
 )
 from vibekit_jupyter.results import Usage
 from vibekit_jupyter.runs.merged_events import MergedEvents
@@ -42,17 +41,16 @@ __all__ = ["rest_of"]
 @asynccontextmanager
 async def rest_of(redactor: Redactor, sandbox: Sandbox, turn: CutOffTurn) -> AsyncIterator[Rest]:
     """Give what is to be added to a turn's record, without secrets; then it is kept no more."""
-    recorded = [event_from_dict(dict(event)) for event in turn.events]
     if turn.agent in AGENTS:
-        yield Rest(messages=_closed(turn.messages, recorded))
+        yield Rest(messages=_closed(turn.messages, turn.events))
         return
     from vibekit_jupyter.agents.acp.left_behind import left_behind
 
     async with left_behind(sandbox, turn.run) as left:
         events = _without_secrets(redactor, left.events)
         yield Rest(
-            messages=_told(turn, events or recorded, came_to_end=left.came_to_end),
-            events=list(_news(recorded, events)),
+            messages=_told(turn, events or turn.events, came_to_end=left.came_to_end),
+            events=list(_news(turn.events, events)),
             files=[change.path for change in left.files if change.kind != "deleted"],
             came_to_end=left.came_to_end,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vibekit_jupyter.errors import SandboxError, SessionNotFoundError
 from vibekit_jupyter.sandbox.failures import sandbox_errors
+from vibekit_jupyter.sandbox.queue import to_its_end
 from vibekit_jupyter.sandbox.sdk import unkept_output
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ __all__ = ["InputStream", "Process", "ProcessEnd"]
 
 MOST_REASON: Final = 200
 NAME: Final = "VIBEKIT_PROCESS"
-_ending: set[asyncio.Future[None]] = set()
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,7 @@ class Process:
         except asyncio.CancelledError:
             starting.add_done_callback(_noted)
             # Who is cancelled again does not break into that.
-            ending = asyncio.ensure_future(cls._end_started(starting))
-            _ending.add(ending)
-            ending.add_done_callback(_ending.discard)
-            await asyncio.shield(ending)
+            await to_its_end(cls._end_started(starting))
             raise
 
     @staticmethod

@@ -43,7 +43,7 @@ class CutOffTurn:
     agent: str
     model: str
     messages: Sequence[Mapping[str, Any]]
-    events: Sequence[Mapping[str, Any]]
+    events: Sequence[Event]
 
 
 @dataclass(frozen=True)
@@ -87,21 +87,21 @@ async def end_cut_off(sandbox: Sandbox, registry: Registry, rest_of: RestOf) -> 
         if run:
             with contextlib.suppress(SandboxError, SessionNotFoundError):
                 await sandbox.end_run(run)
-        turn = CutOffTurn(run, *registry.said_in(number), registry.events(number))
+        events = [event_from_dict(dict(event)) for event in registry.events(number)]
+        turn = CutOffTurn(run, *registry.said_in(number), events)
         async with rest_of(sandbox, turn) as rest:
             _close(registry, number, sandbox.id, turn, rest)
 
 
 def _close(registry: Registry, number: int, session_id: str, turn: CutOffTurn, rest: Rest) -> None:
     status, error = ("done", "") if rest.came_to_end else ("interrupted", CUT_OFF)
-    recorded = [event_from_dict(dict(event)) for event in turn.events]
-    steps = [event for event in recorded if isinstance(event, StepFinished)]
+    steps = [event for event in turn.events if isinstance(event, StepFinished)]
     usage = sum((step.usage for step in steps), Usage())
     ended = RunFinished(status, session_id, len(steps), usage, 0.0, error)  # type: ignore[arg-type]  # a word of Status
     registry.close_turn(
         number,
         [event.to_dict() for event in (*rest.events, ended)],
-        first=len(recorded),
+        first=len(turn.events),
         status=status,
         error=WITHOUT_KERNEL if rest.came_to_end else CUT_OFF,
         messages=json.dumps(rest.messages),

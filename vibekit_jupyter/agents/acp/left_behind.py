@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vibekit_jupyter.agents.acp.fields import mapping_in, text_in
@@ -26,7 +26,7 @@ __all__ = ["LeftBehind", "left_behind", "told_in"]
 MOST: Final = 32 * 1024**2
 
 
-@dataclass
+@dataclass(frozen=True)
 class LeftBehind:
     """What is known of a turn from the agent's own words.
 
@@ -40,7 +40,7 @@ class LeftBehind:
         Whether it has said that the turn is done.
     """
 
-    events: Sequence[Event] = field(default_factory=list)
+    events: Sequence[Event] = ()
     files: Sequence[FileChange] = ()
     came_to_end: bool = False
 

@@ -133,7 +133,7 @@ class ToolCallTold:
     @property
     def diff(self) -> str:
         """All that it changes, as far as that is known; of several files with their names."""
-        whole = ""
+        whole, paths = "", self.paths
         for path, (old, new) in self._diffs.items():
             if len(whole) >= MOST_ASKED:
                 break
@@ -141,7 +141,7 @@ class ToolCallTold:
                 changed = f"+{new}\n"
             else:
                 changed = whole_difference(path, _bytes(old), new.encode())
-            whole += changed if [path] == self.paths else f" {path}:\n{changed}"
+            whole += changed if [path] == paths else f" {path}:\n{changed}"
         return whole
 
     def see(self, update: dict[str, Any]) -> Iterator[Event]:
