@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
+from contextvars import ContextVar
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
@@ -24,10 +24,10 @@ __all__ = ["installed_first"]
 
 
 class _InstalledFirst(MetaPathFinder):
-    """Finds modules outside of the current folder, for one thread."""
+    """Finds modules outside of the current folder, for the threads that ask for it."""
 
     def __init__(self) -> None:
-        self._thread = threading.get_ident()
+        self.asked = ContextVar("installed_first", default=False)
 
     def find_spec(
         self,
@@ -36,19 +36,25 @@ class _InstalledFirst(MetaPathFinder):
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Find a module that is no part of a package; what is nowhere else is left to others."""
-        if path is not None or threading.get_ident() != self._thread:
+        if path is not None or not self.asked.get():
             return None
         here = {"", ".", os.getcwd()}  # noqa: PTH109  # as sys.path has it
         elsewhere = [folder for folder in sys.path if folder not in here]
         return PathFinder.find_spec(fullname, elsewhere, target)
 
 
+_FINDER = _InstalledFirst()
+
+
 @contextlib.contextmanager
 def installed_first() -> Iterator[None]:
     """Have what this thread imports meanwhile come from where packages are installed."""
-    finder = _InstalledFirst()
-    sys.meta_path.insert(0, finder)
+    # It stays there: an import of another thread, which goes along the list at this moment, would
+    # miss the finder behind one that is taken out.
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+    before = _FINDER.asked.set(True)
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        _FINDER.asked.reset(before)
