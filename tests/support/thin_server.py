@@ -37,13 +37,12 @@ def thin_server(folder: Path, *more: str, without: str = "") -> Iterator[Sandbox
     thin, servers = folder / "bin", folder / "servers"
     thin.mkdir(parents=True)
     servers.mkdir()
-    bubblewrap = str(find_bubblewrap())
-    for name in (*PROGRAMS, *more, bubblewrap):
+    for name in (*PROGRAMS, *more):
         if name != without and (found := shutil.which(name)):
             shutil.copy(found, thin / Path(name).name)
     shutil.copy(python, servers / "python-of-the-server")
     hidden = {*os.defpath.split(":"), "/usr/local/bin", str(python.parent)}
-    launcher = [bubblewrap, "--die-with-parent", "--dev-bind", "/", "/"]
+    launcher = [find_bubblewrap(), "--die-with-parent", "--dev-bind", "/", "/"]
     for path in sorted({str(Path(each).resolve()) for each in hidden if Path(each).is_dir()}):
         launcher += ["--ro-bind", str(thin), path]
     launcher += ["--ro-bind", str(servers), str(own.parent)]

@@ -347,10 +347,15 @@ class Run:
                 self._commands.append(event.command)
             case ApprovalAsked() | ApprovalAnswered():
                 self._approvals.append(event)
+            case ToolCallStarted():
+                self._end_paragraph()
             case StepFinished():
-                if self._words and self._words[-1] != PARAGRAPH:
-                    self._words.append(PARAGRAPH)
+                self._end_paragraph()
                 self._steps = event.step
+
+    def _end_paragraph(self) -> None:
+        if self._words and self._words[-1] != PARAGRAPH:
+            self._words.append(PARAGRAPH)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock

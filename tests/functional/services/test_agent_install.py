@@ -16,6 +16,7 @@ from tests.support.raw_server import RawServer
 from tests.support.surroundings import clean_environment
 from tests.support.waiting import wait_for
 from vibekit_jupyter.errors import AgentInstallError
+from vibekit_jupyter.local_sandbox.bubblewrap_binary import find_bubblewrap
 from vibekit_jupyter.services.agent_folders import agent_folder, agents_folder, known_agents
 from vibekit_jupyter.services.agent_install import install_agent
 from vibekit_jupyter.services.agent_recipes import NODE, RECIPES, adapter_lock_of, lock_of
@@ -129,7 +130,8 @@ def test_a_full_disk_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
     small.mkdir()
     ran = subprocess.run(
         [
-            *("bwrap", "--dev-bind", "/", "/", "--size", "50000000", "--tmpfs", str(small)),
+            *(find_bubblewrap(), "--dev-bind", "/", "/"),
+            *("--size", "50000000", "--tmpfs", str(small)),
             *(sys.executable, "-c", INSTALL),
         ],
         env={**clean_environment(), "VIBEKIT_HOME": str(small / "home")},

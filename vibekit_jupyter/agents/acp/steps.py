@@ -1,6 +1,6 @@
 """The answers of a turn's model as steps: the relay sees an answer's end, the agent tells of it.
 
-Which of the two is heard first is open.
+Which of the two is heard first is open; no step ends in the midst of words that belong together.
 """
 
 from __future__ import annotations
@@ -29,27 +29,33 @@ class Steps:
     def __init__(self, news: News) -> None:
         self._news = news
         self._number = 0
-        self._counted: StepFinished | None = None
+        self._counted: list[StepFinished] = []
         self._has_called = False
+        self._is_speaking = False
 
     def count(self, usage: Usage) -> None:
         """Count an answer that has come to its end."""
-        self.end()
+        if not self._is_speaking:
+            self.end()
         self._number += 1
-        self._counted = StepFinished(self._number, usage)
+        self._counted.append(StepFinished(self._number, usage))
 
     def tell(self, event: Event) -> None:
         """Tell what happens; words after a tool call belong to the next answer."""
-        if isinstance(event, TextDelta | ThinkingDelta) and self._has_called:
-            self.end()
-        self._has_called = self._has_called or isinstance(event, ToolCallStarted)
+        if isinstance(event, ToolCallStarted):
+            self._has_called, self._is_speaking = True, False
+        elif isinstance(event, TextDelta | ThinkingDelta):
+            if self._has_called:
+                self.end()
+            self._has_called, self._is_speaking = False, True
         self._news.put(event)
 
     def end(self) -> None:
-        """Tell that the answer that was counted last is complete, where that is not told yet.
+        """Tell that the answers that were counted are complete, where that is not told yet.
 
         A call may be told before its answer is counted, and then belongs to the one that comes.
         """
-        if self._counted is not None:
-            self._news.put(self._counted)
-            self._counted, self._has_called = None, False
+        for step in self._counted:
+            self._news.put(step)
+        if self._counted:
+            self._counted, self._has_called = [], False
