@@ -107,6 +107,16 @@ class Peer(Agent):
             raise AgentError("not today")
         return {"configOptions": []}
 
+    def by_itself(self, message):
+        """Ask no model."""
+        self.tell(message, sessionUpdate="agent_message_chunk", content=_text("I look."))
+        call = {"toolCallId": "c", "title": "ls", "kind": "execute"}
+        self.tell(message, sessionUpdate="tool_call", **call)
+        self.tell(message, sessionUpdate="tool_call_update", status="completed", **call)
+        for text in ("I ", "looked."):
+            self.tell(message, sessionUpdate="agent_message_chunk", content=_text(text))
+        self.client.send(id=message["id"], result={"stopReason": "end_turn"})
+
     def blind(self, message):
         about = {"protocolVersion": 1, "agentCapabilities": {"loadSession": True}}
         self.client.send(id=message["id"], result=about)

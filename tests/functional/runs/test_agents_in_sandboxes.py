@@ -78,6 +78,18 @@ async def test_an_agent_of_ones_own_is_started_by_its_command(new_client: NewCli
     assert client.last_turn().agent == "own"  # type: ignore[union-attr]
 
 
+async def test_what_is_said_after_a_call_is_a_paragraph_of_its_own_where_no_model_is_asked(
+    new_client: NewClient,
+) -> None:
+    client = new_client(agent=DEMO)
+    sandbox = await client._workspace.current_sandbox()
+    await sandbox.write_file("/home/user/agent.py", peer_source().encode())
+    command = "python3 -I agent.py session/prompt by_itself"
+    result = await client.generate_code("look", agent_command=command)
+    assert (result.text, result.steps) == ("I look.\n\nI looked.", 1)
+    assert client.last_turn().text == result.text  # type: ignore[union-attr]
+
+
 async def test_an_agent_of_ones_own_is_put_into_the_mode_in_which_it_asks(
     new_client: NewClient,
 ) -> None:
