@@ -89,6 +89,19 @@ def test_only_the_notebook_knows_ipython(module: Path) -> None:
     assert [name for name in imports(module) if name.startswith(known)] == []
 
 
+@pytest.mark.parametrize("mark", ["agents", "attack", "browser"])
+def test_what_has_a_mark_lies_where_ci_looks_for_it(mark: str) -> None:
+    script = (REPOSITORY / ".ci/run").read_text(encoding="utf-8")
+    (folder,) = set(re.findall(rf"pytest -m {mark}\b[-\w ]* (tests/\w+)", script))
+    marked = [
+        path
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if f"pytest.mark.{mark}" in path.read_text(encoding="utf-8")
+    ]
+    assert marked
+    assert [path for path in marked if not path.is_relative_to(REPOSITORY / folder)] == []
+
+
 def test_links_in_documents_lead_to_files_that_are_there() -> None:
     for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/README.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text(encoding="utf-8")):
