@@ -183,7 +183,8 @@ def _serving(
         await ended.wait()
         server.close()
         for writer in open_ones:
-            writer.transport.abort()
+            if not writer.is_closing():  # the others' transports are nothing any more
+                writer.transport.abort()
         await asyncio.gather(*handlers)
 
     thread = threading.Thread(target=asyncio.run, args=[serve()], name="serving")

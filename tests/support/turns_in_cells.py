@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.support.kernel import Kernel
 from tests.support.model_server import Disturbed, ModelServer, Pace
+from tests.support.waiting import wait_for
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
+from vibekit_jupyter.sessions.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +42,7 @@ __all__ = [
     "server_of",
     "slow_work",
     "stopped_at",
+    "wait_for_event",
 ]
 
 # What each agent calls its tool for commands, and how it names the command.
@@ -202,3 +205,9 @@ def _called(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
     except OSError:
         return ""
+
+
+def wait_for_event(home: Path, text: str) -> None:
+    """Wait until an event of the first turn with this text is on record."""
+    with closing(Registry(home / "sessions.sqlite", read_only=True)) as registry:
+        wait_for(lambda: text in str(registry.events(1)), 20, lambda: f"a record of {text!r}")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.kernel import Cell, Kernel
 from tests.support.model_server import Disturbed, HttpError, ModelServer, Reply, Stall
-from tests.support.waiting import wait_for
+from tests.support.turns_in_cells import wait_for_event
 from vibekit_jupyter.demo_model.wire import Answer, Request, ToolCall, Usage
-from vibekit_jupyter.sessions.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,12 +207,6 @@ def test_what_was_going_on_in_a_killed_kernel_is_shown(server: ModelServer, tmp_
     assert "First:" in shown
     assert "so far" in shown
     assert "You said: hello" in again
-
-
-def wait_for_event(home: Path, text: str) -> None:
-    """Wait until an event with this text is on record."""
-    with closing(Registry(home / "sessions.sqlite", read_only=True)) as registry:
-        wait_for(lambda: text in str(registry.events(1)), 20, lambda: f"a record of {text!r}")
 
 
 def test_a_run_tells_its_cost_where_the_price_is_known(server: ModelServer, home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.kernel import Kernel
 from tests.support.model_server import Disturbed, ModelServer, Pace
 from tests.support.sandbox_server import sandbox_server
-from tests.support.turns_in_cells import marked_below, server_of
+from tests.support.turns_in_cells import marked_below, server_of, wait_for_event
 from tests.support.waiting import wait_for
 from vibekit_jupyter.demo_model.wire import Answer, ToolCall
 
@@ -176,6 +176,7 @@ def test_a_kernels_own_agent_tells_the_words_of_its_step_under_way_too(tmp_path:
     with ModelServer(work) as model, begun(tmp_path, ({}, 0), model, "codex") as here:
         kernel = here.kernel
         kernel.wait_for(kernel.begin("%%vibekit\nTurn 1: work"), "and more and more and more")
+        wait_for_event(kernel.home, "The words under way")
         kernel.kill()
         with here.another() as other:
             other.run("%vibekit_session restore")
