@@ -183,7 +183,7 @@ def _serving(
         await ended.wait()
         server.close()
         for writer in open_ones:
-            if not writer.is_closing():  # the others' transports are nothing any more
+            if not writer.is_closing():  # what was closed twice can be aborted no more
                 writer.transport.abort()
         await asyncio.gather(*handlers)
 

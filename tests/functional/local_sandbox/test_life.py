@@ -193,7 +193,7 @@ def test_a_sandbox_that_cannot_be_removed_is_still_there(tmp_path: Path) -> None
     with sandbox_server(tmp_path) as server:
         sandbox = Sandbox.create(timeout=3600, **server.where)
         trash = tmp_path / "root" / "trash"
-        wait_for(lambda: not any(trash.iterdir()), 30)  # a trial of the start
+        wait_for(lambda: not any(trash.iterdir()), 30)  # what the server tried at its start
         trash.rmdir()
         trash.write_text("")
         record = tmp_path / "root" / "sandboxes" / sandbox.sandbox_id / "record.json"

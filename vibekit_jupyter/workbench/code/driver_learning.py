@@ -56,10 +56,11 @@ def learn(request: dict[str, Any], interpreter: Any) -> dict[str, Any]:
     if package not in LEARNED:
         LEARNED[package] = Texts(request["texts"])
         sys.meta_path.insert(0, LEARNED[package])
-    LEARNED[package].learner = threading.get_ident()
+    texts = LEARNED[package]
+    texts.learner = threading.get_ident()
     try:
         module = importlib.import_module(request["module"])
     finally:
-        LEARNED[package].learner = 0
+        texts.learner = 0
     actions = module.actions(interpreter.names, interpreter.run)
     return {package + "." + name: action for name, action in actions.items()}
